@@ -1,0 +1,30 @@
+// What the server floor asks of an app: to describe itself, and to start. The whole of what server/ knows about app/.
+import type { Handler } from '../http/handler.ts'
+
+export interface AppManifest {
+  readonly title: string
+  readonly version: string
+  readonly routes: readonly { readonly method: string; readonly path: string }[]
+  /** Path of the docs page, '/docs'; undefined when turned off. */
+  readonly docs: string | undefined
+  /** What `new App({ server: {...} })` said; weaker than flags, environment and the config file. */
+  readonly server: Readonly<Record<string, unknown>>
+}
+
+export interface StartedApp {
+  readonly handler: Handler
+  /** After the last request: deferred tasks, worker-scoped dependencies in reverse, lifespan. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+export interface Servable {
+  readonly '~servable': true
+  /** @throws UsageError for a route that cannot be compiled, naming it */
+  manifest(): AppManifest
+  /** Compiles every route, then runs lifespan and worker-scoped dependencies; resolves when requests may come. */
+  start(): Promise<StartedApp>
+}
+
+export function isServable(value: unknown): value is Servable {
+  return typeof value === 'object' && value !== null && (value as { '~servable'?: unknown })['~servable'] === true
+}

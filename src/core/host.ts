@@ -1,0 +1,151 @@
+// Where this code runs: alone in its process, or as one worker of several under a supervisor.
+//
+// Parts that have to reach their siblings (a cache that invalidates, a database that must be started once) speak to the Host and
+// never learn that a supervisor exists. In-process by default; server/worker provides the other one before the app is loaded.
+
+/** A server that the app needs started once for all workers, as data, so that a supervisor can start it without user code. */
+export interface ServiceSpec {
+  /** One of ours, e.g. 'embedded-postgres'. Two specs with the same name and key are one service. */
+  readonly name: string
+  readonly key: string
+  /** Module of Millrace that exports `start(options): Promise<RunningService>`; an absolute file URL. */
+  readonly module: string
+  /** Plain JSON. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export interface RunningService {
+  /** Plain JSON: what workers need in order to use it (a socket folder, a port, a password). */
+  readonly address: Readonly<Record<string, unknown>>
+  /** Ends the service for good; resolves when its processes are gone. */
+  stop(): Promise<void>
+}
+
+/** Told when the host drains: no new work, finish yours before the deadline. */
+export type Drain = (deadlineMs: number) => void | Promise<void>
+
+export interface Host {
+  /** 1 and up under a supervisor; 0 when alone. */
+  readonly worker: number
+  /** How many workers are wanted now; 1 when alone. */
+  readonly workers: number
+  /** Sends to every live worker's subscribers, our own included. Plain JSON; no answer, no order across senders. */
+  publish(channel: string, message: unknown): void
+  /** @returns the function that ends the subscription */
+  subscribe(channel: string, listener: (message: unknown) => void): () => void
+  /**
+   * Sends to every live worker, our own included, and resolves when each has run its responders for the channel to the end
+   * (or after the timeout: then `silent` holds the workers that did not answer).
+   */
+  request(
+    channel: string,
+    message: unknown,
+    timeoutMs: number,
+  ): Promise<{ readonly answers: readonly unknown[]; readonly silent: readonly number[] }>
+  respond(channel: string, responder: (message: unknown) => unknown): () => void
+  /** Runs in reverse order of registration once, after in-flight requests are done. */
+  onDrain(name: string, drain: Drain): void
+  /** The address of a service that was started once; starts it in this process when alone. */
+  service(spec: ServiceSpec): Promise<Readonly<Record<string, unknown>>>
+}
+
+/** A host for a process on its own: messages loop back, services start here, `drain` runs what was registered. */
+export class LocalHost implements Host {
+  readonly worker: number = 0
+  readonly workers: number = 1
+  readonly #listeners = new Map<string, Set<(message: unknown) => void>>()
+  readonly #responders = new Map<string, Set<(message: unknown) => unknown>>()
+  readonly #drains: { name: string; drain: Drain }[] = []
+  readonly #services = new Map<string, Promise<RunningService>>()
+
+  publish(channel: string, message: unknown): void {
+    for (const listener of this.#listeners.get(channel) ?? []) listener(message)
+  }
+
+  subscribe(channel: string, listener: (message: unknown) => void): () => void {
+    return register(this.#listeners, channel, listener)
+  }
+
+  async request(channel: string, message: unknown, _timeoutMs: number) {
+    const answers = await Promise.all(
+      [...(this.#responders.get(channel) ?? [])].map(async responder => responder(message)),
+    )
+    return { answers, silent: [] }
+  }
+
+  respond(channel: string, responder: (message: unknown) => unknown): () => void {
+    return register(this.#responders, channel, responder)
+  }
+
+  onDrain(name: string, drain: Drain): void {
+    this.#drains.push({ name, drain })
+  }
+
+  async service(spec: ServiceSpec): Promise<Readonly<Record<string, unknown>>> {
+    const id = `${spec.name} ${spec.key}`
+    let running = this.#services.get(id)
+    if (!running) {
+      running = import(spec.module).then((module: { start(options: unknown): Promise<RunningService> }) =>
+        module.start(spec.options),
+      )
+      running.catch(() => this.#services.delete(id))
+      this.#services.set(id, running)
+    }
+    return (await running).address
+  }
+
+  /** @returns what went wrong, by the name it was registered under; the others still ran */
+  async drain(deadlineMs: number): Promise<readonly { name: string; error: unknown }[]> {
+    const failed: { name: string; error: unknown }[] = []
+    for (const { name, drain } of this.#drains.splice(0).reverse()) {
+      try {
+        await drain(deadlineMs)
+      } catch (error) {
+        failed.push({ name, error })
+      }
+    }
+    for (const [id, running] of this.#services) {
+      this.#services.delete(id)
+      try {
+        await (await running).stop()
+      } catch (error) {
+        failed.push({ name: id, error })
+      }
+    }
+    return failed
+  }
+}
+
+function register<T>(map: Map<string, Set<T>>, key: string, value: T): () => void {
+  const set = map.get(key) ?? new Set()
+  map.set(key, set.add(value))
+  return () => {
+    set.delete(value)
+    if (set.size === 0 && map.get(key) === set) map.delete(key)
+  }
+}
+
+const declared: ServiceSpec[] = []
+
+/** Said while the app is being loaded, so that a supervisor can start the service before the first worker. */
+export function declareService(spec: ServiceSpec): void {
+  if (!declared.some(other => other.name === spec.name && other.key === spec.key)) declared.push(spec)
+}
+
+export function declaredServices(): readonly ServiceSpec[] {
+  return declared
+}
+
+let current: Host = new LocalHost()
+
+/** The host of this process. Ask when needed, never keep it in a module constant: a worker provides its own at start. */
+export function host(): Host {
+  return current
+}
+
+/** Called once by server/worker before the app is loaded, and by tests. @returns the host that was there before */
+export function provideHost(next: Host): Host {
+  const before = current
+  current = next
+  return before
+}

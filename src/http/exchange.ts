@@ -1,0 +1,88 @@
+// One request and its one answer, as the engine hands it to the layer above: the only seam between bytes and everything else.
+//
+// HTTP/1 (connection.ts), an in-memory fetch() and a node:http server each make one; nobody above can tell which it was.
+import type { RequestRecord } from '../core/request-record.ts'
+import type { PreparedHead } from './prepared-head.ts'
+
+/** Request fields. Names are matched without case; values are text with one char per byte (latin1), outer SP and HTAB trimmed. */
+export interface FieldLines {
+  /** All values of the name joined by ', ' ('; ' for cookie); undefined when absent. `name` in lower case. */
+  get(name: string): string | undefined
+  /** Each value of the name in order; empty when absent. `name` in lower case. */
+  all(name: string): readonly string[]
+  has(name: string): boolean
+  /** Every line in order; names in lower case. */
+  entries(): Iterable<readonly [name: string, value: string]>
+}
+
+export interface Peer {
+  /** IP address, '' for a unix socket or in memory. */
+  readonly address: string
+  readonly port: number
+  readonly encrypted: boolean
+}
+
+/** The bytes after the head. Read once: by `bytes`, or by iterating. */
+export interface RequestBody extends AsyncIterable<Uint8Array> {
+  readonly kind: 'none' | 'length' | 'chunked'
+  /** Content-Length; undefined for chunked; 0 for none. */
+  readonly length: number | undefined
+  /**
+   * The whole body. Not a promise when all of it is here already, so that a small JSON body costs no turn of the loop.
+   *
+   * @throws BodyError `HTTP_BODY_TOO_LARGE` (413) as soon as the declared length or the bytes read pass `maxBytes`,
+   *   `HTTP_BODY_ABORTED` (client went away), `HTTP_BODY_TIMEOUT` (408), or a framing ProtocolError
+   */
+  bytes(maxBytes: number): Uint8Array | Promise<Uint8Array>
+  /** Bounds what iteration may yield; the same errors as `bytes`. The default is the engine's `maxBodyBytes`. */
+  limit(maxBytes: number): void
+}
+
+/** A response whose body is written in pieces. Content-Length when declared, else chunked (or close-delimited on HTTP/1.0). */
+export interface ResponseWriter {
+  /** @returns false when the peer is slower than we are: await `drained()` before the next piece */
+  write(piece: string | Uint8Array): boolean
+  /** Resolves when there is room again; rejects with the signal's reason when the connection is gone. */
+  drained(): Promise<void>
+  end(): void
+  /** Cuts the connection: the peer must be able to tell that the body is not whole. */
+  abort(reason: unknown): void
+}
+
+export interface Exchange {
+  readonly method: string
+  /** As received. */
+  readonly target: string
+  /** The one normal form of the path: percent-decoded, dot segments resolved, starts with '/'. '*' for `OPTIONS *`. */
+  readonly path: string
+  /** Raw text after the first '?', without it; '' when there is none. */
+  readonly search: string
+  /** From an absolute-form target, else Host; '' when an HTTP/1.0 request has none. */
+  readonly authority: string
+  readonly scheme: 'http' | 'https'
+  readonly fields: FieldLines
+  readonly body: RequestBody
+  readonly peer: Peer
+  readonly record: RequestRecord
+  /** Aborts when the client goes away or time is up. Made on first use: a handler that never asks pays nothing. */
+  readonly signal: AbortSignal
+  /** A head has been handed over; whatever comes now is ignored. */
+  readonly answered: boolean
+
+  /**
+   * The whole answer at once: one write, Content-Length computed, Date and Connection added, body left out for HEAD, 204 and 304.
+   * A second answer is ignored.
+   *
+   * @param more  fields of this answer alone, name and value in turn; the same rules as prepareHead
+   */
+  send(head: PreparedHead, body: string | Uint8Array | null, more?: readonly string[]): void
+  /** An answer in pieces. `length`: known size in bytes; writing another amount destroys the connection. */
+  start(head: PreparedHead, more?: readonly string[], length?: number): ResponseWriter
+  /** Cuts the connection without an answer. */
+  destroy(reason: unknown): void
+  /**
+   * Bounds the time to the head. When it passes first, `signal` aborts with the DeadlineError and `passed` is called once, which
+   * should answer. Costs two fields: the engine looks at its exchanges every 50 ms while any is open. Infinity lifts the bound.
+   */
+  limitTime(timeoutMs: number, passed: (exchange: Exchange) => void): void
+}

@@ -1,0 +1,57 @@
+// The part of a response head that does not change from one request to the next, checked and encoded once.
+import { UsageError } from '../core/error.ts'
+import { reasonPhrase } from './status.ts'
+
+/** Fields as name and value in turn: `['content-type', 'text/plain']`. A flat list costs nothing to walk and keeps repeats. */
+export type FieldList = readonly string[]
+
+/** Opaque to those above: they make one with `prepareHead` and hand it to `exchange.send` or `start`. */
+export class PreparedHead {
+  readonly status: number
+  readonly fields: FieldList
+  /** Status line and fields with their line ends, without the blank line. */
+  readonly text: string
+  /** 1xx, 204, 304: no body and no framing fields, whatever the caller passes (RFC 9110 §6.4.1, RFC 9112 §6.3). */
+  readonly isBodyless: boolean
+  /** A `date` or `connection` of the caller's own is kept, and ours left out. */
+  readonly hasDate: boolean
+
+  constructor(status: number, fields: FieldList) {
+    this.status = status
+    this.fields = fields
+    this.text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${encodeFields(fields)}`
+    this.isBodyless = status < 200 || status === 204 || status === 304
+    this.hasDate = fields.some((text, n) => n % 2 === 0 && text.toLowerCase() === 'date')
+  }
+}
+
+/**
+ * @throws UsageError `HTTP_BAD_STATUS` for a status outside 200..599, `HTTP_BAD_FIELD` for a name that is no token, a value with
+ *   CR, LF, NUL or a char over 0xff, and for the fields that are the engine's own: content-length, transfer-encoding, connection
+ */
+export function prepareHead(status: number, fields: FieldList = []): PreparedHead {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new UsageError('HTTP_BAD_STATUS', `${status} is not a final status; use a whole number from 200 to 599`)
+  return new PreparedHead(status, fields)
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// Visible ASCII, SP, HTAB and obs-text; CR, LF, NUL and the other controls would let a value end its line (response splitting).
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const OURS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade'])
+
+/** The wire form of a field list, checked; used for the fields of one answer as well. */
+export function encodeFields(fields: FieldList): string {
+  let text = ''
+  for (let n = 0; n + 1 < fields.length; n += 2) {
+    const name = fields[n]!
+    const value = fields[n + 1]!
+    if (!TOKEN.test(name)) throw new UsageError('HTTP_BAD_FIELD', `${JSON.stringify(name)} is not a field name`)
+    if (OURS.has(name.toLowerCase()))
+      throw new UsageError('HTTP_BAD_FIELD', `${name} is set by the engine itself; leave it out`)
+    if (!VALUE.test(value))
+      throw new UsageError('HTTP_BAD_FIELD', `the value of ${name} holds a character that no field may carry`)
+    text += `${name}: ${value}\r\n`
+  }
+  return text
+}
