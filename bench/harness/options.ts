@@ -1,0 +1,63 @@
+// What can be said on the command line of every timed bench.
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  /** Which bench: 'hello', 'shop-read', 'types'. */
+  readonly bench: string
+  /** How long each server is loaded in each round. */
+  readonly seconds: number
+  readonly warmUpSeconds: number
+  readonly connections: number
+  readonly rounds: number
+  /** Servers to run, by name; empty: all. */
+  readonly only: readonly string[]
+  /** One JSON object per server on standard output instead of the table. */
+  readonly json: boolean
+  /** Write bench/results/<date>-<bench>.json. */
+  readonly save: boolean
+}
+
+export const USAGE = `npm run bench -- hello | shop-read | types  [options]
+  --seconds N       load per server and round           5
+  --warm-up N       load per server before the rounds   2
+  --connections N   keep-alive connections              64
+  --rounds N        turns: A B C, A B C, ...            5
+  --only A,B        these servers only
+  --json            one JSON object per server
+  --no-save         do not write bench/results/
+`
+
+/** @throws Error that says what is wrong with the arguments */
+export function readOptions(args: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    allowNegative: true,
+    options: {
+      seconds: { type: 'string', default: '5' },
+      'warm-up': { type: 'string', default: '2' },
+      connections: { type: 'string', default: '64' },
+      rounds: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
+      json: { type: 'boolean', default: false },
+      save: { type: 'boolean', default: true },
+    },
+  })
+  if (positionals.length !== 1) throw new Error('name one bench')
+  return {
+    bench: positionals[0]!,
+    seconds: wholeNumber('seconds', values.seconds),
+    warmUpSeconds: wholeNumber('warm-up', values['warm-up']),
+    connections: wholeNumber('connections', values.connections),
+    rounds: wholeNumber('rounds', values.rounds),
+    only: values.only.split(',').filter(name => name !== ''),
+    json: values.json,
+    save: values.save,
+  }
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 10_000) throw new Error(`--${name} ${text}: give 1 to 10000`)
+  return value
+}

@@ -1,0 +1,89 @@
+// hello: the smallest endpoint there is, so that nearly all of a request's cost is the server's own.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { compare } from './harness/compare.ts'
+import type { Contender } from './harness/contender.ts'
+import type { Options } from './harness/options.ts'
+import { installPeer, peerPath } from './harness/peers.ts'
+import { findTool, type Tool } from './harness/tools.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const SOURCE = '--conditions=millrace-source'
+
+export const millraceHello: Contender = {
+  name: 'millrace',
+  about: 'millrace serve examples/hello/app.ts --workers 1, shipped defaults; supervisor and worker counted together',
+  command: port => ({
+    file: process.execPath,
+    args: [SOURCE, join(ROOT, 'src/cli/main.ts'), 'serve', join(ROOT, 'examples/hello/app.ts'), ...serveArgs(port)],
+  }),
+}
+
+export const engine: Contender = {
+  name: 'engine',
+  about: 'the bare engine, src/http, without the app above it',
+  command: port => script(join(ROOT, 'bench/servers/engine.ts'), port),
+}
+
+const rawNet: Contender = {
+  name: 'raw-net',
+  about: 'node:net answering a constant without parsing: what the sockets cost',
+  command: port => script(join(ROOT, 'bench/servers/raw-net.ts'), port),
+}
+
+const nodeHttp: Contender = {
+  name: 'node-http',
+  about: 'node:http, routed by hand',
+  command: port => script(peerPath('node-http', 'hello.js'), port),
+}
+
+const fastify: Contender = {
+  name: 'fastify',
+  about: 'Fastify, shipped defaults, no logger',
+  command: port => script(peerPath('fastify', 'hello.js'), port),
+}
+
+export async function hello(options: Options): Promise<void> {
+  const nginx = await findTool('nginx')
+  const { fastify: fastifyVersion } = await installPeer('fastify')
+  await compare(
+    {
+      contenders: [
+        ...(typeof nginx === 'string' ? [] : [nginxHello(nginx)]),
+        rawNet,
+        engine,
+        millraceHello,
+        nodeHttp,
+        fastify,
+      ],
+      skipped: typeof nginx === 'string' ? [`nginx: ${nginx}`] : [],
+      references: ['nginx', 'fastify'],
+      paths: ['/'],
+      versions: { fastify: fastifyVersion!, ...(typeof nginx === 'string' ? {} : { nginx: nginx.version }) },
+    },
+    options,
+  )
+}
+
+/** Arguments of `millrace serve` for one worker that nobody else can collide with. */
+export function serveArgs(port: number): readonly string[] {
+  return ['--workers', '1', '--host', '127.0.0.1', '--port', String(port)]
+}
+
+function script(file: string, port: number) {
+  return { file: process.execPath, args: [SOURCE, file, String(port)] }
+}
+
+function nginxHello({ path, env }: Tool): Contender {
+  return {
+    name: 'nginx',
+    about: 'nginx, one worker, `return 200` of a constant: the floor',
+    command: port => {
+      const folder = join(ROOT, '.millrace/bench/nginx')
+      mkdirSync(folder, { recursive: true })
+      const config = readFileSync(peerPath('nginx', 'hello.conf'), 'utf8')
+      writeFileSync(join(folder, 'nginx.conf'), config.replaceAll('PORT', String(port)).replaceAll('FOLDER', folder))
+      return { file: path, args: ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], env }
+    },
+  }
+}
