@@ -1,8 +1,9 @@
 // npm run bench -- NAME: runs one bench.
 import { hello } from './hello.ts'
 import { readOptions, USAGE, type Options } from './harness/options.ts'
+import { types } from './types.ts'
 
-const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = { hello }
+const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = { hello, types }
 
 try {
   if (process.platform !== 'linux') throw new Error('the benches read /proc and pin to cores: they run on Linux')
