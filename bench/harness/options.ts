@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 
 export interface Options {
-  /** Which bench: 'hello', 'shop-read', 'types'. */
+  /** Which bench, e.g. 'hello'. */
   readonly bench: string
   /** How long each server is loaded in each round. */
   readonly seconds: number
@@ -17,7 +17,7 @@ export interface Options {
   readonly save: boolean
 }
 
-export const USAGE = `npm run bench -- hello | shop-read | types  [options]
+export const USAGE = `npm run bench -- hello | shop-read | types | micro  [options]
   --seconds N       load per server and round           5
   --warm-up N       load per server before the rounds   2
   --connections N   keep-alive connections              64
