@@ -1,0 +1,171 @@
+// Serves the OpenAPI document and the docs pages with their files, as hidden endpoints of the app itself. Nothing on them calls out.
+import type { Middleware } from '../compose.ts'
+import { Answer } from '../answer.ts'
+import type { RequestContext } from '../context.ts'
+import { EndpointDefinition, type Group, type MountedRoute } from '../route.ts'
+import { asset, type Asset, type AssetName, ready } from './docs-assets.ts'
+import {
+  type PageLinks,
+  REDOC_STYLE,
+  redocPage,
+  redocScript,
+  SWAGGER_STYLE,
+  swaggerPage,
+  swaggerScript,
+} from './docs-pages.ts'
+import type { ApiInfo, OpenApiDocument } from './document.ts'
+
+/** Where each is served; false turns it off. Without a document there are no pages. */
+export interface DocsPaths {
+  /** Default '/openapi.json'. */
+  openapi?: `/${string}` | false
+  /** Swagger UI. Default '/docs'. */
+  docs?: `/${string}` | false
+  /** ReDoc. Default '/redoc'. */
+  redoc?: `/${string}` | false
+}
+
+/**
+ * @param document  called once, at the first request for it
+ * @param use  the app's middleware: what guards the API guards its description
+ */
+export function docsEndpoints(
+  info: ApiInfo,
+  paths: Required<DocsPaths>,
+  document: () => OpenApiDocument,
+  use: readonly Middleware[] = [],
+): MountedRoute[] {
+  const { openapi } = paths
+  if (openapi === false) return []
+  const group: Group = { prefix: '', tags: [], uses: {}, returns: {}, use }
+  const routes: MountedRoute[] = []
+  const serve = (path: string, content: () => Promise<Asset>, fields: readonly string[]) => {
+    const endpoint = new EndpointDefinition(
+      'GET',
+      path,
+      { hidden: true },
+      async (context: RequestContext) => answer(context.request, await content(), fields),
+      group,
+    )
+    routes.push({ endpoint, path, name: `GET ${path}`, groups: [group] })
+  }
+  const page = (path: string, of: Page) => {
+    const links: PageLinks = {
+      title: info.title ?? 'Millrace',
+      openapi: relative(path, openapi),
+      assets: path === '/' ? './' : `./${encodeURIComponent(path.split('/').at(-1)!)}/`,
+    }
+    const folder = path === '/' ? '' : path
+    const security = ['content-security-policy', policy(info), ...GUARDS]
+    serve(
+      path,
+      once('text/html; charset=utf-8', () => of.html(links)),
+      [...REVALIDATED, ...security],
+    )
+    serve(
+      `${folder}/page.js`,
+      once(SCRIPT, () => of.script(links, openapi.split('/').length - 1)),
+      REVALIDATED,
+    )
+    serve(
+      `${folder}/page.css`,
+      once('text/css; charset=utf-8', () => of.style),
+      REVALIDATED,
+    )
+    for (const name of of.assets) serve(`${folder}/${name}`, () => asset(name), KEPT)
+  }
+  serve(
+    openapi,
+    once('application/json', () => JSON.stringify(document())),
+    REVALIDATED,
+  )
+  if (paths.docs !== false) page(paths.docs, SWAGGER)
+  if (paths.redoc !== false) page(paths.redoc, REDOC)
+  return routes
+}
+
+interface Page {
+  readonly html: (links: PageLinks) => string
+  readonly script: (links: PageLinks, depth: number) => string
+  readonly style: string
+  readonly assets: readonly AssetName[]
+}
+
+const SWAGGER: Page = {
+  html: swaggerPage,
+  script: swaggerScript,
+  style: SWAGGER_STYLE,
+  assets: ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon.png'],
+}
+const REDOC: Page = {
+  html: redocPage,
+  script: redocScript,
+  style: REDOC_STYLE,
+  assets: ['redoc.standalone.js', 'favicon.png'],
+}
+
+const SCRIPT = 'text/javascript; charset=utf-8'
+// The document and the pages change with a deploy, the libraries with an update of Millrace.
+const REVALIDATED = ['cache-control', 'no-cache', 'x-content-type-options', 'nosniff']
+const KEPT = ['cache-control', 'public, max-age=3600', 'x-content-type-options', 'nosniff']
+const GUARDS = ['referrer-policy', 'no-referrer', 'x-frame-options', 'DENY']
+
+// Inline styles: both libraries set them while they run (ReDoc's are style elements that styled-components inserts). Scripts come from
+// files alone, no eval; blob: is ReDoc's search worker. "Try it out" may call the servers that the app names.
+function policy(info: ApiInfo): string {
+  const servers = (info.servers ?? []).flatMap(({ url }) => {
+    const origin = URL.canParse(url) ? new URL(url).origin : 'null'
+    return origin === 'null' ? [] : [origin]
+  })
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    'worker-src blob:',
+    ['connect-src', "'self'", ...new Set(servers)].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+/** Made at the first request; a failure is told and tried again. */
+function once(type: string, make: () => string): () => Promise<Asset> {
+  let made: Promise<Asset> | undefined
+  return () => {
+    if (!made) {
+      const attempt = (made = (async () => ready(type, make()))())
+      attempt.catch(() => (made = undefined))
+    }
+    return made
+  }
+}
+
+function answer(request: Request, { type, plain, gzipped, etag }: Asset, fields: readonly string[]): Answer {
+  // Not worth the bytes of a header below this; images are compressed already.
+  const mayZip = gzipped.byteLength + 100 < plain.byteLength
+  const isZipped = mayZip && takesGzip(request.headers.get('accept-encoding') ?? '')
+  // Two encodings are two representations, and a strong tag must tell them apart (RFC 9110 §8.8.3.3).
+  const tag = isZipped ? `"${etag}-gzip"` : `"${etag}"`
+  const about = [...fields, 'etag', tag, ...(mayZip ? ['vary', 'accept-encoding'] : [])]
+  const known = request.headers.get('if-none-match') ?? ''
+  if (known === '*' || known.split(',').some(text => text.trim().replace(/^W\//, '') === tag))
+    return new Answer(304, null, about)
+  return new Answer(200, isZipped ? gzipped : plain, [
+    'content-type',
+    type,
+    ...about,
+    ...(isZipped ? ['content-encoding', 'gzip'] : []),
+  ])
+}
+
+function takesGzip(accepts: string): boolean {
+  return /(?:^|,)[ \t]*(?:gzip|x-gzip|\*)[ \t]*(?:$|,|;[ \t]*q=(?:1|0?\.\d*[1-9]))/i.test(accepts)
+}
+
+/** From a page to another path of the same app, whatever prefix a proxy puts before both. */
+function relative(from: string, to: string): string {
+  return './' + '../'.repeat(from.split('/').length - 2) + to.slice(1)
+}

@@ -1,0 +1,151 @@
+// The two docs pages as HTML and script: Swagger UI and ReDoc, light or dark as the reader's system is, with relative URLs only.
+
+/** What a page needs to know of the others; URLs relative to the page. */
+export interface PageLinks {
+  readonly title: string
+  readonly openapi: string
+  /** Folder of the page's files, with its slash. */
+  readonly assets: string
+}
+
+export function swaggerPage({ title, assets }: PageLinks): string {
+  return page(
+    title,
+    `<link rel="icon" type="image/png" href="${attribute(assets)}favicon.png">
+<link rel="stylesheet" href="${attribute(assets)}swagger-ui.css">
+<link rel="stylesheet" href="${attribute(assets)}page.css">`,
+    `<div id="swagger-ui"></div>
+<script src="${attribute(assets)}swagger-ui-bundle.js"></script>
+<script src="${attribute(assets)}page.js"></script>`,
+  )
+}
+
+// The page reads the document itself: behind a path prefix that a proxy takes off, "/" in servers is not where the API is, and only the
+// browser knows the prefix.
+export function swaggerScript({ openapi }: PageLinks, depth: number): string {
+  return `${FOLLOW_SYSTEM}
+follow(isDark => document.documentElement.classList.toggle('dark-mode', isDark))
+
+${READ_DOCUMENT(openapi, depth)}
+read().then(spec => {
+  window.ui = SwaggerUIBundle({
+    spec,
+    dom_id: '#swagger-ui',
+    deepLinking: true,
+    showExtensions: true,
+    showCommonExtensions: true,
+    displayRequestDuration: true,
+    validatorUrl: null,
+    presets: [SwaggerUIBundle.presets.apis],
+    layout: 'BaseLayout',
+  })
+}, failed)
+`
+}
+
+export const SWAGGER_STYLE = `html { overflow-y: scroll }
+body { margin: 0; background: #fafafa }
+html.dark-mode body { background: #1c2022 }
+.failed { font: 1rem/1.5 system-ui, sans-serif; padding: 2rem; color: #b00020 }
+`
+
+export function redocPage({ title, assets }: PageLinks): string {
+  return page(
+    title,
+    `<link rel="icon" type="image/png" href="${attribute(assets)}favicon.png">
+<link rel="stylesheet" href="${attribute(assets)}page.css">`,
+    `<div id="redoc"></div>
+<script src="${attribute(assets)}redoc.standalone.js"></script>
+<script src="${attribute(assets)}page.js"></script>`,
+  )
+}
+
+export function redocScript({ openapi }: PageLinks, depth: number): string {
+  return `${FOLLOW_SYSTEM}
+const system = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
+const mono = 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace'
+const theme = isDark => ({
+  typography: {
+    fontFamily: system,
+    headings: { fontFamily: system, fontWeight: '600' },
+    code: { fontFamily: mono, ...(isDark ? { color: '#ffb4a8', backgroundColor: '#2b3138' } : {}) },
+    ...(isDark ? { links: { color: '#7ab8ff', visited: '#7ab8ff', hover: '#a8d1ff' } } : {}),
+  },
+  ...(isDark
+    ? {
+        colors: {
+          primary: { main: '#7ab8ff' },
+          text: { primary: '#e4e6e6', secondary: '#a9b1b8' },
+          border: { dark: '#4a5259', light: '#3a4148' },
+          gray: { 50: '#22272b', 100: '#2b3138' },
+          http: { get: '#3f8f5b', post: '#3d74b0', put: '#8a6d3b', patch: '#8a6d3b', delete: '#b04a4a' },
+          responses: {
+            success: { color: '#7ed6a0', backgroundColor: '#1f3329' },
+            error: { color: '#ff9c94', backgroundColor: '#3a2424' },
+            redirect: { color: '#f2c97d', backgroundColor: '#36301f' },
+            info: { color: '#8fc7ff', backgroundColor: '#20303f' },
+          },
+        },
+        sidebar: { backgroundColor: '#22272b', textColor: '#e4e6e6' },
+        schema: { linesColor: '#5a636b', nestedBackground: '#22272b', typeNameColor: '#a9b1b8', typeTitleColor: '#a9b1b8', requireLabelColor: '#ff9c94' },
+        rightPanel: { backgroundColor: '#14181b', textColor: '#e4e6e6' },
+      }
+    : {}),
+})
+
+${READ_DOCUMENT(openapi, depth)}
+read().then(spec => {
+  follow(isDark => {
+    document.documentElement.classList.toggle('dark-mode', isDark)
+    Redoc.init(spec, { theme: theme(isDark), hideDownloadButton: true }, document.getElementById('redoc'))
+  })
+}, failed)
+`
+}
+
+export const REDOC_STYLE = `body { margin: 0; background: #fff }
+html.dark-mode { color-scheme: dark }
+html.dark-mode body { background: #1c2022 }
+.failed { font: 1rem/1.5 system-ui, sans-serif; padding: 2rem; color: #b00020 }
+`
+
+const FOLLOW_SYSTEM = `const follow = apply => {
+  const dark = matchMedia('(prefers-color-scheme: dark)')
+  dark.addEventListener('change', () => apply(dark.matches))
+  apply(dark.matches)
+}`
+
+const READ_DOCUMENT = (openapi: string, depth: number) => `const read = async () => {
+  const url = new URL(${JSON.stringify(openapi)}, location.href)
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(url.pathname + ' answered ' + response.status)
+  const spec = await response.json()
+  const prefix = url.pathname.split('/').slice(0, -${depth}).join('/')
+  if (prefix && spec.servers.length === 1 && spec.servers[0].url === '/') spec.servers[0].url = prefix
+  return spec
+}
+const failed = error => {
+  document.body.className = 'failed'
+  document.body.textContent = 'The API description could not be shown: ' + error.message
+}`
+
+function page(title: string, head: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${attribute(title)}</title>
+${head}
+</head>
+<body>
+${body}
+</body>
+</html>
+`
+}
+
+function attribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+}

@@ -1,0 +1,105 @@
+// The parameters of a route: what it declares itself, and what every dependency it uses declares, directly or through others.
+import { UsageError } from '../../core/error.ts'
+import type { Schema } from '../../schema/schema.ts'
+import type { DependencyDefinition } from '../dependency.ts'
+import { parsePattern, patternNames } from '../pattern.ts'
+import type { MountedRoute } from '../route.ts'
+import type { Components, JsonObject } from './components.ts'
+
+export interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query' | 'header' | 'cookie'
+  required: boolean
+  readonly description?: string
+  readonly deprecated?: boolean
+  readonly schema: JsonObject
+}
+
+const PLACES = { query: 'query', headers: 'header', cookies: 'cookie' } as const
+
+/** Every dependency of a route once, outer groups first, each before what it uses. */
+export function dependenciesOf(route: MountedRoute): readonly DependencyDefinition[] {
+  const found = new Set<DependencyDefinition>()
+  const visit = (uses: Readonly<Record<string, DependencyDefinition>>) => {
+    for (const used of Object.values(uses)) {
+      if (found.has(used)) continue
+      found.add(used)
+      visit(used.uses)
+    }
+  }
+  for (const group of route.groups) visit(group.uses)
+  visit(route.endpoint.spec.uses ?? {})
+  return [...found]
+}
+
+/** In the order path, query, header, cookie; one of a name in a place: the route's own schema wins, and required beats optional. */
+export function parametersOf(route: MountedRoute, components: Components): readonly Parameter[] {
+  const { spec } = route.endpoint
+  const found = new Map<string, Parameter>()
+  const add = (parameter: Parameter) => {
+    // Header names are case-insensitive.
+    const key = `${parameter.in} ${parameter.in === 'header' ? parameter.name.toLowerCase() : parameter.name}`
+    const before = found.get(key)
+    if (!before) found.set(key, parameter)
+    else before.required ||= parameter.required
+  }
+  const declared = spec.params ? fieldsOf(spec.params, `${route.name} params`, components) : new Map<string, Field>()
+  for (const name of patternNames(parsePattern(route.path)))
+    add(parameter(name, 'path', { schema: { type: 'string' }, ...declared.get(name), isRequired: true }))
+  for (const [key, place] of Object.entries(PLACES) as [keyof typeof PLACES, 'query' | 'header' | 'cookie'][]) {
+    const schemas: [Schema | undefined, string][] = [
+      [spec[key], `${route.name} ${key}`],
+      ...dependenciesOf(route).map((used): [Schema | undefined, string] => [
+        used[key],
+        `${route.name} ${key} of dependency ${used.name ?? ''}`.trimEnd(),
+      ]),
+    ]
+    for (const [schema, where] of schemas)
+      if (schema !== undefined)
+        for (const [name, field] of fieldsOf(schema, where, components)) add(parameter(name, place, field))
+  }
+  return [...found.values()]
+}
+
+interface Field {
+  readonly schema: JsonObject
+  readonly isRequired: boolean
+}
+
+function parameter(name: string, place: Parameter['in'], { schema, isRequired }: Field): Parameter {
+  const { description, deprecated, ...rest } = schema
+  return {
+    name,
+    in: place,
+    required: isRequired,
+    ...(typeof description === 'string' ? { description } : {}),
+    ...(deprecated === true ? { deprecated } : {}),
+    schema: rest,
+  }
+}
+
+/** The properties of an object schema, through refs and allOf. */
+function fieldsOf(schema: Schema, where: string, components: Components): ReadonlyMap<string, Field> {
+  const fields = new Map<string, Field>()
+  const visit = (node: JsonObject): void => {
+    const object = components.resolve(node)
+    const { properties, required, allOf } = object as {
+      properties?: Record<string, JsonObject>
+      required?: readonly string[]
+      allOf?: readonly JsonObject[]
+    }
+    if (!properties && !allOf && object['type'] !== 'object')
+      throw new UsageError(
+        'APP_NOT_FIELDS',
+        `${where}: it takes a schema of an object, with one property for each name`,
+      )
+    for (const part of allOf ?? []) visit(part)
+    for (const [name, property] of Object.entries(properties ?? {}))
+      fields.set(name, {
+        schema: typeof property === 'object' ? property : {},
+        isRequired: (required?.includes(name) ?? false) || fields.get(name)?.isRequired === true,
+      })
+  }
+  visit(components.use(schema, 'input', where))
+  return fields
+}

@@ -1,0 +1,145 @@
+// What a route may answer, by status: what it, its routers and its dependencies declare, and the errors that Millrace itself gives.
+import { reasonPhrase } from '../../http/status.ts'
+import type { Schema } from '../../schema/schema.ts'
+import type { ErrorFormat } from '../problem.ts'
+import type { StatusMap } from '../reply.ts'
+import { statusMap } from '../responder.ts'
+import type { MountedRoute } from '../route.ts'
+import type { Components, JsonObject } from './components.ts'
+import { dependenciesOf } from './parameters.ts'
+
+const JSON_TYPE = 'application/json'
+
+export function responsesOf(route: MountedRoute, components: Components, format: ErrorFormat): JsonObject {
+  const { spec } = route.endpoint
+  const errors = ERRORS[format]
+  const problem = (description: string, more: JsonObject = {}): JsonObject => ({
+    description,
+    content: { [errors.type]: { schema: components.own(...errors.any) } },
+    ...more,
+  })
+  const responses = new Map<string, JsonObject>()
+
+  // A dependency can end a request only by throwing, so what it declares goes out as an error does.
+  for (const { returns } of dependenciesOf(route))
+    for (const [status, schema] of Object.entries(returns ?? {}))
+      responses.set(
+        status,
+        schema === null
+          ? problem(phrase(status))
+          : declared(status, schema, errors.type, `${route.name} returns ${status}`, components),
+      )
+  const own = statusMap(spec.returns) ?? {}
+  const outer: StatusMap = Object.assign({}, ...route.groups.map(group => group.returns))
+  for (const [status, schema] of Object.entries<Schema | null>({ ...outer, ...own }))
+    responses.set(status, declared(status, schema, JSON_TYPE, `${route.name} returns ${status}`, components))
+  if (!responses.has('200') && !Object.keys(own).some(status => /^[23]/.test(status)))
+    responses.set('200', { description: phrase('200'), content: { [JSON_TYPE]: { schema: {} } } })
+
+  const addOnce = (status: string, response: () => JsonObject) => {
+    if (!responses.has(status)) responses.set(status, response())
+  }
+  if (readsInput(route))
+    addOnce('422', () => ({
+      description: 'An input is not valid',
+      content: { [errors.type]: { schema: validationSchema(components, format) } },
+    }))
+  if (spec.limit) addOnce('503', () => problem('Too busy: come back after Retry-After', { headers: RETRY_AFTER }))
+  if (spec.timeout !== undefined) addOnce('504', () => problem('No answer in time'))
+  if (![...responses.keys()].some(status => status.startsWith('4')))
+    responses.set('4XX', problem('The request was refused'))
+  responses.set('default', problem('Any other error'))
+  // Digits sort before 4XX and default by themselves.
+  return Object.fromEntries([...responses].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function declared(
+  status: string,
+  schema: Schema | null,
+  type: string,
+  where: string,
+  components: Components,
+): JsonObject {
+  const description = phrase(status)
+  if (schema === null) return { description }
+  return { description, content: { [type]: { schema: components.use(schema, 'output', where) } } }
+}
+
+function readsInput(route: MountedRoute): boolean {
+  const { params, query, headers, cookies, body } = route.endpoint.spec
+  return (
+    [params, query, headers, cookies, body].some(schema => schema !== undefined) ||
+    dependenciesOf(route).some(used => (used.headers ?? used.query ?? used.cookies) !== undefined)
+  )
+}
+
+function phrase(status: string): string {
+  return reasonPhrase(Number(status)) || `Status ${status}`
+}
+
+const RETRY_AFTER = { 'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1 } } }
+
+const PROBLEM_FIELDS = {
+  type: {
+    type: 'string',
+    description: 'A URI reference for the kind of problem; about:blank when the title says it all',
+  },
+  title: { type: 'string' },
+  status: { type: 'integer' },
+  detail: { type: 'string' },
+}
+const ISSUE_FIELDS = {
+  loc: {
+    type: 'array',
+    items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
+    description: 'Where: the place, then the way to the value, as in ["body", "items", 0, "price"]',
+  },
+  msg: { type: 'string' },
+  type: { type: 'string' },
+}
+
+const ERRORS: Readonly<
+  Record<ErrorFormat, { readonly type: string; readonly any: readonly [name: string, schema: JsonObject] }>
+> = {
+  problem: {
+    type: 'application/problem+json',
+    any: [
+      'Problem',
+      {
+        type: 'object',
+        description: 'An error as RFC 9457 describes it',
+        properties: PROBLEM_FIELDS,
+        required: ['type', 'title', 'status'],
+      },
+    ],
+  },
+  fastapi: {
+    type: JSON_TYPE,
+    any: ['HTTPError', { type: 'object', properties: { detail: { type: 'string' } }, required: ['detail'] }],
+  },
+}
+
+function validationSchema(components: Components, format: ErrorFormat): JsonObject {
+  if (format === 'problem') {
+    const issue = components.own('ValidationIssue', {
+      type: 'object',
+      properties: { ...ISSUE_FIELDS, input: { description: 'What was found there' }, ctx: { type: 'object' } },
+      required: ['type', 'loc', 'msg'],
+    })
+    return components.own('ValidationProblem', {
+      type: 'object',
+      description: 'A problem that lists every input that is not valid',
+      properties: { ...PROBLEM_FIELDS, errors: { type: 'array', items: issue } },
+      required: ['type', 'title', 'status', 'errors'],
+    })
+  }
+  const error = components.own('ValidationError', {
+    type: 'object',
+    properties: { ...ISSUE_FIELDS, input: {}, ctx: { type: 'object' } },
+    required: ['loc', 'msg', 'type'],
+  })
+  return components.own('HTTPValidationError', {
+    type: 'object',
+    properties: { detail: { type: 'array', items: error } },
+  })
+}
