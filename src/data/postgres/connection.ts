@@ -1,0 +1,236 @@
+// One connection to PostgreSQL, used by one borrower at a time: runs statements in turn, cancels the running one, knows when it is dead.
+//
+// The life of an abort: the signal fires -> the borrower's promise rejects with the signal's reason -> a CancelRequest goes out on a socket
+// of its own -> the server ends the statement -> `settled` resolves once both the statement and that socket have ended. Only then may
+// the connection be lent again: a cancel still on its way would hit the next borrower's statement.
+import pg from 'pg'
+import { DatabaseUnavailableError, mapError } from './errors.ts'
+import type { CompiledSql } from './sql.ts'
+import { encodeParameters } from './sql.ts'
+import { Statement, type Columns, type Result, type StatementPlan, type Wire } from './statement.ts'
+
+export interface ConnectionOptions {
+  readonly config: pg.ClientConfig
+  /** How many prepared statements a connection keeps; beyond it the least recently used is forgotten. */
+  readonly maxPrepared: number
+}
+
+// A cancelled statement ends within milliseconds. One that has not by then is stuck, or the cancel was lost on the way.
+const CANCEL_WITHIN_MS = 5000
+
+const CLOSE_WITHIN_MS = 1000
+
+type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script'>
+
+// Known only at run time: pg has it, its types do not.
+interface PgClient extends pg.Client {
+  readonly processID: number
+  readonly secretKey: number
+  readonly connection: pg.Connection & Wire
+}
+
+interface PgConnection extends pg.Connection {
+  connect(port: number | string, host?: string): void
+  requestSsl(): void
+  cancel(processId: number, secretKey: number): void
+}
+
+export class Connection {
+  readonly #client: PgClient
+  readonly #options: ConnectionOptions
+  readonly #where: string
+  /** Statements prepared here, least recently used first, with their columns once these are known. */
+  readonly #prepared = new Map<string, Columns | undefined>()
+  #broken = false
+  #running: Promise<Result> | undefined
+  #cancelling: Promise<void> | undefined
+  /** Called once when the connection dies by itself. */
+  onBroken: () => void = () => {}
+
+  private constructor(client: PgClient, options: ConnectionOptions) {
+    this.#client = client
+    this.#options = options
+    this.#where = placeOf(client)
+    // A socket error outside any statement would otherwise end the process.
+    client.on('error', () => this.#break())
+    client.on('end', () => this.#break())
+  }
+
+  /** @throws DatabaseUnavailableError, PostgresSettingsError */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const client = makeClient(options.config)
+    const connection = new Connection(client, options)
+    try {
+      await client.connect()
+      return connection
+    } catch (error) {
+      // Not awaited: the socket may never have opened, and then pg has no end to announce.
+      void client.end().catch(() => {})
+      client.connection.stream.destroy()
+      throw mapError(error, placeOf(client))
+    }
+  }
+
+  /** Once true, for ever: the connection can only be closed. */
+  get broken(): boolean {
+    return this.#broken
+  }
+
+  /** Undefined when the connection may be lent again at once; else resolves when what was aborted has ended everywhere. */
+  get settled(): Promise<void> | undefined {
+    if (!this.#running && !this.#cancelling) return undefined
+    return Promise.all([this.#running?.catch(ignore), this.#cancelling]).then(() => this.settled)
+  }
+
+  /**
+   * Runs a statement; one at a time, later ones wait.
+   *
+   * @param name  of the prepared statement; empty: none
+   * @param check  called when its turn has come; throws when the statement must not run any more
+   * @throws the typed errors of errors.ts, or the signal's reason
+   */
+  async run(sql: CompiledSql, name: string, signal?: AbortSignal, check?: () => void): Promise<Result> {
+    return this.#send({ text: sql.text, values: encodeParameters(sql.values), name, script: false }, signal, check)
+  }
+
+  /** Runs several statements in one text. */
+  script(text: string, signal?: AbortSignal, check?: () => void): Promise<Result> {
+    return this.#send({ text, values: [], name: '', script: true }, signal, check)
+  }
+
+  /** Asks the server to end the running statement, if any; see `settled`. */
+  cancel(): void {
+    if (this.#running && !this.#cancelling && !this.#broken) this.#cancelling = this.#cancel(this.#running)
+  }
+
+  async close(): Promise<void> {
+    this.#broken = true
+    const { stream } = this.#client.connection
+    // A peer that does not answer the goodbye is left without it.
+    const timer = setTimeout(() => stream.destroy(), CLOSE_WITHIN_MS)
+    await this.#client.end().catch(() => {})
+    clearTimeout(timer)
+  }
+
+  async #send(request: Request, signal?: AbortSignal, check?: () => void): Promise<Result> {
+    while (this.#running) await this.#running.catch(ignore)
+    signal?.throwIfAborted()
+    check?.()
+    if (this.#broken) throw new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: the connection has ended`)
+    const answer = this.#submit(this.#plan(request))
+    this.#running = answer
+    try {
+      return await (signal ? this.#abortable(answer, signal) : answer)
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) throw error
+      throw this.#explain(error, request)
+    }
+  }
+
+  #submit(plan: StatementPlan): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      const statement = new Statement(plan, (error, result) => {
+        this.#running = undefined
+        if (plan.name !== '' && !plan.columns && statement.columns) this.#prepared.set(plan.name, statement.columns)
+        if (error) reject(error)
+        else resolve(result!)
+      })
+      this.#client.query(statement as unknown as pg.Submittable)
+    })
+  }
+
+  #abortable(answer: Promise<Result>, signal: AbortSignal): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.cancel()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    })
+  }
+
+  #plan(request: Request): StatementPlan {
+    const { name } = request
+    if (name === '') return { ...request, columns: undefined, evict: undefined }
+    const columns = this.#prepared.get(name)
+    const known = this.#prepared.delete(name)
+    this.#prepared.set(name, columns)
+    if (known || this.#prepared.size <= this.#options.maxPrepared) return { ...request, columns, evict: undefined }
+    const [evict] = this.#prepared.keys()
+    this.#prepared.delete(evict!)
+    return { ...request, columns, evict }
+  }
+
+  #explain(error: unknown, plan: Request): unknown {
+    const { code, routine } = error as { code?: string; routine?: string }
+    // A migration changed the statement's columns, or something (DISCARD ALL, a pooler) took the prepared statement away: forget it here,
+    // so that the next run prepares it anew.
+    if (plan.name !== '' && (code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery'))) {
+      this.#forget(plan.name)
+      return new StalePlanError(mapError(error, this.#where))
+    }
+    return mapError(error, this.#where)
+  }
+
+  #forget(name: string): void {
+    this.#prepared.delete(name)
+    delete this.#client.connection.parsedStatements[name]
+    this.#client.connection.close({ type: 'S', name })
+  }
+
+  #break(): void {
+    if (this.#broken) return
+    this.#broken = true
+    this.onBroken()
+  }
+
+  async #cancel(running: Promise<unknown>): Promise<void> {
+    const timer = setTimeout(() => this.#client.connection.stream.destroy(), CANCEL_WITHIN_MS)
+    await sendCancel(this.#client, this.#options.config)
+    await running.catch(ignore)
+    clearTimeout(timer)
+    this.#cancelling = undefined
+  }
+}
+
+/** The prepared statement no longer fits its table; the same statement succeeds when it is sent again. */
+export class StalePlanError extends Error {
+  readonly error: unknown
+  constructor(error: unknown) {
+    super('stale plan')
+    this.error = error
+  }
+}
+
+/** @returns host, port and database, as messages name them; no user, no password */
+export function placeOf(client: pg.Client): string {
+  const { host, port, database } = client
+  return host.startsWith('/') ? `${host}/${database}` : `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`
+}
+
+export function makeClient(config: pg.ClientConfig): PgClient {
+  return new pg.Client(config) as PgClient
+}
+
+// Resolves when the server has closed the cancel's socket: by then it has signalled the process, or found none to signal.
+function sendCancel(client: PgClient, config: pg.ClientConfig): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const ssl = (client.ssl ?? false) as never
+  const socket = new pg.Connection({
+    ssl,
+    sslNegotiation: config.sslnegotiation,
+  } as pg.ConnectionConfig) as PgConnection
+  const send = (): void => socket.cancel(client.processID, client.secretKey)
+  socket.on('connect', () => (ssl ? socket.requestSsl() : send()))
+  socket.on('sslconnect', send)
+  // The statement then ends by itself, by its time-out, or with the connection (CANCEL_WITHIN_MS).
+  socket.on('error', () => {})
+  socket.on('end', resolve)
+  if (client.host.startsWith('/')) socket.connect(`${client.host}/.s.PGSQL.${client.port}`)
+  else socket.connect(client.port, client.host)
+  const timer = setTimeout(() => socket.stream.destroy(), CANCEL_WITHIN_MS)
+  return promise.finally(() => clearTimeout(timer))
+}
+
+function ignore(): void {}

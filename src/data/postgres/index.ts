@@ -1,0 +1,30 @@
+// millrace/postgres: PostgreSQL for handlers (`postgres`), for scripts (`connect`), and a server of one's own (`embeddedPostgres`).
+export { connect, type ConnectOptions, type StartLog } from './connect.ts'
+export { type Database, type Queryable, type RetryingTransactionOptions } from './database.ts'
+export {
+  embeddedPostgres,
+  type EmbeddedAddress,
+  type EmbeddedOptions,
+  type EmbeddedPostgres,
+} from './embedded-service.ts'
+export {
+  CheckViolation,
+  ConstraintError,
+  DatabaseUnavailableError,
+  ForeignKeyViolation,
+  ManyRowsError,
+  NoRowError,
+  NotNullViolation,
+  PoolFullError,
+  PostgresSettingsError,
+  QueryError,
+  QueryTimeoutError,
+  SerializationError,
+  UniqueViolation,
+} from './errors.ts'
+export { type PostgresOptions } from './options.ts'
+export { type PoolState } from './pool.ts'
+export { postgres } from './postgres.ts'
+export { type Query, type QueryOptions } from './query.ts'
+export { json, sql, type Fragment, type SqlValue } from './sql.ts'
+export { NotCommittedError, type Transaction, type TransactionOptions } from './transaction.ts'

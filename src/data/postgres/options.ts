@@ -1,0 +1,68 @@
+// What can be said about a database, with its defaults.
+import { milliseconds, type Duration } from '../../core/duration.ts'
+import type { EmbeddedOptions } from './embedded-service.ts'
+
+export interface PostgresOptions {
+  /** `postgresql://user:password@host:5432/database`. Default: the environment's DATABASE_URL; without one, an embedded server. */
+  readonly url?: string | undefined
+  /** Where the embedded server keeps its data; `false` demands a URL. Ignored when there is a URL. */
+  readonly embedded?: EmbeddedOptions | false
+  /** Open connections at most, in each worker. Default 10. */
+  readonly maxConnections?: number
+  /** Connections opened at start and kept while idle. Default 1. */
+  readonly minConnections?: number
+  /** Callers that may wait for a connection; further ones get PoolFullError. Default 10 for each connection. */
+  readonly maxWaiting?: number
+  /** How long a caller waits for a connection. Default '5s'. */
+  readonly acquireTimeout?: Duration
+  /** How long opening a connection may take. Default '5s'. */
+  readonly connectTimeout?: Duration
+  /** The server ends a statement that runs longer: QueryTimeoutError. 0: never. Default '30s'. */
+  readonly statementTimeout?: Duration
+  /** The server ends a connection that idles inside a transaction for longer. 0: never. Default '60s'. */
+  readonly idleInTransactionTimeout?: Duration
+  /** Idle connections above `minConnections` are closed after this. Default '5m'. */
+  readonly idleTimeout?: Duration
+  /** A connection is replaced at this age, so that a changed address or role is noticed. Default '1h'. */
+  readonly maxLifetime?: Duration
+  /** How long the start waits for a database that does not answer. Default: until it answers or the start is aborted. */
+  readonly startTimeout?: Duration
+  /** Shown in pg_stat_activity. Default 'millrace'. */
+  readonly applicationName?: string
+  /** Prepared statements kept on each connection; 0 prepares nothing, for poolers that cannot. Default 200. */
+  readonly preparedStatements?: number
+}
+
+export interface ResolvedOptions {
+  readonly maxConnections: number
+  readonly minConnections: number
+  readonly maxWaiting: number
+  readonly acquireTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  readonly idleInTransactionTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
+  readonly startTimeoutMs: number
+  readonly applicationName: string
+  readonly preparedStatements: number
+}
+
+/** @throws UsageError `CORE_BAD_DURATION` */
+export function resolveOptions(options: PostgresOptions): ResolvedOptions {
+  const maxConnections = options.maxConnections ?? 10
+  return {
+    maxConnections,
+    minConnections: Math.min(options.minConnections ?? 1, maxConnections),
+    maxWaiting: options.maxWaiting ?? 10 * maxConnections,
+    acquireTimeoutMs: milliseconds(options.acquireTimeout ?? '5s'),
+    connectTimeoutMs: milliseconds(options.connectTimeout ?? '5s'),
+    statementTimeoutMs: milliseconds(options.statementTimeout ?? '30s'),
+    idleInTransactionTimeoutMs: milliseconds(options.idleInTransactionTimeout ?? '60s'),
+    idleTimeoutMs: milliseconds(options.idleTimeout ?? '5m'),
+    maxLifetimeMs: milliseconds(options.maxLifetime ?? '1h'),
+    startTimeoutMs: options.startTimeout === undefined ? Infinity : milliseconds(options.startTimeout),
+    applicationName: options.applicationName ?? 'millrace',
+    preparedStatements: options.preparedStatements ?? 200,
+  }
+}

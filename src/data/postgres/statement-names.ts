@@ -1,0 +1,30 @@
+// Which statements are worth preparing: a text seen for the second time gets a name, made from the text.
+//
+// Preparing on sight would fill every connection with texts that are sent once (a search with a filter of its own each time).
+import { createHash } from 'node:crypto'
+
+export class StatementNames {
+  readonly #max: number
+  /** Name by text, empty until the text was seen twice; least recently used first. */
+  readonly #names = new Map<string, string>()
+
+  /** @param max  how many texts are remembered; 0 prepares nothing */
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** @returns the name to prepare the statement under, or '' to send it unprepared */
+  nameOf(text: string): string {
+    if (this.#max === 0) return ''
+    const known = this.#names.get(text)
+    if (known === undefined) {
+      if (this.#names.size >= this.#max) this.#names.delete(this.#names.keys().next().value!)
+      this.#names.set(text, '')
+      return ''
+    }
+    const name = known === '' ? `m_${createHash('sha256').update(text).digest('hex').slice(0, 24)}` : known
+    this.#names.delete(text)
+    this.#names.set(text, name)
+    return name
+  }
+}

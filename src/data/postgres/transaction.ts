@@ -1,0 +1,161 @@
+// A transaction: one connection for its whole length, given back exactly once, whatever happens in between.
+import { MillraceError } from '../../core/error.ts'
+import { StalePlanError, type Connection } from './connection.ts'
+import { misuse } from './errors.ts'
+import { Query, type QueryOptions } from './query.ts'
+import { compileSql, type CompiledSql, type SqlValue } from './sql.ts'
+import type { Result } from './statement.ts'
+import type { StatementNames } from './statement-names.ts'
+
+export interface TransactionOptions {
+  /** Default: the server's, which is `read committed` unless configured otherwise. */
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable'
+  readonly readOnly?: boolean
+  /** Ends the running statement on the server and refuses further ones; what was done is rolled back. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The transaction was rolled back where it should have been committed: an earlier statement failed and its error was swallowed. */
+export class NotCommittedError extends MillraceError {
+  constructor() {
+    super(
+      'POSTGRES_NOT_COMMITTED',
+      'The transaction was rolled back instead of committed: one of its statements failed, and its error was swallowed. ' +
+        'Run what may fail in tx.transaction(...), which rolls back alone',
+    )
+  }
+}
+
+/** What a transaction needs of the database that began it. */
+export interface Lane {
+  readonly connection: Connection
+  readonly names: StatementNames
+  /** Returns the connection to the pool, or closes it when it cannot be used again. */
+  giveBack(): void
+  /** For names of savepoints. */
+  savepoints: number
+}
+
+interface Words {
+  readonly commit: string
+  readonly rollback: string
+}
+
+const OUTERMOST: Words = { commit: 'commit', rollback: 'rollback' }
+
+export class Transaction {
+  readonly #lane: Lane
+  readonly #signal: AbortSignal | undefined
+  readonly #words: Words
+  readonly #parent: Transaction | undefined
+  #state: 'open' | 'committed' | 'rolled back' = 'open'
+  #closed: Promise<void> | undefined
+
+  /** Use `db.begin()` or `db.transaction()`. */
+  constructor(lane: Lane, signal: AbortSignal | undefined, words: Words = OUTERMOST, parent?: Transaction) {
+    this.#lane = lane
+    this.#signal = signal
+    this.#words = words
+    this.#parent = parent
+  }
+
+  /** Like `db.sql`, inside the transaction. Statements run in turn, also when several are awaited together. */
+  sql<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Query<Row> {
+    return new Query<Row>(this.#send, compileSql(strings, values), {})
+  }
+
+  /** Like `db.query`, inside the transaction. */
+  query<Row = Record<string, unknown>>(text: string, values: readonly unknown[] = [], options: QueryOptions = {}) {
+    return new Query<Row>(this.#send, { text, values }, options)
+  }
+
+  /** Like `db.script`, inside the transaction. */
+  async script(text: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.#requireOpen()
+    await this.#lane.connection.script(text, anyOf(this.#signal, options.signal), this.#requireOpen)
+  }
+
+  /** Runs `work` behind a savepoint: when it throws, only what it did is rolled back, and the error is thrown on. */
+  async transaction<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> {
+    const name = `millrace_${++this.#lane.savepoints}`
+    await this.#lane.connection.run(statement(`savepoint ${name}`), '', this.#signal, this.#requireOpen)
+    const words = { commit: `release savepoint ${name}`, rollback: `rollback to savepoint ${name}` }
+    const inner = new Transaction(this.#lane, this.#signal, words, this)
+    try {
+      const result = await work(inner)
+      await inner.commit()
+      return result
+    } finally {
+      await inner.close()
+    }
+  }
+
+  /**
+   * Once sent, a commit is not aborted any more: its outcome would be unknown.
+   *
+   * @throws NotCommittedError; SerializationError and constraint errors that PostgreSQL checks only now
+   */
+  async commit(): Promise<void> {
+    this.#signal?.throwIfAborted()
+    const { command } = await this.#lane.connection.run(statement(this.#words.commit), '', undefined, this.#requireOpen)
+    // PostgreSQL answers COMMIT in a failed transaction with a quiet ROLLBACK.
+    this.#state = command === 'ROLLBACK' ? 'rolled back' : 'committed'
+    if (command === 'ROLLBACK') throw new NotCommittedError()
+  }
+
+  async rollback(): Promise<void> {
+    this.#requireOpen()
+    await this.#undo()
+  }
+
+  /** Rolls back what was not committed and gives the connection back. Never throws; again: nothing happens. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#isOpen()) await this.#undo()
+    } catch {
+      // Then the transaction cannot be trusted to have ended: the server ends it when the connection closes.
+      await this.#lane.connection.close()
+    }
+    this.#state = this.#state === 'open' ? 'rolled back' : this.#state
+    if (!this.#parent) this.#lane.giveBack()
+  }
+
+  async #undo(): Promise<void> {
+    const { connection } = this.#lane
+    this.#state = 'rolled back'
+    // What still runs was forgotten by the caller; behind a savepoint it may be somebody else's.
+    if (!this.#parent) connection.cancel()
+    await connection.run(statement(this.#words.rollback), '')
+  }
+
+  readonly #send = async (sql: CompiledSql, options: QueryOptions): Promise<Result> => {
+    this.#requireOpen()
+    const name = options.name ?? this.#lane.names.nameOf(sql.text)
+    try {
+      return await this.#lane.connection.run(sql, name, anyOf(this.#signal, options.signal), this.#requireOpen)
+    } catch (error) {
+      throw error instanceof StalePlanError ? error.error : error
+    }
+  }
+
+  #isOpen(): boolean {
+    return this.#state === 'open' && (this.#parent === undefined || this.#parent.#isOpen())
+  }
+
+  readonly #requireOpen = (): void => {
+    if (!this.#isOpen())
+      throw misuse('POSTGRES_TRANSACTION_ENDED', 'the transaction has ended; its statements can no longer be sent')
+  }
+}
+
+function statement(text: string): CompiledSql {
+  return { text, values: [] }
+}
+
+function anyOf(first: AbortSignal | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
+  return first && second && first !== second ? AbortSignal.any([first, second]) : (first ?? second)
+}
