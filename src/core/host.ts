@@ -21,8 +21,15 @@ export interface RunningService {
   stop(): Promise<void>
 }
 
-/** Told when the host drains: no new work, finish yours before the deadline. */
-export type Drain = (deadlineMs: number) => void | Promise<void>
+/** Told when the host drains: no new work, finish yours within `graceMs` from now. */
+export type Drain = (graceMs: number) => void | Promise<void>
+
+export interface Answers {
+  /** What the responders returned, in no order. */
+  readonly answers: readonly unknown[]
+  /** Workers that did not answer in time, or whose responder failed. */
+  readonly silent: readonly number[]
+}
 
 export interface Host {
   /** 1 and up under a supervisor; 0 when alone. */
@@ -34,14 +41,10 @@ export interface Host {
   /** @returns the function that ends the subscription */
   subscribe(channel: string, listener: (message: unknown) => void): () => void
   /**
-   * Sends to every live worker, our own included, and resolves when each has run its responders for the channel to the end
-   * (or after the timeout: then `silent` holds the workers that did not answer).
+   * Sends to every live worker, our own included, and resolves when each has run its responders for the channel to the end, or
+   * after the timeout. A worker that starts meanwhile gets the message before its first request.
    */
-  request(
-    channel: string,
-    message: unknown,
-    timeoutMs: number,
-  ): Promise<{ readonly answers: readonly unknown[]; readonly silent: readonly number[] }>
+  request(channel: string, message: unknown, timeoutMs: number): Promise<Answers>
   respond(channel: string, responder: (message: unknown) => unknown): () => void
   /** Runs in reverse order of registration once, after in-flight requests are done. */
   onDrain(name: string, drain: Drain): void
@@ -66,11 +69,25 @@ export class LocalHost implements Host {
     return register(this.#listeners, channel, listener)
   }
 
-  async request(channel: string, message: unknown, _timeoutMs: number) {
-    const answers = await Promise.all(
-      [...(this.#responders.get(channel) ?? [])].map(async responder => responder(message)),
-    )
-    return { answers, silent: [] }
+  async request(channel: string, message: unknown, timeoutMs: number): Promise<Answers> {
+    const answers = await this.respondAll(channel, message, timeoutMs)
+    return answers === undefined ? { answers: [], silent: [this.worker] } : { answers, silent: [] }
+  }
+
+  /** @returns what this process's responders said; undefined when one failed or took longer than `timeoutMs` */
+  async respondAll(channel: string, message: unknown, timeoutMs: number): Promise<readonly unknown[] | undefined> {
+    const responders = [...(this.#responders.get(channel) ?? [])]
+    if (responders.length === 0) return []
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>(resolve => (timer = setTimeout(() => resolve(undefined), timeoutMs)))
+    const all = Promise.all(responders.map(async responder => responder(message)))
+    try {
+      return await Promise.race([all, late])
+    } catch {
+      return undefined
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   respond(channel: string, responder: (message: unknown) => unknown): () => void {
@@ -95,11 +112,11 @@ export class LocalHost implements Host {
   }
 
   /** @returns what went wrong, by the name it was registered under; the others still ran */
-  async drain(deadlineMs: number): Promise<readonly { name: string; error: unknown }[]> {
+  async drain(graceMs: number): Promise<readonly { name: string; error: unknown }[]> {
     const failed: { name: string; error: unknown }[] = []
     for (const { name, drain } of this.#drains.splice(0).reverse()) {
       try {
-        await drain(deadlineMs)
+        await drain(graceMs)
       } catch (error) {
         failed.push({ name, error })
       }

@@ -1,0 +1,47 @@
+// The commands, by name. Each is loaded when it is run, so that `routes` does not pay for `serve`.
+import type { ExitCode } from '../server/exit-codes.ts'
+
+export interface CommandModule {
+  run(argv: readonly string[]): Promise<ExitCode>
+}
+
+export interface CommandFacts {
+  /** After the command's name. */
+  readonly operands: string
+  readonly summary: string
+  load(): Promise<CommandModule>
+}
+
+export const COMMANDS = {
+  dev: {
+    operands: 'APP',
+    summary: 'run an app while you write it: one worker, reloads when a file changes',
+    load: () => import('./commands/dev.ts'),
+  },
+  serve: {
+    operands: 'APP',
+    summary: 'run an app for its users: workers, restarts, reloads without loss',
+    load: () => import('./commands/serve.ts'),
+  },
+  routes: {
+    operands: 'APP',
+    summary: 'list the routes of an app',
+    load: () => import('./commands/routes.ts'),
+  },
+  openapi: {
+    operands: 'APP',
+    summary: 'print the OpenAPI document of an app',
+    load: () => import('./commands/openapi.ts'),
+  },
+  settings: {
+    operands: '',
+    summary: 'print the reference of all settings',
+    load: () => import('./commands/settings.ts'),
+  },
+} as const satisfies Readonly<Record<string, CommandFacts>>
+
+export type CommandName = keyof typeof COMMANDS
+
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name)
+}

@@ -1,0 +1,77 @@
+// millrace dev APP: one worker that is replaced whenever a file changes. New code that fails leaves the old serving.
+import type { MillraceError } from '../../core/error.ts'
+import { readyText } from '../../server/banner.ts'
+import { StartError } from '../../server/errors.ts'
+import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
+import { onSignals } from '../../server/signals.ts'
+import { Supervisor } from '../../server/supervisor.ts'
+import { readArguments } from '../arguments.ts'
+import { watchCode } from '../watch.ts'
+
+export async function run(argv: readonly string[]): Promise<ExitCode> {
+  const { app, flags } = readArguments(argv, 'dev', 'dev')
+  const session = new DevSession(app, flags)
+  onSignals(intention => {
+    if (intention === 'stop' || intention === 'stop-quickly') session.stop(intention === 'stop' ? 'orderly' : 'quick')
+    if (intention === 'reload') session.change('HUP')
+  })
+  await session.run()
+  return EXIT.stopped
+}
+
+class DevSession {
+  readonly #app: string
+  readonly #flags: Readonly<Record<string, string>>
+  readonly #ended = Promise.withResolvers<void>()
+  #supervisor: Supervisor | undefined
+  #isRunning = false
+  #isEnded = false
+
+  constructor(app: string, flags: Readonly<Record<string, string>>) {
+    this.#app = app
+    this.#flags = flags
+  }
+
+  /** Resolves when the session was stopped. @throws what no change of a file can mend: settings, a busy port */
+  async run(): Promise<void> {
+    const directories = this.#flags['reloadDir']?.split(',') ?? ['.']
+    const closeWatch = await watchCode(directories, path => this.change(path))
+    try {
+      await this.#start()
+      await this.#ended.promise
+    } finally {
+      await closeWatch()
+    }
+  }
+
+  /** A file has changed, or somebody asks for a reload. */
+  change(what: string): void {
+    if (this.#isEnded) return
+    process.stderr.write(`${what} changed\n`)
+    if (this.#isRunning) void this.#supervisor!.reload()
+    else void this.#start().catch((error: unknown) => this.#ended.reject(error))
+  }
+
+  stop(mode: 'orderly' | 'quick'): void {
+    this.#isEnded = true
+    void (this.#supervisor?.stop(mode) ?? Promise.resolve()).then(() => this.#ended.resolve())
+  }
+
+  async #start(): Promise<void> {
+    // A change while the app is still starting starts over with what is there now.
+    const before = this.#supervisor
+    const supervisor = new Supervisor({ app: this.#app, flags: this.#flags, command: 'dev' })
+    this.#supervisor = supervisor
+    await before?.stop('quick')
+    try {
+      const started = await supervisor.start()
+      if (!started || supervisor !== this.#supervisor) return
+      this.#isRunning = true
+      const note = 'reloads when a file changes; Ctrl-C stops'
+      process.stdout.write(readyText({ ...started, manifest: started.generation.manifest, note }))
+    } catch (error) {
+      if (!(error instanceof StartError) || error.exitCode !== EXIT.app) throw error
+      process.stderr.write(`error: ${(error as MillraceError).message}\n\nwaiting for a change\n`)
+    }
+  }
+}

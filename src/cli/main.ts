@@ -1,0 +1,10 @@
+// The command line: checks the version of Node, then runs the command. Everything else is imported after the check.
+import { isSupportedNode, tooOldNode } from './node-version.ts'
+
+if (isSupportedNode(process.versions.node)) {
+  const { run } = await import('./run.ts')
+  process.exit(await run(process.argv.slice(2)))
+} else {
+  process.stderr.write(`${tooOldNode(process.versions.node)}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,96 @@
+// The admin listener: health and counters of all workers, on an address of its own, answered by the supervisor.
+//
+// On node:http and not on our engine: a fault in the engine must not take away the sight of it, and nobody counts its microseconds.
+import http from 'node:http'
+import type { Logger } from '../observe/logger.ts'
+import { listenError, urlOf } from './listener.ts'
+import type { SocketAddress } from './setting-types.ts'
+import { isReady, prometheusText, type ServerStatus } from './status.ts'
+
+export interface Admin {
+  readonly url: string
+  close(): Promise<void>
+}
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+const plain = (status: number, body: string): Answer => ({
+  status,
+  type: 'text/plain; charset=utf-8',
+  body: `${body}\n`,
+})
+
+const PAGES: Readonly<Record<string, (status: ServerStatus) => Answer>> = {
+  /** The supervisor's loop runs: restart it when this fails. */
+  '/livez': () => plain(200, 'alive'),
+  /** Send requests here. */
+  '/readyz': status =>
+    isReady(status) ? plain(200, 'ready') : plain(503, status.isStopping ? 'draining' : 'no worker is ready'),
+  /** The first workers have become ready, at some time. */
+  '/startupz': status => (status.hasStarted ? plain(200, 'started') : plain(503, 'starting')),
+  '/metrics': status => ({
+    status: 200,
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+    body: prometheusText(status),
+  }),
+  '/status': status => ({ status: 200, type: 'application/json', body: `${JSON.stringify(status, null, 2)}\n` }),
+}
+
+/**
+ * @param isExplicit  somebody asked for this address: a busy one is an error. By default it is a warning, and the server goes on
+ *   without: two servers on one machine should not need a flag.
+ * @returns undefined when off, or busy by default
+ * @throws StartError `LISTEN_*`, exit code 4
+ */
+export async function openAdmin(
+  address: SocketAddress | null,
+  isExplicit: boolean,
+  status: () => ServerStatus,
+  log: Logger,
+): Promise<Admin | undefined> {
+  if (address === null) return undefined
+  const server = http.createServer((request, response) => respond(request, response, status))
+  const wanted = { kind: 'tcp', ...address } as const
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).once('listening', resolve).listen(address.port, address.host)
+    })
+  } catch (error) {
+    const failure = listenError(error, wanted)
+    if (isExplicit) throw failure
+    log.warn(`no admin listener: ${address.host}:${address.port} is taken; --admin chooses another address, or off`)
+    return undefined
+  }
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+  return {
+    url: urlOf({ ...wanted, port }),
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function respond(request: http.IncomingMessage, response: http.ServerResponse, status: () => ServerStatus): void {
+  const path = (request.url ?? '').split('?', 1)[0]!
+  const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  const answer = !page
+    ? plain(404, `not here; try ${Object.keys(PAGES).join(' ')}`)
+    : isRead
+      ? page(status())
+      : plain(405, 'GET only')
+  response.writeHead(answer.status, {
+    'content-type': answer.type,
+    'content-length': Buffer.byteLength(answer.body),
+    'cache-control': 'no-store',
+    ...(answer.status === 405 ? { allow: 'GET, HEAD' } : {}),
+  })
+  response.end(request.method === 'HEAD' ? undefined : answer.body)
+}

@@ -1,0 +1,53 @@
+// Plain numbers a worker counts; the supervisor adds them up and keeps those of workers that are gone.
+import type { RequestRecord } from '../core/request-record.ts'
+
+/** Totals since the worker started, and what is so now. */
+export interface Counters {
+  /** Finished requests by the first digit of their status; index 0 counts those cut before a head was written. */
+  readonly requests: readonly number[]
+  readonly accepted: number
+  readonly connections: number
+  readonly inflight: number
+  /** Longest the event loop was late in the last second. */
+  readonly loopDelayMs: number
+  readonly heapBytes: number
+  readonly rssBytes: number
+}
+
+export const NO_COUNTS: Counters = {
+  requests: [0, 0, 0, 0, 0, 0],
+  accepted: 0,
+  connections: 0,
+  inflight: 0,
+  loopDelayMs: 0,
+  heapBytes: 0,
+  rssBytes: 0,
+}
+
+/** The totals of a worker that is gone: nothing of it is open any more. */
+export function totalsOnly(counters: Counters): Counters {
+  return { ...NO_COUNTS, requests: counters.requests, accepted: counters.accepted }
+}
+
+export function addCounters(a: Counters, b: Counters): Counters {
+  return {
+    requests: a.requests.map((count, n) => count + (b.requests[n] ?? 0)),
+    accepted: a.accepted + b.accepted,
+    connections: a.connections + b.connections,
+    inflight: a.inflight + b.inflight,
+    loopDelayMs: Math.max(a.loopDelayMs, b.loopDelayMs),
+    heapBytes: a.heapBytes + b.heapBytes,
+    rssBytes: a.rssBytes + b.rssBytes,
+  }
+}
+
+/** Counts in one process. */
+export class RequestCounter {
+  accepted = 0
+  readonly requests = [0, 0, 0, 0, 0, 0]
+
+  /** Given to the engine as `onFinished`. */
+  readonly count = (record: RequestRecord): void => {
+    this.requests[Math.trunc(record.status / 100)]! += 1
+  }
+}

@@ -1,0 +1,46 @@
+// Ends the serving of one process, in the order in which nothing is lost: keep accepting while balancers look away, stop listening,
+// finish requests, then the app, then what registered with the host.
+import type { Server } from 'node:net'
+import type { StartedApp } from '../app/servable.ts'
+import type { Engine } from '../http/engine.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { DrainMode } from './messages.ts'
+
+export interface Serving {
+  readonly server: Server
+  readonly engine: Engine
+  readonly app: StartedApp
+  readonly host: { drain(graceMs: number): Promise<readonly { name: string; error: unknown }[]> }
+  readonly log: Logger
+}
+
+// What stop() gets at least, even when requests used up the grace time: closing a pool or writing a buffer is short.
+const LEAST_STOP_MS = 1_000
+
+/** Resolves within about delayMs + graceMs + 1 s, whatever the app does. */
+export async function drain(serving: Serving, mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
+  const { server, engine, app, host, log } = serving
+  if (mode === 'orderly' && delayMs > 0) await pause(delayMs)
+  server.close()
+  const deadline = performance.now() + graceMs
+  if (mode === 'orderly') await engine.drain(graceMs)
+  engine.close()
+  const leftMs = () => (mode === 'quick' ? LEAST_STOP_MS : Math.max(LEAST_STOP_MS, deadline - performance.now()))
+  await within(leftMs(), 'the app', log, ms => app.stop(ms))
+  await within(leftMs(), 'what registered with onDrain', log, async ms => {
+    for (const { name, error } of await host.drain(ms)) log.error({ err: error }, `${name} could not be drained`)
+  })
+}
+
+async function within(ms: number, what: string, log: Logger, stop: (ms: number) => Promise<void>): Promise<void> {
+  const late = new Promise<'late'>(resolve => setTimeout(resolve, ms, 'late').unref())
+  try {
+    if ((await Promise.race([stop(ms), late])) === 'late') log.warn(`${what} was not done within ${Math.round(ms)} ms`)
+  } catch (error) {
+    log.error({ err: error }, `${what} failed while stopping`)
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}

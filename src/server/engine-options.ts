@@ -1,0 +1,28 @@
+// What the settings mean to the engine.
+import type { RequestRecord } from '../core/request-record.ts'
+import type { EngineOptions } from '../http/engine.ts'
+import type { Limits } from '../http/limits.ts'
+import type { Logger } from '../observe/logger.ts'
+import { SETTING_NAMES, SETTINGS, type Settings } from './settings.ts'
+
+export function engineOptions(
+  settings: Settings,
+  onFinished: (record: RequestRecord) => void,
+  log: Logger,
+): EngineOptions {
+  return {
+    limits: limitsOf(settings),
+    onFinished,
+    onError: (error, record) => log.error({ err: error }, `${record.method} ${record.route || 'request'} failed`),
+  }
+}
+
+/** Each row of the table that names a limit sets it. */
+function limitsOf(settings: Settings): Partial<Limits> {
+  const limits: Partial<Record<keyof Limits, number>> = {}
+  for (const name of SETTING_NAMES) {
+    const { limit } = SETTINGS[name]
+    if (limit !== undefined) limits[limit] = settings[name] as number
+  }
+  return limits
+}

@@ -1,0 +1,45 @@
+// One reading of the app: environment, manifest and settings as they were when it was started or reloaded.
+import { type Environment, readEnvironment } from './environment.ts'
+import { readManifest } from './manifest.ts'
+import type { Manifest } from './messages.ts'
+import { resolveSettings } from './settings-sources.ts'
+import type { Command, SettingName, Settings } from './settings.ts'
+
+export interface Generation {
+  /** For the app's processes. */
+  readonly environment: Environment
+  readonly manifest: Manifest
+  readonly settings: Settings
+  readonly explicit: ReadonlySet<SettingName>
+}
+
+export interface GenerationSource {
+  /** As typed: the module that exports the app. */
+  readonly app: string
+  readonly command: Command
+  readonly flags: Readonly<Record<string, string>>
+}
+
+/** @throws SettingsError, or StartError for an app that cannot be loaded */
+export async function readGeneration(source: GenerationSource, signal?: AbortSignal): Promise<Generation> {
+  const found = await readEnvironment(process.cwd())
+  // What libraries look at to choose between strictness and speed; whoever sets it decides.
+  const environment = { NODE_ENV: source.command === 'dev' ? 'development' : 'production', ...found }
+  const manifest = await readManifest({ app: source.app, environment, ...(signal ? { signal } : {}) })
+  const { values, explicit } = resolveSettings({
+    command: source.command,
+    flags: source.flags,
+    environment,
+    configFile: manifest.configFile,
+    app: manifest.server,
+  })
+  return { environment, manifest, settings: values, explicit }
+}
+
+// Bound when the server starts; a reload cannot move them.
+const FIXED: readonly SettingName[] = ['host', 'port', 'uds', 'admin']
+
+/** Settings that a reload would have to change but cannot. */
+export function fixedChanges(before: Settings, after: Settings): readonly SettingName[] {
+  return FIXED.filter(name => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+}

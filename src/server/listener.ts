@@ -1,0 +1,206 @@
+// The listening socket: bound and held by the supervisor, accepted from by the workers, who inherit its descriptor.
+//
+// The supervisor never polls it. It only keeps it alive, so that a connection which arrives while workers come and go waits in the
+// kernel's queue and none is lost (docs/decisions/0002-accept-mode.md).
+import { lookup } from 'node:dns/promises'
+import { chmod, lstat, unlink } from 'node:fs/promises'
+import net from 'node:net'
+import { getSystemErrorName } from 'node:util'
+import { StartError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
+import { hostAndPort } from './setting-types.ts'
+
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+export interface HeldSocket {
+  /** With the port that was picked when 0 was asked for. */
+  readonly address: ListenAddress
+  readonly fd: number
+  close(): void
+}
+
+export function listenAddress(settings: {
+  readonly host: string
+  readonly port: number
+  readonly uds: string
+}): ListenAddress {
+  return settings.uds === ''
+    ? { kind: 'tcp', host: settings.host, port: settings.port }
+    : { kind: 'unix', path: settings.uds }
+}
+
+/**
+ * Binds without accepting.
+ *
+ * @throws StartError `LISTEN_BUSY`, `LISTEN_DENIED` or `LISTEN_FAILED`, exit code 4
+ */
+export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
+  if (wanted.kind === 'unix') {
+    await clearSocketFile(wanted.path)
+    const handle = bindHandle(wanted.path, -1, -1, wanted)
+    // 0666, as uvicorn: whoever may reach the folder may connect, just as anybody here may connect to a loopback port.
+    await chmod(wanted.path, 0o666)
+    return { address: wanted, fd: handle.fd, close: () => handle.close() }
+  }
+  const { address: ip, family } = await lookup(wanted.host).catch((error: unknown) => {
+    throw listenError(error, wanted)
+  })
+  // bind(2) alone finds a busy port only when listen(2) follows, and libuv reports it later still: ask by a real listen first.
+  if (wanted.port !== 0) await probe(wanted, ip)
+  if (net.BoundSocket === undefined) {
+    const handle = bindHandle(ip, wanted.port, family, wanted)
+    const name: { port?: number } = {}
+    handle.getsockname(name)
+    return { address: { ...wanted, port: name.port ?? wanted.port }, fd: handle.fd, close: () => handle.close() }
+  }
+  try {
+    const bound = new net.BoundSocket({ host: ip, port: wanted.port })
+    return { address: { ...wanted, port: bound.address().port }, fd: bound.fd(), close: () => bound.close() }
+  } catch (error) {
+    throw listenError(error, wanted)
+  }
+}
+
+/** Accepts from an inherited descriptor. */
+export function listenOnDescriptor(
+  fd: number,
+  backlog: number,
+  accept: (socket: net.Socket) => void,
+): Promise<net.Server> {
+  return listening(makeServer(accept), server => server.listen({ fd, backlog }))
+}
+
+/** Binds and accepts in this process. */
+export async function listenOnAddress(
+  wanted: ListenAddress,
+  backlog: number,
+  accept: (socket: net.Socket) => void,
+): Promise<{ server: net.Server; address: ListenAddress }> {
+  if (wanted.kind === 'unix') await clearSocketFile(wanted.path)
+  const server = await listening(makeServer(accept), server =>
+    wanted.kind === 'unix'
+      ? server.listen({ path: wanted.path, backlog, readableAll: true, writableAll: true })
+      : server.listen({ host: wanted.host, port: wanted.port, backlog }),
+  ).catch((error: unknown) => {
+    throw listenError(error, wanted)
+  })
+  const bound = server.address()
+  if (wanted.kind === 'unix' || bound === null || typeof bound === 'string') return { server, address: wanted }
+  return { server, address: { ...wanted, port: bound.port } }
+}
+
+/** What to open in a browser: an address that means "all interfaces" is shown as loopback. */
+export function urlOf(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  const host = address.host === '0.0.0.0' ? '127.0.0.1' : address.host === '::' ? '::1' : address.host
+  return `http://${hostAndPort(host, address.port)}`
+}
+
+export function listenError(error: unknown, wanted: ListenAddress): StartError {
+  const name = wanted.kind === 'unix' ? wanted.path : hostAndPort(wanted.host, wanted.port)
+  const code = (error as NodeJS.ErrnoException).code
+  const other = wanted.kind === 'unix' ? 'another --uds' : 'another --port (0 picks a free one)'
+  if (code === 'EADDRINUSE')
+    return new StartError(
+      'LISTEN_BUSY',
+      EXIT.address,
+      `${name} is busy: another process listens there; stop it or choose ${other}`,
+      { cause: error },
+    )
+  if (code === 'EACCES')
+    return new StartError(
+      'LISTEN_DENIED',
+      EXIT.address,
+      `${name} may not be bound by this user (ports below 1024 usually need root); choose ${other}`,
+      { cause: error },
+    )
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new StartError(
+      'LISTEN_FAILED',
+      EXIT.address,
+      `${wanted.kind === 'tcp' ? wanted.host : name} is no address of this machine; 0.0.0.0 listens on all of them, 127.0.0.1 on this machine only`,
+      { cause: error },
+    )
+  return new StartError(
+    'LISTEN_FAILED',
+    EXIT.address,
+    `cannot listen on ${name}: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  )
+}
+
+function makeServer(accept: (socket: net.Socket) => void): net.Server {
+  // Half-open: a client may send its FIN after the request and still read the answer. No delay: the engine writes whole answers.
+  return net.createServer({ allowHalfOpen: true, noDelay: true }, accept)
+}
+
+function listening(server: net.Server, start: (server: net.Server) => void): Promise<net.Server> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.once('listening', () => {
+      server.off('error', reject)
+      // accept(2) failing (out of descriptors) is no reason to end the process; the next connection may succeed.
+      server.on('error', () => {})
+      resolve(server)
+    })
+    start(server)
+  })
+}
+
+async function probe(wanted: ListenAddress & { kind: 'tcp' }, ip: string): Promise<void> {
+  const server = net.createServer()
+  try {
+    await listening(server, server => server.listen({ host: ip, port: wanted.port, exclusive: true }))
+  } catch (error) {
+    throw listenError(error, wanted)
+  }
+  await new Promise(resolve => server.close(resolve))
+}
+
+/** Removes a socket file that nobody listens on any more; refuses a live one, and anything that is not a socket. */
+async function clearSocketFile(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > 107)
+    throw new StartError('LISTEN_FAILED', EXIT.address, `${path} is too long for a unix socket: at most 107 bytes`)
+  const found = await lstat(path).catch(() => undefined)
+  if (!found) return
+  if (!found.isSocket())
+    throw new StartError('LISTEN_FAILED', EXIT.address, `${path} exists and is not a socket; choose another --uds`)
+  const alive = await new Promise<boolean>(resolve => {
+    const socket = net.connect(path)
+    socket
+      .once('connect', () => resolve(true))
+      .once('error', error => resolve((error as NodeJS.ErrnoException).code === 'EACCES'))
+    socket.once('connect', () => socket.destroy())
+  })
+  if (alive) throw listenError(Object.assign(new Error('busy'), { code: 'EADDRINUSE' }), { kind: 'unix', path })
+  await unlink(path)
+}
+
+/** What `net._createServerHandle` gives: a bound handle of libuv whose descriptor can be inherited. */
+interface BoundHandle {
+  readonly fd: number
+  close(): void
+  getsockname(out: object): number
+}
+
+/**
+ * net.BoundSocket came with Node 26.4 and knows TCP only. For unix sockets and older versions this is the function that Node's own
+ * cluster module binds with; it exists under this name in every version since 0.8 and needs no declaration to be removed.
+ */
+function bindHandle(address: string, port: number, family: number, wanted: ListenAddress): BoundHandle {
+  const { _createServerHandle: create } = net as unknown as {
+    _createServerHandle?(address: string, port: number, type: number, fd?: number, flags?: number): BoundHandle | number
+  }
+  if (create === undefined)
+    throw new StartError(
+      'LISTEN_FAILED',
+      EXIT.address,
+      `this Node (${process.version}) cannot hold ${wanted.kind === 'unix' ? 'a unix socket' : 'a port'} for several workers`,
+    )
+  const handle = create(address, port, family)
+  if (typeof handle === 'number')
+    throw listenError(Object.assign(new Error(`bind failed`), { code: getSystemErrorName(handle) }), wanted)
+  return handle
+}

@@ -1,0 +1,90 @@
+// Reads an app as data by letting a child load it, so that no user code runs in the process that supervises.
+import { type ChildProcess, fork } from 'node:child_process'
+import { childArguments, modulePath } from './child-arguments.ts'
+import type { Environment } from './environment.ts'
+import { errorOf, type Failure, StartError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
+import type { FromManifestChild, Manifest } from './messages.ts'
+
+export interface ManifestRequest {
+  readonly app: string
+  readonly environment: Environment
+  readonly wantsOpenapi?: boolean
+  readonly timeoutMs?: number
+  /** Ends the child; the promise rejects. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * @throws StartError what `loadApp` says in the child, or `LOAD_ENDED` and `LOAD_TIMEOUT` when the child said nothing
+ */
+export async function readManifest(request: ManifestRequest): Promise<Manifest> {
+  const timeoutMs = request.timeoutMs ?? 60_000
+  const child = fork(modulePath('manifest-child'), [request.app, request.wantsOpenapi ? 'openapi' : ''], {
+    // What the app prints while it is loaded is printed again by each worker; here it is kept for the case that nothing else is said.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...request.environment },
+    execArgv: childArguments(),
+  })
+  const output = collect(child)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    child.kill('SIGKILL')
+  }, timeoutMs)
+  const abort = () => child.kill('SIGKILL')
+  request.signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const { message, ended } = await outcome(child)
+    if (message?.type === 'manifest') return message.manifest
+    if (message) throw withOutput(message.failure, output.stderr())
+    if (request.signal?.aborted) throw new StartError('LOAD_ENDED', EXIT.app, 'stopped while the app was being loaded')
+    if (isLate)
+      throw new StartError(
+        'LOAD_TIMEOUT',
+        EXIT.app,
+        `${request.app} was not loaded within ${timeoutMs / 1000} s; is there an await at its top level that never ends?`,
+      )
+    throw new StartError('LOAD_ENDED', EXIT.app, `${output.all()}${endedEarly(request.app, ended)}`)
+  } finally {
+    clearTimeout(timer)
+    request.signal?.removeEventListener('abort', abort)
+  }
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+function outcome(child: ChildProcess): Promise<{ message: FromManifestChild | undefined; ended: Ended }> {
+  return new Promise((resolve, reject) => {
+    let message: FromManifestChild | undefined
+    child.once('message', received => (message = received as FromManifestChild))
+    child.once('error', reject)
+    // 'close' comes after the pipes are read to their end.
+    child.once('close', (code, signal) => resolve({ message, ended: { code, signal } }))
+  })
+}
+
+function endedEarly(app: string, { code, signal }: Ended): string {
+  if (signal) return `loading ${app} was ended by ${signal}`
+  // 13: Node's exit code for a top-level await that can never settle.
+  if (code === 13) return `${app} awaits something at its top level that never settles`
+  return `${app} ended the process with code ${code} while it was being loaded (process.exit?)`
+}
+
+function withOutput(failure: Failure, stderr: string): StartError {
+  return errorOf({ ...failure, message: `${stderr}${failure.message}` })
+}
+
+// Enough for a stack or the table of an environment validator.
+const KEPT_BYTES = 8192
+
+function collect(child: ChildProcess): { stderr(): string; all(): string } {
+  const kept = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]!.setEncoding('utf8').on('data', (text: string) => (kept[name] = (kept[name] + text).slice(-KEPT_BYTES)))
+  const line = (text: string) => (text.trim() === '' ? '' : `${text.trimEnd()}\n`)
+  return { stderr: () => line(kept.stderr), all: () => line(kept.stdout) + line(kept.stderr) }
+}

@@ -1,0 +1,92 @@
+// What a supervisor and its workers say to each other over IPC. Plain JSON; order is kept in each direction.
+import type { ServiceSpec } from '../core/host.ts'
+import type { Counters } from './counters.ts'
+import type { Failure } from './errors.ts'
+import type { Settings } from './settings.ts'
+
+/** All that a worker has to know before it loads the app. */
+export interface WorkerPlan {
+  /** As typed: the module that exports the app. */
+  readonly app: string
+  /** 1 and up. */
+  readonly worker: number
+  readonly workers: number
+  readonly settings: Settings
+  /** The shared listening socket, inherited. */
+  readonly listenFd: number
+  readonly services: readonly StartedService[]
+}
+
+export interface StartedService {
+  readonly name: string
+  readonly key: string
+  readonly address: Readonly<Record<string, unknown>>
+}
+
+/** How much a worker may finish: orderly until the grace time, quick without waiting for requests. */
+export type DrainMode = 'orderly' | 'quick'
+
+export type ToWorker =
+  | { readonly type: 'start'; readonly plan: WorkerPlan }
+  /** Listen now. Whatever was published before this message has been delivered before the first request. */
+  | { readonly type: 'open' }
+  | { readonly type: 'drain'; readonly mode: DrainMode; readonly delayMs: number; readonly graceMs: number }
+  | { readonly type: 'workers'; readonly count: number }
+  | { readonly type: 'deliver'; readonly channel: string; readonly message: unknown }
+  | {
+      readonly type: 'ask'
+      readonly id: number
+      readonly channel: string
+      readonly message: unknown
+      readonly timeoutMs: number
+    }
+  /** The end of our own request `id`. */
+  | {
+      readonly type: 'asked'
+      readonly id: number
+      readonly answers: readonly unknown[]
+      readonly silent: readonly number[]
+    }
+  | {
+      readonly type: 'service'
+      readonly id: number
+      readonly address?: StartedService['address']
+      readonly failure?: Failure
+    }
+
+export type FromWorker =
+  /** The app has started and waits for 'open'. */
+  | { readonly type: 'loaded' }
+  /** Listening. */
+  | { readonly type: 'ready' }
+  /** The app could not be loaded or started; the process ends by itself. */
+  | { readonly type: 'failed'; readonly failure: Failure }
+  /** Once a second from the worker's own loop, and once at its end. */
+  | { readonly type: 'heartbeat'; readonly counters: Counters }
+  | { readonly type: 'publish'; readonly channel: string; readonly message: unknown }
+  | {
+      readonly type: 'request'
+      readonly id: number
+      readonly channel: string
+      readonly message: unknown
+      readonly timeoutMs: number
+    }
+  | { readonly type: 'answer'; readonly id: number; readonly answers: readonly unknown[]; readonly complete: boolean }
+  | { readonly type: 'service'; readonly id: number; readonly spec: ServiceSpec }
+
+export type FromManifestChild =
+  { readonly type: 'manifest'; readonly manifest: Manifest } | { readonly type: 'failed'; readonly failure: Failure }
+
+/** The app as data, read in a child: the supervisor never runs user code. */
+export interface Manifest {
+  readonly title: string
+  readonly version: string
+  readonly routes: readonly { readonly method: string; readonly path: string }[]
+  readonly docs?: string | undefined
+  /** What `new App({ server })` said. */
+  readonly server: Readonly<Record<string, unknown>>
+  readonly services: readonly ServiceSpec[]
+  readonly configFile?: { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
+  /** Only when asked for. */
+  readonly openapi?: unknown
+}

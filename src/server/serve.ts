@@ -1,0 +1,75 @@
+// Serves an app from this process alone: the same listener, engine and drain as a worker, without a supervisor.
+import type { Socket } from 'node:net'
+import type { Servable } from '../app/servable.ts'
+import { host, LocalHost } from '../core/host.ts'
+import { Engine } from '../http/engine.ts'
+import { createLogger } from '../observe/logger.ts'
+import { drain } from './drain.ts'
+import { engineOptions } from './engine-options.ts'
+import { listenAddress, listenOnAddress, urlOf } from './listener.ts'
+import { settingsFromCode } from './settings-sources.ts'
+import type { Settings } from './settings.ts'
+
+/** Settings by their names in docs/reference/settings.md: durations as '5s' or milliseconds, sizes as '1MiB' or bytes. */
+export type ServeOptions = {
+  readonly [Name in Exclude<keyof Settings, 'workers' | 'admin' | 'reloadDir' | 'startTimeout'>]?:
+    Settings[Name] | string
+} & {
+  /** TERM and INT drain and then end the process. Default true. */
+  readonly signals?: boolean
+}
+
+export interface Server {
+  /** `http://127.0.0.1:8000`; `unix:/path` on a unix socket. */
+  readonly url: string
+  /** The one that was picked when 0 was asked for; 0 on a unix socket. */
+  readonly port: number
+  /** Stops accepting, finishes requests within `graceTimeout`, stops the app. Safe to call again. */
+  close(): Promise<void>
+}
+
+/**
+ * @throws SettingsError for a bad option, StartError `LISTEN_*` for an address that cannot be bound, and what the app's start throws
+ */
+export async function serve(app: Servable, options: ServeOptions = {}): Promise<Server> {
+  const { signals = true, ...rest } = options
+  const settings = settingsFromCode(rest, app.manifest().server)
+  const log = createLogger({ level: settings.logLevel, format: 'lines' })
+  const started = await app.start({ requestTimeoutMs: settings.requestTimeout, log })
+  const engine = new Engine(
+    started.handler,
+    engineOptions(settings, () => {}, log),
+  )
+  const accept = (socket: Socket) => engine.accept(socket)
+  const { server, address } = await listenOnAddress(listenAddress(settings), settings.backlog, accept).catch(
+    async (error: unknown) => {
+      await started.stop(settings.graceTimeout)
+      throw error
+    },
+  )
+
+  const local = host()
+  const serving = {
+    server,
+    engine,
+    app: started,
+    log,
+    host: local instanceof LocalHost ? local : { drain: async () => [] },
+  }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    if (signals) for (const signal of SIGNALS) process.off(signal, onSignal)
+    closing ??= drain(serving, 'orderly', 0, settings.graceTimeout)
+    return closing
+  }
+  // Once: a second signal finds no handler and ends the process as it does by default.
+  const onSignal = (): void => {
+    for (const signal of SIGNALS) process.off(signal, onSignal)
+    closing ??= drain(serving, 'orderly', settings.drainDelay, settings.graceTimeout)
+    void closing.then(() => process.exit(0))
+  }
+  if (signals) for (const signal of SIGNALS) process.on(signal, onSignal)
+  return { url: urlOf(address), port: address.kind === 'tcp' ? address.port : 0, close }
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const

@@ -1,0 +1,138 @@
+// The kinds of value a setting can have: how each is read from text or from code, and how it is shown.
+import { isIP } from 'node:net'
+import { type Duration, milliseconds } from '../core/duration.ts'
+
+export interface SettingType<T> {
+  /** Stands for the value in --help: N, TIME, SIZE. */
+  readonly placeholder: string
+  /** Completes "expected ...". */
+  readonly expected: string
+  /** @returns the value, or undefined when `found` is not one. `found` is text from outside, anything from code. */
+  read(found: unknown): T | undefined
+  /** As it would be written on the command line. */
+  show(value: T): string
+}
+
+const digits = /^\d{1,15}$/
+
+export function wholeNumber(from: number, to = Number.MAX_SAFE_INTEGER): SettingType<number> {
+  return {
+    placeholder: 'N',
+    expected:
+      to === Number.MAX_SAFE_INTEGER ? `a whole number, ${from} or more` : `a whole number from ${from} to ${to}`,
+    read(found) {
+      const number = typeof found === 'string' && digits.test(found) ? Number(found) : found
+      return typeof number === 'number' && Number.isSafeInteger(number) && number >= from && number <= to
+        ? number
+        : undefined
+    },
+    show: String,
+  }
+}
+
+/** Held in milliseconds; written 500, '500ms', '2s', '5m', '1h'. */
+export const duration: SettingType<number> = {
+  placeholder: 'TIME',
+  expected: 'a duration such as 500ms, 5s or 2m (a bare number is milliseconds)',
+  read(found) {
+    const text = typeof found === 'string' && digits.test(found) ? Number(found) : found
+    if (typeof text !== 'number' && typeof text !== 'string') return undefined
+    try {
+      return milliseconds(text as Duration)
+    } catch {
+      return undefined
+    }
+  },
+  show(ms) {
+    if (ms !== 0 && ms % 60_000 === 0) return `${ms / 60_000}m`
+    return ms !== 0 && ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`
+  },
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 }
+
+/** Held in bytes; written 65536, '64KiB', '1MiB'. */
+export const size: SettingType<number> = {
+  placeholder: 'SIZE',
+  expected: 'a size such as 65536, 64KiB or 1MiB',
+  read(found) {
+    if (typeof found === 'number') return Number.isSafeInteger(found) && found >= 0 ? found : undefined
+    if (typeof found !== 'string') return undefined
+    const match = /^(\d{1,12})\s*(b|kib|mib|gib)?$/i.exec(found)
+    return match ? Number(match[1]) * SIZE_UNITS[(match[2] ?? 'b').toLowerCase()]! : undefined
+  },
+  show(bytes) {
+    if (bytes !== 0 && bytes % SIZE_UNITS['mib']! === 0) return `${bytes / SIZE_UNITS['mib']!}MiB`
+    return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}KiB` : String(bytes)
+  },
+}
+
+export function text(placeholder: string, expected: string): SettingType<string> {
+  return {
+    placeholder,
+    expected,
+    read: found => (typeof found === 'string' && found !== '' ? found : undefined),
+    show: value => value,
+  }
+}
+
+/** Several values: a comma list in text, an array in code. */
+export function list(placeholder: string, expected: string): SettingType<readonly string[]> {
+  return {
+    placeholder,
+    expected,
+    read(found) {
+      const parts: unknown[] = typeof found === 'string' ? found.split(',') : Array.isArray(found) ? found : []
+      const texts = parts.filter(part => typeof part === 'string').map(part => part.trim())
+      return texts.length > 0 && texts.length === parts.length && !texts.includes('') ? texts : undefined
+    },
+    show: values => values.join(','),
+  }
+}
+
+export function oneOf<const T extends string>(...names: readonly T[]): SettingType<T> {
+  return {
+    placeholder: names.join('|'),
+    expected: `one of ${names.join(', ')}`,
+    read: found => names.find(name => name === found),
+    show: value => value,
+  }
+}
+
+/** A number of workers; 'auto' is as many as the processors this process may use. */
+export function workerCount(available: () => number): SettingType<number> {
+  const count = wholeNumber(1, 1024)
+  return {
+    placeholder: 'N|auto',
+    expected: "a whole number from 1 to 1024, or 'auto'",
+    read: found => (found === 'auto' ? available() : count.read(found)),
+    show: String,
+  }
+}
+
+export interface SocketAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** HOST:PORT, [::1]:PORT or a bare port on 127.0.0.1; 'off' is null. */
+export const addressOrOff: SettingType<SocketAddress | null> = {
+  placeholder: 'HOST:PORT|off',
+  expected: "HOST:PORT, a port, or 'off'",
+  read(found) {
+    if (found === 'off' || found === false || found === null) return null
+    const match = /^(?:(?:\[([0-9a-f:.]+)\]|([^\s:[\]]+)):)?(\d{1,5})$/i.exec(
+      typeof found === 'number' ? String(found) : typeof found === 'string' ? found : '',
+    )
+    const port = wholeNumber(0, 65535).read(match?.[3])
+    if (!match || port === undefined) return undefined
+    if (match[1] !== undefined && isIP(match[1]) !== 6) return undefined
+    return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+  },
+  show: value => (value === null ? 'off' : hostAndPort(value.host, value.port)),
+}
+
+/** An IPv6 address needs brackets before a port. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

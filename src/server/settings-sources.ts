@@ -1,0 +1,102 @@
+// Finds the value of every setting: flag, then environment, then config file, then what the app says, then the default.
+import { SettingsError } from './errors.ts'
+import { didYouMean } from './nearest-name.ts'
+import {
+  type Command,
+  flagOf,
+  type Setting,
+  SETTINGS,
+  SETTING_NAMES,
+  type SettingName,
+  type Settings,
+  variablesOf,
+} from './settings.ts'
+
+export interface SettingSources {
+  readonly command: Command
+  /** By setting name, as typed. */
+  readonly flags: Readonly<Record<string, string>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** The default export of millrace.config.ts, and its file name for messages. */
+  readonly configFile: { readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined
+  /** What `new App({ server })` holds. */
+  readonly app: Readonly<Record<string, unknown>>
+}
+
+export interface ResolvedSettings {
+  readonly values: Settings
+  /** Settings that somebody asked for, by any source but the default. */
+  readonly explicit: ReadonlySet<SettingName>
+}
+
+/**
+ * @throws SettingsError `SETTINGS_BAD_VALUE` naming source, value and what was expected; `SETTINGS_UNKNOWN` for a name in the config
+ *   file or the app that is no setting
+ */
+export function resolveSettings(sources: SettingSources): ResolvedSettings {
+  refuseUnknown(sources.configFile?.values ?? {}, sources.configFile?.name ?? '')
+  refuseUnknown(sources.app, 'new App({ server })')
+  const values: Record<string, unknown> = {}
+  const explicit = new Set<SettingName>()
+  for (const name of SETTING_NAMES) {
+    const setting: Setting<unknown> = SETTINGS[name]
+    const found = setting.commands.includes(sources.command) ? lookUp(name, sources) : undefined
+    if (found === undefined) {
+      values[name] = setting.default[sources.command]
+      continue
+    }
+    values[name] = readSetting(name, found.value, found.where)
+    explicit.add(name)
+  }
+  return { values: values as Settings, explicit }
+}
+
+/** Settings of a server started from code: the options, then the default. The environment is the caller's to read. */
+export function settingsFromCode(
+  options: Readonly<Record<string, unknown>>,
+  app: Readonly<Record<string, unknown>>,
+): Settings {
+  return resolveSettings({
+    command: 'serve',
+    flags: {},
+    environment: {},
+    configFile: { name: 'serve(app, options)', values: options },
+    app,
+  }).values
+}
+
+export function readSetting<Name extends SettingName>(name: Name, found: unknown, where: string): Settings[Name] {
+  const setting: Setting<unknown> = SETTINGS[name]
+  const value = setting.type.read(found)
+  if (value === undefined)
+    throw new SettingsError('SETTINGS_BAD_VALUE', `${where} is ${shown(found)}; expected ${setting.type.expected}`)
+  return value as Settings[Name]
+}
+
+function lookUp(name: SettingName, sources: SettingSources): { value: unknown; where: string } | undefined {
+  const flag = sources.flags[name]
+  if (flag !== undefined) return { value: flag, where: `--${flagOf(name)}` }
+  for (const variable of variablesOf(name)) {
+    const value = sources.environment[variable]
+    // Set but empty means unset: `PORT= millrace serve` and compose files write it so.
+    if (value !== undefined && value !== '') return { value, where: `the environment variable ${variable}` }
+  }
+  const { configFile, app } = sources
+  if (configFile?.values[name] !== undefined)
+    return { value: configFile.values[name], where: `${name} in ${configFile.name}` }
+  if (app[name] !== undefined) return { value: app[name], where: `${name} in new App({ server })` }
+  return undefined
+}
+
+function refuseUnknown(values: Readonly<Record<string, unknown>>, where: string): void {
+  for (const name of Object.keys(values))
+    if (!Object.hasOwn(SETTINGS, name))
+      throw new SettingsError(
+        'SETTINGS_UNKNOWN',
+        `${where} holds ${name}, which is not a setting${didYouMean(name, SETTING_NAMES)}`,
+      )
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value))
+}

@@ -1,0 +1,195 @@
+// Every setting of the server, one row each. Flag, environment variable, validation, --help and docs/reference/settings.md follow
+// from the row; a new setting is a new row and nothing else.
+import { availableParallelism } from 'node:os'
+import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
+import {
+  addressOrOff,
+  duration,
+  list,
+  oneOf,
+  type SettingType,
+  size,
+  text,
+  wholeNumber,
+  workerCount,
+} from './setting-types.ts'
+
+export type Command = 'serve' | 'dev'
+
+export interface Setting<T> {
+  readonly type: SettingType<T>
+  /** As shown in help; where the commands differ, one each. Undefined: unset. */
+  readonly default: { readonly serve: T; readonly dev: T }
+  /** Variables read besides MILLRACE_<NAME>, which comes first: what platforms set. */
+  readonly variables: readonly string[]
+  /** Commands that know the setting. */
+  readonly commands: readonly Command[]
+  /** One sentence, no final dot. */
+  readonly meaning: string
+  /** The engine's limit that this sets. */
+  readonly limit: keyof Limits | undefined
+  /** Left out of --help: hardly anybody needs it. The reference has all. */
+  readonly isRare: boolean
+}
+
+interface Row<T> {
+  readonly type: SettingType<T>
+  readonly default: NoInfer<T>
+  readonly dev?: NoInfer<T>
+  readonly variables?: readonly string[]
+  readonly commands?: readonly Command[]
+  readonly meaning: string
+  readonly limit?: keyof Limits
+  readonly isRare?: boolean
+}
+
+function row<T>(facts: Row<T>): Setting<T> {
+  return {
+    type: facts.type,
+    default: { serve: facts.default, dev: 'dev' in facts ? facts.dev : facts.default },
+    variables: facts.variables ?? [],
+    commands: facts.commands ?? ['serve', 'dev'],
+    meaning: facts.meaning,
+    limit: facts.limit,
+    isRare: facts.isRare ?? false,
+  }
+}
+
+/** A limit of the engine; where its number comes from stands in http/limits.ts. */
+function limit(name: keyof Limits, type: SettingType<number>, meaning: string): Setting<number> {
+  return row({ type, default: DEFAULT_LIMITS[name], limit: name, meaning })
+}
+
+function rareLimit(name: keyof Limits, type: SettingType<number>, meaning: string): Setting<number> {
+  return { ...limit(name, type, meaning), isRare: true }
+}
+
+export const SETTINGS = {
+  host: row({
+    type: text('HOST', 'an IP address or a host name'),
+    default: '0.0.0.0',
+    dev: '127.0.0.1',
+    variables: ['HOST'],
+    meaning: 'address to listen on',
+  }),
+  port: row({
+    type: wholeNumber(0, 65535),
+    default: 8000,
+    variables: ['PORT'],
+    meaning: 'port to listen on; 0 picks a free one and prints it',
+  }),
+  uds: row({
+    type: text('PATH', 'the path of a unix socket, at most 107 bytes'),
+    default: '',
+    meaning: 'listen on this unix socket instead of host and port; removed at exit',
+  }),
+  // 511 is Node's default and silently cut by net.core.somaxconn (4096 on Linux since 5.4); uvicorn and gunicorn use 2048.
+  backlog: row({
+    type: wholeNumber(1, 65535),
+    default: 2048,
+    meaning: 'connections the kernel may hold until a worker accepts them',
+  }),
+  workers: row({
+    type: workerCount(availableParallelism),
+    default: 1,
+    variables: ['WEB_CONCURRENCY'],
+    commands: ['serve'],
+    meaning: 'number of worker processes; auto is one for each processor this process may use',
+  }),
+  admin: row({
+    type: addressOrOff,
+    default: { host: '127.0.0.1', port: 9000 },
+    meaning: 'address of /livez, /readyz, /startupz, /metrics and /status; off turns it off',
+  }),
+  // 30 s: gunicorn's graceful_timeout and the terminationGracePeriodSeconds of Kubernetes.
+  graceTimeout: row({
+    type: duration,
+    default: 30_000,
+    dev: 2_000,
+    meaning: 'time that requests in flight get to finish when a worker stops',
+  }),
+  drainDelay: row({
+    type: duration,
+    default: 0,
+    meaning: 'on TERM, time between readiness going red and the end of accepting, for a balancer to notice',
+  }),
+  startTimeout: row({
+    type: duration,
+    default: 60_000,
+    meaning: 'time a worker gets until it is ready',
+  }),
+  requestTimeout: row({
+    type: duration,
+    default: 30_000,
+    meaning: 'time to the head of the response, unless the route says otherwise',
+  }),
+  keepAliveTimeout: limit(
+    'keepAliveTimeoutMs',
+    duration,
+    'time an idle connection stays open; make it longer than that of a balancer in front',
+  ),
+  headTimeout: limit('headTimeoutMs', duration, 'time from the first byte of a request to the end of its head'),
+  writeTimeout: limit('writeStallMs', duration, 'time a client may take no byte of its response before it is dropped'),
+  maxBody: limit('maxBodyBytes', size, 'largest request body, unless the route says otherwise'),
+  maxHead: limit('maxHeadBytes', size, 'largest request head, request line and fields together'),
+  maxTarget: limit('maxTargetBytes', size, 'longest request target'),
+  maxFields: limit('maxFields', wholeNumber(1, 10_000), 'most fields in a request head'),
+  minBodyRate: rareLimit(
+    'bodyMinBytesPerSecond',
+    size,
+    'slowest request body accepted, per second, after minRateGrace',
+  ),
+  minReadRate: rareLimit(
+    'responseMinBytesPerSecond',
+    size,
+    'slowest reader of a response, per second, after minRateGrace',
+  ),
+  minRateGrace: rareLimit('minRateGraceMs', duration, 'time before minBodyRate and minReadRate are applied'),
+  maxChunkExtension: rareLimit('maxChunkExtensionBytes', size, 'most bytes of extensions in one chunk'),
+  maxExtensions: rareLimit('maxExtensionsBytes', size, 'most bytes of chunk extensions in one request'),
+  maxTrailers: rareLimit('maxTrailerBytes', size, 'largest trailer section of a chunked request'),
+  gatherSize: rareLimit('gatherBytes', size, 'a body up to this size is waited for before the handler runs'),
+  gatherTime: rareLimit('gatherMs', duration, 'longest wait for such a body'),
+  maxReadAhead: rareLimit('maxReadAheadBytes', size, 'bytes read ahead of the handler on one connection'),
+  pipelineDepth: rareLimit('maxReadAhead', wholeNumber(1, 1000), 'pipelined requests read ahead on one connection'),
+  requestsPerTurn: rareLimit(
+    'requestsPerTurn',
+    wholeNumber(1, 10_000),
+    'pipelined requests served on one connection before others get their turn',
+  ),
+  lingerTime: rareLimit('lingerMs', duration, 'time a connection closed after an error is still read'),
+  logLevel: row({
+    type: oneOf('error', 'warn', 'info', 'debug'),
+    default: 'info',
+    meaning: 'least severe line that is logged',
+  }),
+  reloadDir: row({
+    type: list('DIR', 'a directory, or several separated by commas'),
+    default: ['.'],
+    commands: ['dev'],
+    meaning: 'directories whose changes reload the app',
+  }),
+} satisfies Readonly<Record<string, Setting<any>>>
+
+export type SettingName = keyof typeof SETTINGS
+
+/** The value of every setting: durations in milliseconds, sizes in bytes, `uds` '' when unset, `admin` null when off. */
+export type Settings = {
+  readonly [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer T> ? T : never
+}
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[]
+
+/** graceTimeout -> grace-timeout. */
+export function flagOf(name: SettingName): string {
+  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}
+
+/** graceTimeout -> MILLRACE_GRACE_TIMEOUT, then the names that platforms set. */
+export function variablesOf(name: SettingName): readonly string[] {
+  return [`MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`, ...SETTINGS[name].variables]
+}
+
+export function settingsOf(command: Command): readonly SettingName[] {
+  return SETTING_NAMES.filter(name => SETTINGS[name].commands.includes(command))
+}

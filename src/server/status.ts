@@ -1,0 +1,90 @@
+// What the supervisor knows, as data for /status and as Prometheus text for /metrics.
+import type { Counters } from './counters.ts'
+import type { WorkerState } from './worker-process.ts'
+
+export interface WorkerStatus {
+  readonly number: number
+  readonly pid: number
+  readonly state: WorkerState
+  readonly readyForMs: number
+  readonly counters: Counters
+}
+
+export interface ServerStatus {
+  readonly title: string
+  readonly hasStarted: boolean
+  readonly isStopping: boolean
+  readonly upForMs: number
+  readonly wantedWorkers: number
+  /** Workers started again after a death. */
+  readonly restarts: number
+  readonly reloads: number
+  /** Totals include workers that are gone; what is open is of those alive. */
+  readonly total: Counters
+  readonly workers: readonly WorkerStatus[]
+}
+
+export function isReady(status: ServerStatus): boolean {
+  return status.hasStarted && !status.isStopping && status.workers.some(worker => worker.state === 'ready')
+}
+
+type Sample = readonly [labels: string, value: number]
+
+/** Exposition format 0.0.4. Seconds and bytes are in the names. */
+export function prometheusText(status: ServerStatus): string {
+  const { total, workers } = status
+  const perWorker = (read: (worker: WorkerStatus) => number): Sample[] =>
+    workers.map(worker => [`{worker="${worker.number}",pid="${worker.pid}"}`, read(worker)])
+  return [
+    family(
+      'millrace_requests_total',
+      'counter',
+      'Finished requests by class of status; cut: ended before a head was written.',
+      total.requests.map((count, n) => [`{class="${n === 0 ? 'cut' : `${n}xx`}"}`, count]),
+    ),
+    family('millrace_connections_accepted_total', 'counter', 'Connections accepted.', [['', total.accepted]]),
+    family(
+      'millrace_connections',
+      'gauge',
+      'Open connections.',
+      perWorker(({ counters }) => counters.connections),
+    ),
+    family(
+      'millrace_inflight_requests',
+      'gauge',
+      'Requests being answered.',
+      perWorker(({ counters }) => counters.inflight),
+    ),
+    family(
+      'millrace_event_loop_delay_seconds',
+      'gauge',
+      'Longest delay of the event loop in the last second.',
+      perWorker(({ counters }) => counters.loopDelayMs / 1000),
+    ),
+    family(
+      'millrace_heap_bytes',
+      'gauge',
+      'JavaScript heap in use.',
+      perWorker(({ counters }) => counters.heapBytes),
+    ),
+    family(
+      'millrace_resident_memory_bytes',
+      'gauge',
+      'Resident memory.',
+      perWorker(({ counters }) => counters.rssBytes),
+    ),
+    family('millrace_workers_wanted', 'gauge', 'Workers wanted.', [['', status.wantedWorkers]]),
+    family('millrace_workers_ready', 'gauge', 'Workers that accept requests.', [
+      ['', workers.filter(worker => worker.state === 'ready').length],
+    ]),
+    family('millrace_worker_restarts_total', 'counter', 'Workers started again after a death.', [
+      ['', status.restarts],
+    ]),
+    family('millrace_reloads_total', 'counter', 'Reloads that replaced the workers.', [['', status.reloads]]),
+  ].join('')
+}
+
+function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {
+  const lines = samples.map(([labels, value]) => `${name}${labels} ${value}\n`)
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+}

@@ -1,0 +1,141 @@
+// A worker as the supervisor sees it: the child process, what state it is in, and when it became ready or ended.
+import { type ChildProcess, fork } from 'node:child_process'
+import { childArguments, modulePath } from './child-arguments.ts'
+import { type Counters, NO_COUNTS } from './counters.ts'
+import type { Environment } from './environment.ts'
+import { errorOf, StartError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
+import type { DrainMode, FromWorker, ToWorker, WorkerPlan } from './messages.ts'
+
+/** In this order, except that any can be followed by 'gone'. */
+export type WorkerState = 'starting' | 'loaded' | 'ready' | 'draining' | 'gone'
+
+export interface WorkerExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface WorkerFacts {
+  readonly plan: Omit<WorkerPlan, 'listenFd'>
+  readonly environment: Environment
+  /** Descriptor of the held socket in this process. */
+  readonly socketFd: number
+  /** Messages that concern others than this worker alone. */
+  readonly onMessage: (worker: WorkerProcess, message: FromWorker) => void
+}
+
+// After stdin, stdout, stderr and the IPC channel.
+const LISTEN_FD = 4
+
+// A worker that was told to drain ends within delay and grace by itself, unless its loop is blocked.
+const KILL_AFTER_MS = 2_000
+
+export class WorkerProcess {
+  readonly number: number
+  readonly pid: number
+  /** Resolves when the worker listens. @throws StartError when it does not come to that */
+  readonly ready: Promise<void>
+  readonly exited: Promise<WorkerExit>
+  state: WorkerState = 'starting'
+  /** The last that it said. */
+  counters: Counters = NO_COUNTS
+  /** performance.now() when it became ready; undefined before. */
+  readyAtMs: number | undefined
+  /** Watch ticks since it was last heard of. */
+  silentTicks = 0
+  readonly #child: ChildProcess
+  readonly #startTimer: NodeJS.Timeout
+  #killTimer: NodeJS.Timeout | undefined
+
+  constructor({ plan, environment, socketFd, onMessage }: WorkerFacts) {
+    this.number = plan.worker
+    this.#child = fork(modulePath('worker'), [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', socketFd],
+      env: { ...environment },
+      execArgv: childArguments(),
+    })
+    this.pid = this.#child.pid ?? 0
+    const readiness = Promise.withResolvers<void>()
+    this.ready = readiness.promise
+    // Whoever launches a worker looks at `ready` when it suits; a failure before that is not unhandled.
+    this.ready.catch(() => {})
+    this.#child.on('message', (message: FromWorker) => {
+      this.silentTicks = 0
+      if (message.type === 'heartbeat') this.counters = message.counters
+      else if (message.type === 'loaded') this.#become('loaded')
+      else if (message.type === 'ready') {
+        this.#become('ready')
+        this.readyAtMs = performance.now()
+        clearTimeout(this.#startTimer)
+        readiness.resolve()
+      } else if (message.type === 'failed') readiness.reject(errorOf(message.failure))
+      onMessage(this, message)
+    })
+    // A message to a worker that has just died is lost with it; its exit is what counts.
+    this.#child.on('error', () => {})
+    this.exited = new Promise(resolve => {
+      this.#child.once('exit', (code, signal) => {
+        this.state = 'gone'
+        clearTimeout(this.#startTimer)
+        clearTimeout(this.#killTimer)
+        readiness.reject(
+          new StartError(
+            'WORKER_ENDED',
+            EXIT.app,
+            `worker ${this.number} ${endedHow({ code, signal })} before it was ready`,
+          ),
+        )
+        resolve({ code, signal })
+      })
+    })
+    const { startTimeout } = plan.settings
+    this.#startTimer = setTimeout(() => {
+      readiness.reject(
+        new StartError(
+          'WORKER_SLOW_START',
+          EXIT.app,
+          `worker ${this.number} was not ready within ${startTimeout / 1000} s; --start-timeout gives it longer`,
+        ),
+      )
+      this.kill()
+    }, startTimeout)
+    this.send({ type: 'start', plan: { ...plan, listenFd: LISTEN_FD } })
+  }
+
+  /** It may be serving requests. */
+  get isOpen(): boolean {
+    return this.state === 'ready' || this.state === 'draining'
+  }
+
+  get isAlive(): boolean {
+    return this.state !== 'gone'
+  }
+
+  send(message: ToWorker): void {
+    if (this.#child.connected) this.#child.send(message, () => {})
+  }
+
+  /** The worker ends by itself; it is killed when it has not by the time it should. */
+  drain(mode: DrainMode, delayMs: number, graceMs: number): Promise<WorkerExit> {
+    if (!this.isAlive) return this.exited
+    this.state = 'draining'
+    clearTimeout(this.#startTimer)
+    this.send({ type: 'drain', mode, delayMs, graceMs })
+    clearTimeout(this.#killTimer)
+    this.#killTimer = setTimeout(() => this.kill(), delayMs + graceMs + KILL_AFTER_MS)
+    return this.exited
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  #become(state: WorkerState): void {
+    if (this.state !== 'draining' && this.state !== 'gone') this.state = state
+  }
+}
+
+/** "was killed by SIGKILL", "ended with code 1". */
+export function endedHow({ code, signal }: WorkerExit): string {
+  return signal === null ? `ended with code ${code}` : `was killed by ${signal}`
+}

@@ -1,0 +1,126 @@
+// A worker process: loads the app, serves it on the inherited socket, and does what the supervisor says. Forked by worker-process.ts.
+import type { Server, Socket } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { StartedApp } from '../app/servable.ts'
+import { provideHost } from '../core/host.ts'
+import { Engine } from '../http/engine.ts'
+import { createLogger } from '../observe/logger.ts'
+import { type Counters, RequestCounter } from './counters.ts'
+import { drain } from './drain.ts'
+import { engineOptions } from './engine-options.ts'
+import { failureOf } from './errors.ts'
+import { startApp } from './load-app.ts'
+import { listenError, listenOnDescriptor } from './listener.ts'
+import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
+import { WorkerHost } from './worker-host.ts'
+
+const HEARTBEAT_MS = 1_000
+// monitorEventLoopDelay reports the time between two ticks of this many ms; what is above it is delay.
+const RESOLUTION_MS = 20
+
+const send = (message: FromWorker): void => {
+  if (process.connected) process.send!(message)
+}
+
+class Worker {
+  readonly #plan: WorkerPlan
+  readonly #host: WorkerHost
+  readonly #log
+  readonly #counter = new RequestCounter()
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  #app: StartedApp | undefined
+  #engine: Engine | undefined
+  #server: Server | undefined
+  #isDraining = false
+
+  constructor(plan: WorkerPlan) {
+    this.#plan = plan
+    this.#host = new WorkerHost(plan.worker, plan.workers, plan.services, send)
+    this.#log = createLogger({ level: plan.settings.logLevel, format: 'lines' })
+  }
+
+  async load(): Promise<void> {
+    provideHost(this.#host)
+    try {
+      this.#app = await startApp(this.#plan.app, {
+        requestTimeoutMs: this.#plan.settings.requestTimeout,
+        log: this.#log,
+      })
+    } catch (error) {
+      return fail(error)
+    }
+    this.#engine = new Engine(this.#app.handler, engineOptions(this.#plan.settings, this.#counter.count, this.#log))
+    send({ type: 'loaded' })
+  }
+
+  async open(): Promise<void> {
+    const { listenFd, settings } = this.#plan
+    const engine = this.#engine!
+    await this.#host.settled()
+    const accept = (socket: Socket) => {
+      this.#counter.accepted++
+      engine.accept(socket)
+    }
+    try {
+      this.#server = await listenOnDescriptor(listenFd, settings.backlog, accept)
+    } catch (error) {
+      const { host, port, uds } = settings
+      return fail(listenError(error, uds === '' ? { kind: 'tcp', host, port } : { kind: 'unix', path: uds }))
+    }
+    this.#loopDelay.enable()
+    setInterval(() => send(this.#heartbeat()), HEARTBEAT_MS).unref()
+    send(this.#heartbeat())
+    send({ type: 'ready' })
+  }
+
+  async drain({ mode, delayMs, graceMs }: ToWorker & { type: 'drain' }): Promise<void> {
+    if (mode === 'quick') this.#engine?.close()
+    if (this.#isDraining) return
+    this.#isDraining = true
+    const [app, engine, server] = [this.#app, this.#engine, this.#server]
+    if (app && engine && server)
+      await drain({ app, engine, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
+    else if (app) await app.stop(graceMs)
+    if (this.#engine) process.send?.(this.#heartbeat(), () => process.exit(0))
+    else process.exit(0)
+  }
+
+  receive(message: ToWorker): void {
+    this.#host.receive(message)
+    if (message.type === 'open') void this.open()
+    if (message.type === 'drain') void this.drain(message)
+  }
+
+  #heartbeat(): FromWorker {
+    const memory = process.memoryUsage()
+    const counters: Counters = {
+      requests: this.#counter.requests,
+      accepted: this.#counter.accepted,
+      connections: this.#engine!.connections,
+      inflight: this.#engine!.inflight,
+      loopDelayMs: Math.max(0, Math.round(this.#loopDelay.max / 1e6) - RESOLUTION_MS),
+      heapBytes: memory.heapUsed,
+      rssBytes: memory.rss,
+    }
+    this.#loopDelay.reset()
+    return { type: 'heartbeat', counters }
+  }
+}
+
+/** Tells the supervisor and ends, once the message is on its way. */
+function fail(error: unknown): void {
+  const failure = failureOf(error)
+  process.send!({ type: 'failed', failure } satisfies FromWorker, () => process.exit(failure.exitCode))
+}
+
+// Ctrl-C reaches every process of the terminal's group; when to stop is for the supervisor to say.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {})
+// The channel closes when the supervisor is gone, by kill -9 too: nobody would restart or stop us, and a new server needs the port.
+process.on('disconnect', () => process.exit(1))
+
+let worker: Worker | undefined
+process.on('message', (message: ToWorker) => {
+  if (message.type !== 'start') return worker?.receive(message)
+  worker = new Worker(message.plan)
+  void worker.load()
+})
