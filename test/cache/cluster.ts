@@ -30,7 +30,7 @@ export class FakeHost extends LocalHost implements Host {
       // As between processes: plain JSON, nothing shared.
       else answers.push(...(await host.deliver(channel, JSON.parse(JSON.stringify(message)), timeoutMs)))
     }
-    return { answers, silent: silent as never[] }
+    return { answers, silent }
   }
 
   async deliver(channel: string, message: unknown, timeoutMs: number): Promise<readonly unknown[]> {
