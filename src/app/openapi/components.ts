@@ -5,7 +5,6 @@
 import { UsageError } from '../../core/error.ts'
 import { describe } from '../../schema/json-schema.ts'
 import type { Schema } from '../../schema/schema.ts'
-import { componentName } from './names.ts'
 
 export type Direction = 'input' | 'output'
 export interface JsonObject {
@@ -36,10 +35,11 @@ export class Components {
    * @throws UsageError `APP_COMPONENT_CLASH` for two different schemas of one name; that of `describe` for what has no JSON Schema
    */
   use(schema: Schema, direction: Direction, where: string): JsonObject {
-    const { schema: described, components } = describe(schema, direction, where)
-    for (const [name, component] of Object.entries(components))
-      this.#add(name, component as JsonObject, direction, where)
-    return pending(described as JsonObject, direction)
+    const described = describe(schema, direction, where)
+    const names = this.#renamed(described.components as Readonly<Record<string, JsonObject>>, direction)
+    for (const [name, component] of Object.entries(described.components))
+      this.#add(names.get(name) ?? name, rewritten(component as JsonObject, names), direction, where)
+    return pending(rewritten(described.schema as JsonObject, names), direction)
   }
 
   /** Follows a $ref of `use` to what it stands for. */
@@ -69,40 +69,54 @@ export class Components {
       for (let n = 2; taken.has(free); n++) free = `${name}${n}`
       return free
     }
-    const settle = (node: unknown): void => {
-      if (Array.isArray(node)) return node.forEach(settle)
-      if (typeof node !== 'object' || node === null) return
-      const object = node as JsonObject
-      const { $ref } = object
-      if (typeof $ref === 'string' && $ref.startsWith(PENDING)) {
-        const [direction, name] = $ref.slice(PENDING.length).split(':') as [Direction | 'own', string]
-        const final = finalName(direction, name)
-        object['$ref'] = REF + final
-        if (!used.has(final)) {
-          const component =
-            direction === 'own'
-              ? structuredClone(this.#own.get(name)!)
-              : pending(this.#named[direction].get(name)?.schema ?? {}, direction)
-          used.set(final, component)
-          settle(component)
-        }
+    const settled = (ref: string): string => {
+      const [direction, name] = ref.slice(PENDING.length).split(':') as [Direction | 'own', string]
+      const final = finalName(direction, name)
+      if (!used.has(final)) {
+        const component =
+          direction === 'own'
+            ? structuredClone(this.#own.get(name)!)
+            : pending(this.#named[direction].get(name)?.schema ?? {}, direction)
+        used.set(final, component)
+        settle(component)
       }
-      for (const [key, value] of Object.entries(object)) if (key !== '$ref') settle(value)
+      return REF + final
+    }
+    const settle = (node: unknown): void => {
+      if (typeof node !== 'object' || node === null) return
+      for (const [key, value] of Object.entries(node))
+        if (typeof value === 'string' && value.startsWith(PENDING)) (node as JsonObject)[key] = settled(value)
+        else settle(value)
     }
     settle(document)
     return Object.fromEntries([...used].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 
-  #add(name: string, schema: JsonObject, direction: Direction, where: string): void {
-    const clean = componentName(name)
+  // Recursive schemas without an id are called Recursive by `describe`, in every route again; they get numbers here.
+  #renamed(components: Readonly<Record<string, JsonObject>>, direction: Direction): ReadonlyMap<string, string> {
+    const names = new Map<string, string>()
     const known = this.#named[direction]
-    const before = known.get(clean)
+    for (const [name, component] of Object.entries(components)) {
+      if (!/^Recursive\d*$/.test(name)) continue
+      for (let n = 1; !names.has(name); n++) {
+        const candidate = n === 1 ? name : `Recursive${n}`
+        const before = known.get(candidate)
+        if (!before || before.text === canonical(rewritten(component, new Map([[name, candidate]]))))
+          names.set(name, candidate)
+      }
+    }
+    return names
+  }
+
+  #add(name: string, schema: JsonObject, direction: Direction, where: string): void {
+    const known = this.#named[direction]
+    const before = known.get(name)
     const text = canonical(schema)
-    if (!before) known.set(clean, { schema, text, where, refs: references(schema) })
+    if (!before) known.set(name, { schema, text, where, refs: references(schema) })
     else if (before.text !== text)
       throw new UsageError(
         'APP_COMPONENT_CLASH',
-        `two different schemas are called ${clean}: in ${before.where} and in ${where}; give one of them another id`,
+        `two different schemas are called ${name}: in ${before.where} and in ${where}; give one of them another id`,
       )
   }
 
@@ -123,30 +137,32 @@ export class Components {
 }
 
 function pending(schema: JsonObject, direction: Direction): JsonObject {
-  return JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
-    key === '$ref' && typeof value === 'string' && value.startsWith(REF)
-      ? `${PENDING}${direction}:${componentName(refName(value))}`
-      : value,
-  ) as JsonObject
+  return withRefs(schema, name => `${PENDING}${direction}:${name}`)
+}
+
+function rewritten(schema: JsonObject, names: ReadonlyMap<string, string>): JsonObject {
+  return names.size === 0 ? schema : withRefs(schema, name => REF + (names.get(name) ?? name))
 }
 
 function references(schema: JsonObject): ReadonlySet<string> {
   const found = new Set<string>()
-  JSON.stringify(schema, (key, value: unknown) => {
-    if (key === '$ref' && typeof value === 'string' && value.startsWith(REF)) found.add(componentName(refName(value)))
-    return value
-  })
+  withRefs(schema, name => (found.add(name), name))
   return found
 }
 
-// A ref is a URI with a JSON pointer in it: '~1' and percent-encoding may both stand in a name.
-function refName(ref: string): string {
-  const text = ref.slice(REF.length)
-  try {
-    return decodeURIComponent(text).replaceAll('~1', '/').replaceAll('~0', '~')
-  } catch {
-    return text
-  }
+/** A copy with other references. They stand in `$ref`, and as values in a discriminator's mapping. */
+function withRefs(schema: JsonObject, spell: (name: string) => string): JsonObject {
+  return JSON.parse(JSON.stringify(schema), (key, value: unknown) => {
+    if (key === '$ref' && isRef(value)) return spell(value.slice(REF.length))
+    if (key !== 'mapping' || typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([tag, ref]) => [tag, isRef(ref) ? spell(ref.slice(REF.length)) : (ref as unknown)]),
+    )
+  }) as JsonObject
+}
+
+function isRef(value: unknown): value is string {
+  return typeof value === 'string' && value.startsWith(REF)
 }
 
 function canonical(value: unknown): string {

@@ -1,4 +1,4 @@
-// Names that a document needs and nobody gave: operation ids, summaries, and component names that OpenAPI allows.
+// Names that a document needs and nobody gave: operation ids and summaries.
 import { UsageError } from '../../core/error.ts'
 import { parsePattern } from '../pattern.ts'
 import type { MountedRoute } from '../route.ts'
@@ -46,11 +46,6 @@ export function operationIds(routes: readonly MountedRoute[]): ReadonlyMap<Mount
     ids.set(route, id)
   }
   return ids
-}
-
-/** What `#/components/schemas/` may be followed by (OpenAPI 3.1 §4.8.7). */
-export function componentName(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9._-]+/g, '_')
 }
 
 function wordsOf(text: string): readonly string[] {
