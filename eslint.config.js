@@ -51,4 +51,14 @@ export default tseslint.config(
   },
   // Start-up, tools and tests may read files synchronously: nobody is waiting for an answer there.
   { files: ['scripts/**', 'test/**', 'bench/**', 'src/cli/**', 'eslint.config.js'], rules: { 'n/no-sync': 'off' } },
+  // Type tests read types and nothing else.
+  {
+    files: ['test/types/**'],
+    rules: {
+      '@typescript-eslint/no-unused-vars': 'off',
+      '@typescript-eslint/consistent-type-imports': 'off',
+      '@typescript-eslint/no-floating-promises': 'off',
+      '@typescript-eslint/no-misused-promises': 'off',
+    },
+  },
 )

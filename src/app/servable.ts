@@ -1,5 +1,6 @@
 // What the server floor asks of an app: to describe itself, and to start. The whole of what server/ knows about app/.
 import type { Handler } from '../http/handler.ts'
+import type { Log } from './context.ts'
 
 export interface AppManifest {
   readonly title: string
@@ -17,12 +18,18 @@ export interface StartedApp {
   stop(deadlineMs: number): Promise<void>
 }
 
+export interface StartOptions {
+  /** Default time from a complete head to the response head, for routes that say nothing. Default 30,000. */
+  readonly requestTimeoutMs?: number
+  readonly log?: Log
+}
+
 export interface Servable {
   readonly '~servable': true
   /** @throws UsageError for a route that cannot be compiled, naming it */
   manifest(): AppManifest
   /** Compiles every route, then runs lifespan and worker-scoped dependencies; resolves when requests may come. */
-  start(): Promise<StartedApp>
+  start(options?: StartOptions): Promise<StartedApp>
 }
 
 export function isServable(value: unknown): value is Servable {

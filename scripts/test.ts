@@ -1,0 +1,71 @@
+// `npm test`: gets the parts that the tests want, runs them, and says how many passed.
+//
+//   npm test                     everything
+//   npm test -- test/app         only files below a folder, or single files
+//
+// As root on Debian the missing parts (Chromium) are installed first; elsewhere the tests that want them skip, by name. With CI set
+// nothing may be skipped for want of a part.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, globSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
+
+const root = join(import.meta.dirname, '..')
+
+function installChromium(): void {
+  if (existsSync('/usr/bin/chromium') || process.platform !== 'linux') return
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    console.log('Chromium is not here and cannot be installed: the browser tests will be skipped.')
+    return
+  }
+  console.log('Installing Chromium for the browser tests ...')
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', 'chromium'],
+  ]) {
+    const { status, stderr } = spawnSync('apt-get', args, {
+      encoding: 'utf8',
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    })
+    if (status !== 0) {
+      console.log(`apt-get ${args[0]} failed: ${stderr.trim().split('\n').at(-1)}`)
+      return
+    }
+  }
+}
+
+function testFiles(asked: readonly string[]): string[] {
+  const patterns = asked.length > 0 ? asked : ['test']
+  return patterns
+    .flatMap(path =>
+      statSync(join(root, path)).isDirectory() ? globSync(`${path}/**/*.test.ts`, { cwd: root }) : [path],
+    )
+    .filter(file => !file.includes('node_modules'))
+    .sort()
+}
+
+const files = testFiles(process.argv.slice(2))
+if (files.some(file => file.includes('.browser.'))) installChromium()
+
+// Half of the work is waiting (processes, sockets), so a little more than the cores.
+const concurrency = Math.max(2, availableParallelism())
+const args = [
+  '--conditions=millrace-source',
+  '--test',
+  `--test-concurrency=${concurrency}`,
+  '--test-timeout=180000',
+  '--test-reporter=spec',
+  ...files,
+]
+const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+let tail = ''
+child.stdout.on('data', (text: Buffer) => {
+  process.stdout.write(text)
+  tail = (tail + text.toString()).slice(-100_000)
+})
+child.on('close', (status, signal) => {
+  const count = (name: string) => Number([...tail.matchAll(new RegExp(`^. ${name} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0)
+  const failed = count('fail') + count('cancelled')
+  console.log(`${count('pass')} passed, ${failed} failed, ${count('skipped')} skipped`)
+  process.exit(status ?? (signal ? 1 : 0))
+})

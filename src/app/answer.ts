@@ -1,0 +1,161 @@
+// A response before it is written: what routes produce, middleware may change, and exactly one place sends.
+import { MillraceError } from '../core/error.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
+import { pipeBody } from './stream.ts'
+
+export type AnswerBody = string | Uint8Array | ReadableStream<Uint8Array> | null
+
+/** Fields of one answer; names in any case, kept in lower case, several lines only through `append`. */
+export class AnswerHeaders {
+  readonly #lines: string[]
+
+  constructor(lines: readonly string[] = []) {
+    this.#lines = lines.map((text, n) => (n % 2 === 0 ? text.toLowerCase() : text))
+  }
+
+  get(name: string): string | undefined {
+    const values = this.all(name)
+    return values.length === 0 ? undefined : values.join(', ')
+  }
+
+  all(name: string): readonly string[] {
+    const lower = name.toLowerCase()
+    return this.#lines.filter((_, n) => n % 2 === 1 && this.#lines[n - 1] === lower)
+  }
+
+  has(name: string): boolean {
+    const lower = name.toLowerCase()
+    return this.#lines.some((text, n) => n % 2 === 0 && text === lower)
+  }
+
+  set(name: string, value: string): void {
+    this.delete(name)
+    this.append(name, value)
+  }
+
+  append(name: string, value: string): void {
+    this.#lines.push(name.toLowerCase(), value)
+  }
+
+  delete(name: string): void {
+    const lower = name.toLowerCase()
+    for (let n = this.#lines.length - 2; n >= 0; n -= 2) if (this.#lines[n] === lower) this.#lines.splice(n, 2)
+  }
+
+  /** Adds a member to a list field such as Vary, once. */
+  addToList(name: string, member: string): void {
+    const now = this.get(name)
+    const members = now?.split(',').map(text => text.trim().toLowerCase()) ?? []
+    if (members.includes('*') || members.includes(member.toLowerCase())) return
+    this.set(name, now ? `${now}, ${member}` : member)
+  }
+
+  /** Name and value in turn. */
+  get lines(): readonly string[] {
+    return this.#lines
+  }
+}
+
+/** Status, headers and body of a response. Middleware gets it from `next()` and may change it in place. */
+export class Answer {
+  /** The head as its route prepared it at start-up; dropped as soon as somebody asks for `headers` or sets `status`. */
+  #prepared: PreparedHead | undefined
+  #status: number
+  #headers: AnswerHeaders | undefined
+  body: AnswerBody
+  /** Bytes of a streamed body, when known; who changes the body clears it. */
+  length: number | undefined = undefined
+  /** What went wrong, when this answers an error; for logs and metrics, never sent. */
+  error: unknown = undefined
+
+  constructor(head: PreparedHead | number, body: AnswerBody, fields?: readonly string[]) {
+    if (typeof head === 'number') {
+      this.#prepared = undefined
+      this.#status = head
+      this.#headers = new AnswerHeaders(fields)
+    } else {
+      this.#prepared = fields ? undefined : head
+      this.#status = head.status
+      this.#headers = fields ? new AnswerHeaders([...head.fields, ...fields]) : undefined
+    }
+    this.body = body
+  }
+
+  get status(): number {
+    return this.#status
+  }
+
+  set status(status: number) {
+    this.#headers ??= new AnswerHeaders(this.#prepared?.fields)
+    this.#prepared = undefined
+    this.#status = status
+  }
+
+  get headers(): AnswerHeaders {
+    if (!this.#headers) {
+      this.#headers = new AnswerHeaders(this.#prepared?.fields)
+      this.#prepared = undefined
+    }
+    return this.#headers
+  }
+
+  get head(): PreparedHead {
+    return this.#prepared ?? prepareHead(this.#status, this.#headers?.lines)
+  }
+}
+
+/** From the web platform's Response; its body stays a stream. */
+export function answerFromResponse(response: Response): Answer {
+  // Connection-level fields belong to the engine; a Response that was fetched elsewhere may carry them.
+  const fields: string[] = []
+  let length: string | undefined
+  for (const [name, value] of response.headers) {
+    if (name === 'content-length') length = value
+    else if (!HOP_BY_HOP.has(name)) fields.push(name, value)
+  }
+  const answer = new Answer(response.status === 0 ? 500 : response.status, response.body, fields)
+  if (
+    length !== undefined &&
+    response.body !== null &&
+    /^\d{1,15}$/.test(length) &&
+    !response.headers.has('content-encoding')
+  )
+    answer.length = Number(length)
+  return answer
+}
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'proxy-connection',
+])
+
+/**
+ * The one place where an answer is written.
+ *
+ * @returns a promise only for a streamed body: it settles when the last piece is out or the stream was cut, and never rejects
+ */
+export function send(exchange: Exchange, answer: Answer): void | Promise<void> {
+  if (answer.error !== undefined) exchange.record.error = answer.error
+  const { body } = answer
+  if (body instanceof ReadableStream) {
+    if (exchange.method === 'HEAD' || answer.head.isBodyless) {
+      exchange.send(answer.head, null)
+      return body.cancel().catch(() => {})
+    }
+    return pipeBody(exchange, exchange.start(answer.head, undefined, answer.length), body)
+  }
+  exchange.send(answer.head, body)
+}
+
+/** A handler gave something that no answer can be made of. */
+export class BadAnswerError extends MillraceError {
+  constructor(message: string) {
+    super('APP_BAD_ANSWER', message, { status: 500 })
+  }
+}

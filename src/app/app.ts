@@ -1,0 +1,170 @@
+// An application: its routes, what surrounds all of them, and how one worker starts and stops it.
+import { Cache } from '../cache/cache.ts'
+import { UsageError } from '../core/error.ts'
+import { AfterResponse } from '../tasks/after-response.ts'
+import { createLogger } from '../observe/logger.ts'
+import { CompiledRoute } from './compiled-route.ts'
+import type { Middleware } from './compose.ts'
+import type { Log, WorkerContext } from './context.ts'
+import { CleanUp, type WorkerValues } from './dependencies.ts'
+import { type Dependency, DependencyDefinition, type Scope, type Uses } from './dependency.ts'
+import { fetchThrough } from './fetch-exchange.ts'
+import { handle } from './handle.ts'
+import { docsEndpoints, type DocsPaths } from './openapi/docs-endpoints.ts'
+import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
+import type { ErrorFormat } from './problem.ts'
+import type { StatusMap } from './reply.ts'
+import type { MountedRoute } from './route.ts'
+import { RouteTable } from './route-table.ts'
+import { Router, type RouterOptions } from './router.ts'
+import type { AppManifest, Servable, StartedApp, StartOptions } from './servable.ts'
+
+export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>, 'prefix'> {
+  /** What errors look like on the wire, and in the OpenAPI document. Default 'problem', RFC 9457. */
+  errorFormat?: ErrorFormat
+  /** Before the `yield` at start, after it when the worker has drained; once per worker. */
+  lifespan?: (context: WorkerContext) => AsyncGenerator<void, void, undefined>
+  /** Where the documentation is served, each a path or false. Default /openapi.json, /docs and /redoc. */
+  docs?: DocsPaths | false
+  /** Settings of the server, by their names in docs/reference/settings.md; weaker than the command line. */
+  server?: Readonly<Record<string, unknown>>
+  /** Default: lines for people on stderr. */
+  log?: Log
+}
+
+export class App<U extends Uses = {}, const E extends StatusMap = never> extends Router<'', U, E> implements Servable {
+  readonly '~servable' = true as const
+  readonly #options: AppOptions<U, E>
+  readonly #overrides = new Map<DependencyDefinition, DependencyDefinition>()
+  #cache: Cache | undefined
+  #started = 0
+  #forFetch: Promise<StartedApp> | undefined
+
+  constructor(of: AppOptions<U, E> = {}) {
+    super(of)
+    this.#options = of
+  }
+
+  /**
+   * Puts a value, or a function that makes one, in place of a dependency; for tests, before the app starts.
+   *
+   * @throws UsageError `APP_STARTED`
+   */
+  override<T>(
+    dependency: Dependency<T, Scope, any>,
+    fake: NoInfer<T> | (() => NoInfer<T> | Promise<NoInfer<T>>),
+  ): this {
+    if (this.#started > 0)
+      throw new UsageError('APP_STARTED', 'override() comes before the app starts: its routes are compiled then')
+    const original = dependency as unknown as DependencyDefinition
+    if (!(original instanceof DependencyDefinition))
+      throw new UsageError('APP_NOT_A_DEPENDENCY', 'override() takes what dependency(...) made')
+    const make = typeof fake === 'function' ? (fake as () => unknown) : () => fake
+    this.#overrides.set(
+      original,
+      new DependencyDefinition({ scope: original.scope, ...(original.name ? { name: original.name } : {}) }, () =>
+        make(),
+      ),
+    )
+    return this
+  }
+
+  /** The OpenAPI 3.1 document. @throws UsageError for a schema that cannot be described, naming route and place */
+  openapi(): OpenApiDocument {
+    return buildDocument(this.#options, this['~mounted'](), this.#options.errorFormat ?? 'problem')
+  }
+
+  manifest(): AppManifest {
+    const routes = this.#compile({})
+    const { docs } = this.#paths
+    return {
+      title: this.#options.title ?? 'Millrace',
+      version: this.#options.version ?? '0.1.0',
+      routes: routes.map(({ mounted }) => ({ method: mounted.endpoint.method, path: mounted.path })),
+      docs: docs === false ? undefined : docs,
+      server: this.#options.server ?? {},
+    }
+  }
+
+  async start(of: StartOptions = {}): Promise<StartedApp> {
+    this.#started++
+    const log = this.#options.log ?? of.log ?? createLogger()
+    const routes = this.#compile(of)
+    const table = new RouteTable<CompiledRoute>()
+    for (const { mounted, route } of routes) table.add(mounted.endpoint.method, mounted.path, route)
+    const stopping = new AbortController()
+    const worker = await startWorker(
+      { signal: stopping.signal, log },
+      this.#options.lifespan,
+      routes.map(({ route }) => route),
+    )
+    const afterResponse = new AfterResponse({ onError: err => log.error({ err }, 'deferred task failed') })
+    return {
+      handler: handle({
+        table,
+        middleware: this['~middleware'],
+        format: this.#options.errorFormat ?? 'problem',
+        log,
+        afterResponse,
+      }),
+      async stop(deadlineMs: number) {
+        await afterResponse.drain(deadlineMs)
+        stopping.abort()
+        await worker.finish()
+      },
+    }
+  }
+
+  /** Answers a Request in this process, through every stage but the engine. Starts the app on first use. */
+  readonly fetch = async (request: Request): Promise<Response> => {
+    this.#forFetch ??= this.start()
+    const { handler } = await this.#forFetch
+    return fetchThrough(handler, request)
+  }
+
+  get #paths(): Required<DocsPaths> {
+    const { docs = {} } = this.#options
+    const all = { openapi: '/openapi.json', docs: '/docs', redoc: '/redoc' } as const
+    if (docs === false) return { openapi: false, docs: false, redoc: false }
+    const paths = { ...all, ...docs }
+    return paths.openapi === false ? { openapi: false, docs: false, redoc: false } : paths
+  }
+
+  #compile(of: StartOptions): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
+    const mounted = this['~mounted']()
+    const info = this.#options
+    const all = [...mounted, ...docsEndpoints(info, this.#paths, () => this.openapi())]
+    this.#cache ??= new Cache({ name: 'endpoints' })
+    const surroundings = {
+      overrides: this.#overrides,
+      cache: this.#cache,
+      format: info.errorFormat ?? 'problem',
+      requestTimeoutMs: of.requestTimeoutMs ?? 30_000,
+    }
+    return all.map(mounted => ({ mounted, route: new CompiledRoute(mounted, surroundings) }))
+  }
+}
+
+/** Runs the lifespan and makes every worker-scoped value, in order; undoes all of it when one of them fails. */
+async function startWorker(
+  context: WorkerContext,
+  lifespan: ((context: WorkerContext) => AsyncGenerator<void, void, undefined>) | undefined,
+  routes: readonly CompiledRoute[],
+): Promise<CleanUp> {
+  const cleanUp = new CleanUp()
+  const values = new Map<DependencyDefinition, unknown>()
+  try {
+    if (lifespan) await cleanUp.open('lifespan', lifespan(context))
+    for (const route of routes)
+      for (const definition of route.plan.workers) {
+        if (values.has(definition)) continue
+        const view: Record<string, unknown> = { ...context }
+        for (const [name, used] of Object.entries(definition.uses)) view[name] = values.get(route.plan.standIn(used))
+        values.set(definition, await cleanUp.open(definition.name ?? 'worker dependency', definition.factory(view)))
+      }
+    for (const route of routes) route.bind(values satisfies WorkerValues)
+  } catch (error) {
+    throw await cleanUp.fail(error)
+  }
+  return cleanUp
+}

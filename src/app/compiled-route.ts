@@ -1,0 +1,95 @@
+// One route ready to run: everything that can be worked out before the first request has been.
+import type { Cache } from '../cache/cache.ts'
+import { milliseconds } from '../core/duration.ts'
+import { Limiter } from '../flow/limiter.ts'
+import type { Priority } from '../flow/priority.ts'
+import type { Middleware } from './compose.ts'
+import type { DependencyDefinition } from './dependency.ts'
+import { DependencyPlan, type WorkerValues } from './dependencies.ts'
+import { EndpointCache } from './endpoint-cache.ts'
+import { InputReader, type Inputs } from './input.ts'
+import { parsePattern, patternNames } from './pattern.ts'
+import type { ErrorFormat } from './problem.ts'
+import { HandlerView, type RequestState } from './request-state.ts'
+import { Responder, statusMap } from './responder.ts'
+import type { MountedRoute } from './route.ts'
+
+export interface RouteSurroundings {
+  readonly overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>
+  readonly cache: Cache
+  readonly format: ErrorFormat
+  readonly requestTimeoutMs: number
+}
+
+export class CompiledRoute {
+  readonly name: string
+  readonly pattern: string
+  readonly handler: (context: any) => unknown
+  readonly inputs: InputReader
+  readonly plan: DependencyPlan
+  readonly responder: Responder
+  readonly middleware: readonly Middleware[]
+  readonly cache: EndpointCache | undefined
+  readonly limiter: Limiter | undefined
+  readonly priority: Priority
+  readonly timeoutMs: number
+  /** Neither a permit, nor a cache, nor values to be made: the handler follows the inputs at once. */
+  readonly isPlain: boolean
+  workerValues: WorkerValues = new Map()
+  #constants: readonly (readonly [string, unknown])[] = []
+
+  /** @throws UsageError naming the route and the place in it that cannot be compiled */
+  constructor(route: MountedRoute, of: RouteSurroundings) {
+    const { spec } = route.endpoint
+    this.name = route.name
+    this.pattern = route.path
+    this.handler = route.endpoint.handler
+    this.plan = new DependencyPlan([...route.groups.map(group => group.uses), spec.uses ?? {}], of.overrides)
+    this.inputs = new InputReader({
+      spec,
+      steps: this.plan.steps.map(step => step.definition),
+      names: patternNames(parsePattern(route.path)),
+      maxBodyBytes: spec.maxBodyBytes,
+      format: of.format,
+      where: route.name,
+    })
+    this.responder = new Responder(
+      statusMap(spec.returns),
+      Object.assign({}, ...route.groups.map(group => group.returns)),
+      route.name,
+    )
+    this.middleware = [...route.groups.flatMap(group => group.use), ...(spec.use ?? [])]
+    this.cache = spec.cache
+      ? new EndpointCache(
+          of.cache,
+          route,
+          this.plan.steps.map(step => step.name),
+        )
+      : undefined
+    this.limiter = spec.limit ? new Limiter(spec.limit) : undefined
+    this.priority = spec.priority ?? 'normal'
+    this.timeoutMs = spec.timeout === undefined ? of.requestTimeoutMs : milliseconds(spec.timeout)
+    this.isPlain = this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0
+  }
+
+  /** Gives it the worker's values, once, before the first request. */
+  bind(workerValues: WorkerValues): void {
+    this.workerValues = workerValues
+    this.#constants = this.plan.constants(workerValues)
+  }
+
+  view(state: RequestState, inputs: Inputs | undefined): HandlerView {
+    const view = new HandlerView(state)
+    if (inputs) {
+      view.params = inputs.params
+      view.query = inputs.query
+      view.headers = inputs.headers
+      view.cookies = inputs.cookies
+      view.body = inputs.body
+    } else view.params = NO_PARAMS
+    for (const [name, value] of this.#constants) (view as unknown as Record<string, unknown>)[name] = value
+    return view
+  }
+}
+
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null))

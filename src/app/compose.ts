@@ -1,0 +1,59 @@
+// Middleware: functions around a request, at app, router and route level. Composed once per route, before listening.
+import type { FieldLines } from '../http/exchange.ts'
+import { Answer, answerFromResponse, BadAnswerError } from './answer.ts'
+import type { RequestContext } from './context.ts'
+
+export interface MiddlewareContext extends RequestContext {
+  readonly method: string
+  /** Normal form, percent-decoded. */
+  readonly path: string
+  /** Raw query text without '?'. */
+  readonly search: string
+  readonly headers: FieldLines
+  /** The matched route's pattern; '' when none matched. */
+  readonly route: string
+}
+
+/**
+ * Runs around everything inside it. `next()` gives the answer, errors included: inside, every throw has already become one. Change it
+ * in place, return another (an Answer or a Response), or do not call `next` at all.
+ *
+ * @example
+ * const timing: Middleware = async (context, next) => {
+ *   const started = performance.now()
+ *   const answer = await next()
+ *   answer.headers.set('server-timing', `app;dur=${(performance.now() - started).toFixed(1)}`)
+ * }
+ */
+export type Middleware = (
+  context: MiddlewareContext,
+  next: () => Promise<Answer>,
+) => Answer | Response | void | Promise<Answer | Response | void>
+
+export type Stage = () => Promise<Answer>
+
+/** Outermost first. `onError` turns what a middleware throws into an answer for those around it. */
+export function composed(
+  middleware: readonly Middleware[],
+  context: MiddlewareContext,
+  innermost: Stage,
+  onError: (error: unknown) => Answer,
+): Promise<Answer> {
+  const runFrom = async (at: number): Promise<Answer> => {
+    const layer = middleware[at]
+    if (!layer) return innermost()
+    let inner: Promise<Answer> | undefined
+    try {
+      const result = await layer(context, () => (inner ??= runFrom(at + 1)))
+      if (result instanceof Response) return answerFromResponse(result)
+      if (result instanceof Answer) return result
+      if (result !== undefined)
+        throw new BadAnswerError('a middleware returned something that is neither an Answer, a Response nor nothing')
+      if (!inner) throw new BadAnswerError('a middleware neither called next() nor returned an answer')
+      return await inner
+    } catch (error) {
+      return onError(error)
+    }
+  }
+  return runFrom(0)
+}

@@ -1,0 +1,52 @@
+// What handlers and dependencies hold while they run. It carries what they need and never points back at its app.
+import type { Out } from '../schema/schema.ts'
+
+/** A pino logger fits. */
+export interface Log {
+  debug(...of: unknown[]): void
+  info(...of: unknown[]): void
+  warn(...of: unknown[]): void
+  error(...of: unknown[]): void
+}
+
+/** What a worker-scoped dependency and the lifespan hold. */
+export interface WorkerContext {
+  /** Aborts when the worker drains. */
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/** What a request- or call-scoped dependency holds, and a handler with more. */
+export interface RequestContext {
+  /** Aborts when the client disconnects and when the deadline passes. */
+  readonly signal: AbortSignal
+  /** Runs after the response, only when the handler ended without throwing; drain waits for it. */
+  defer(task: () => unknown): void
+  /** The request in the web platform's form, made on first use. */
+  readonly request: Request
+  readonly log: Log
+}
+
+/** PO: params as the handler holds them. F: its `reply`. */
+export interface Context<PO, QS, BS, F, HS, CS> extends RequestContext {
+  readonly params: PO
+  readonly query: Out<QS>
+  readonly body: Out<BS>
+  readonly headers: Out<HS>
+  readonly cookies: Out<CS>
+  readonly reply: F
+}
+
+/** The names that a dependency may not take. The run-time twin of `keyof Context`, checked against it by the compiler. */
+export const CONTEXT_NAMES: readonly (keyof Context<any, any, any, any, any, any>)[] = [
+  'signal',
+  'defer',
+  'request',
+  'log',
+  'params',
+  'query',
+  'body',
+  'headers',
+  'cookies',
+  'reply',
+]

@@ -1,0 +1,194 @@
+// Which dependencies a route needs and in which order, worked out once; then, per request, made in that order and cleaned up in reverse.
+import { UsageError } from '../core/error.ts'
+import { type DependencyDefinition } from './dependency.ts'
+import { DependencyView, type RequestState } from './request-state.ts'
+
+/** One value to be made for one request. */
+export interface Step {
+  readonly definition: DependencyDefinition
+  /** As messages name it. */
+  readonly name: string
+  /** Where its value goes, and where the values it uses come from. */
+  readonly slot: number
+  readonly uses: readonly (readonly [name: string, source: Source])[]
+}
+type Source = { readonly slot: number } | { readonly worker: DependencyDefinition }
+
+/** Values of worker-scoped dependencies, made before the first request. */
+export type WorkerValues = ReadonlyMap<DependencyDefinition, unknown>
+
+export class DependencyPlan {
+  /** In the order in which they are made. */
+  readonly steps: readonly Step[]
+  /** Those of scope worker that are needed, directly or through others, each after what it uses. */
+  readonly workers: readonly DependencyDefinition[]
+  /** What the handler gets by name. */
+  readonly #given: readonly (readonly [name: string, source: Source])[]
+  readonly #overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>
+
+  /**
+   * @param uses  groups from the outside in, then the route's own; a later one of the same name wins
+   * @throws UsageError `APP_DEPENDENCY_CYCLE`
+   */
+  constructor(
+    uses: readonly Readonly<Record<string, DependencyDefinition>>[],
+    overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>,
+  ) {
+    this.#overrides = overrides
+    const steps: Step[] = []
+    const workers = new Set<DependencyDefinition>()
+    const shared = new Map<DependencyDefinition, Source>()
+    const open: string[] = []
+
+    const source = (name: string, declared: DependencyDefinition): Source => {
+      const definition = overrides.get(declared) ?? declared
+      const before = shared.get(definition)
+      if (before) return before
+      const path = `${name}${definition.name && definition.name !== name ? ` (${definition.name})` : ''}`
+      if (inProgress.has(definition))
+        throw new UsageError(
+          'APP_DEPENDENCY_CYCLE',
+          `dependencies go round in a circle: ${[...open, path].join(' -> ')}`,
+        )
+      inProgress.add(definition)
+      open.push(path)
+      const used = Object.entries(definition.uses).map(([name, other]) => [name, source(name, other)] as const)
+      open.pop()
+      inProgress.delete(definition)
+      if (definition.scope === 'worker') {
+        workers.add(definition)
+        const worker = { worker: definition }
+        shared.set(definition, worker)
+        return worker
+      }
+      const slot = { slot: steps.length }
+      steps.push({ definition, name, slot: slot.slot, uses: used })
+      if (definition.scope === 'request') shared.set(definition, slot)
+      return slot
+    }
+    const inProgress = new Set<DependencyDefinition>()
+
+    const given = new Map<string, Source>()
+    for (const group of uses)
+      for (const [name, definition] of Object.entries(group)) given.set(name, source(name, definition))
+    this.steps = steps
+    this.workers = [...workers]
+    this.#given = [...given]
+  }
+
+  /** What is really used where `definition` was declared. */
+  standIn(definition: DependencyDefinition): DependencyDefinition {
+    return this.#overrides.get(definition) ?? definition
+  }
+
+  /** Nothing to make per request: the handler may run at once. */
+  get isStatic(): boolean {
+    return this.steps.length === 0
+  }
+
+  /** Names and values that are the same for every request. */
+  constants(workerValues: WorkerValues): readonly (readonly [string, unknown])[] {
+    return this.#given.flatMap(([name, source]) =>
+      'worker' in source ? [[name, workerValues.get(source.worker)] as const] : [],
+    )
+  }
+
+  /** Sets the made values on a handler's context. */
+  give(context: object, made: readonly unknown[]): void {
+    for (const [name, source] of this.#given)
+      if ('slot' in source) (context as Record<string, unknown>)[name] = made[source.slot]
+  }
+
+  /**
+   * Makes the values in order, each when those before it are there.
+   *
+   * @param inputs  by step: what its declared headers, query and cookies decoded to
+   * @param cleanUp  takes the generators as they open, so that a failure half-way cleans up what was made
+   */
+  async make(
+    state: RequestState,
+    workerValues: WorkerValues,
+    inputs: readonly (Partial<DependencyView> | undefined)[],
+    cleanUp: CleanUp,
+  ): Promise<readonly unknown[]> {
+    const made: unknown[] = []
+    for (const step of this.steps) {
+      const view = new DependencyView(state)
+      const own = inputs[step.slot]
+      if (own) Object.assign(view, own)
+      for (const [name, source] of step.uses)
+        (view as unknown as Record<string, unknown>)[name] =
+          'slot' in source ? made[source.slot] : workerValues.get(source.worker)
+      made.push(await cleanUp.open(step.name, step.definition.factory(view)))
+    }
+    return made
+  }
+}
+
+type AnyGenerator = Generator<unknown, unknown, undefined> | AsyncGenerator<unknown, unknown, undefined>
+
+function isGenerator(value: unknown): value is AnyGenerator {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as AnyGenerator).next === 'function' &&
+    typeof (value as AnyGenerator).throw === 'function'
+  )
+}
+
+/** Open generators, closed in reverse order of opening. */
+export class CleanUp {
+  readonly #open: { readonly name: string; readonly generator: AnyGenerator }[] = []
+
+  /** @returns the value that a factory's result stands for */
+  async open(name: string, result: unknown): Promise<unknown> {
+    if (!isGenerator(result)) return result
+    const first = await result.next()
+    if (first.done)
+      throw new UsageError(
+        'APP_NO_YIELD',
+        `dependency ${name} is a generator that ended without a yield; yield its value once`,
+      )
+    this.#open.push({ name, generator: result })
+    return first.value
+  }
+
+  /** The handler ended well. @throws what a clean-up throws; those outside it then get that error as a throw */
+  async finish(): Promise<void> {
+    let failure: { error: unknown } | undefined
+    for (let entry = this.#open.pop(); entry; entry = this.#open.pop()) {
+      if (failure) failure = { error: await thrownInto(entry.generator, failure.error) }
+      else {
+        try {
+          const end = await entry.generator.next()
+          if (!end.done)
+            throw new UsageError(
+              'APP_TWO_YIELDS',
+              `dependency ${entry.name} yielded a second time; it yields its value once`,
+            )
+        } catch (error) {
+          failure = { error }
+        }
+      }
+    }
+    if (failure) throw failure.error
+  }
+
+  /** The handler, or a factory, threw. @returns the error to answer with: the same, or the one that a clean-up threw instead */
+  async fail(error: unknown): Promise<unknown> {
+    let now = error
+    for (let entry = this.#open.pop(); entry; entry = this.#open.pop()) now = await thrownInto(entry.generator, now)
+    return now
+  }
+}
+
+// A generator that catches the error and ends has cleaned up, not answered: the error goes on to those outside it.
+async function thrownInto(generator: AnyGenerator, error: unknown): Promise<unknown> {
+  try {
+    const end = await generator.throw(error)
+    if (!end.done) await generator.return(undefined)
+    return error
+  } catch (thrown) {
+    return thrown
+  }
+}

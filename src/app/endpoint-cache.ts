@@ -1,0 +1,105 @@
+// `cache:` on an endpoint: finished answers kept by their inputs, so that a hit runs neither dependencies nor handler nor serializer.
+import type { Cache, CachePolicy } from '../cache/cache.ts'
+import { UsageError } from '../core/error.ts'
+import { milliseconds } from '../core/duration.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
+import { Answer, BadAnswerError } from './answer.ts'
+import type { Inputs } from './input.ts'
+import type { MountedRoute } from './route.ts'
+
+interface Finished {
+  readonly head: PreparedHead
+  readonly body: string | Uint8Array | null
+  /** What went into it, for tags. */
+  readonly inputs: Inputs
+}
+
+const UNCACHED: CachePolicy = { ttl: 0 }
+
+export class EndpointCache {
+  readonly #cache: Cache
+  readonly #name: string
+  readonly #policy: { readonly ttl: number; readonly staleFor: number }
+  readonly #tags: (inputs: Inputs) => readonly string[]
+
+  /** @throws UsageError `APP_CACHE` for a route whose answers are not the same for everybody who asks with the same inputs */
+  constructor(cache: Cache, route: MountedRoute, makesPerRequest: readonly string[]) {
+    const { method, spec } = route.endpoint
+    const policy = spec.cache!
+    if (method !== 'GET') throw new UsageError('APP_CACHE', `${route.name}: only a GET can be cached`)
+    if (makesPerRequest.length > 0)
+      throw new UsageError(
+        'APP_CACHE',
+        `${route.name}: a cached answer is the same for everybody, and this route uses ${makesPerRequest.join(', ')}, made for each request; ` +
+          'use worker-scoped dependencies, or cache.get() inside the handler',
+      )
+    this.#cache = cache
+    this.#name = route.name
+    this.#policy = { ttl: milliseconds(policy.ttl), staleFor: milliseconds(policy.staleFor ?? 0) }
+    const { tags } = policy
+    this.#tags = typeof tags === 'function' ? inputs => tags(inputs as { params: any; query: any }) : () => tags ?? []
+  }
+
+  /** Answers to Authorization are never kept. */
+  applies(exchange: Exchange): boolean {
+    return !exchange.fields.has('authorization')
+  }
+
+  /** Built from what was declared and decoded, so that unknown query parameters cannot fill the cache with copies. */
+  key(inputs: Inputs): string {
+    const { params, query, headers, cookies } = inputs
+    return `${this.#name} ${JSON.stringify([params, query, headers, cookies], stable)}`
+  }
+
+  /** A fresh answer, without a promise. */
+  peek(key: string): Answer | undefined {
+    const finished = this.#cache.peek(key) as Finished | undefined
+    return finished && new Answer(finished.head, finished.body)
+  }
+
+  /**
+   * The answer from the cache, or from one `load` however many ask. `load` gets a signal that aborts only when all who wait have gone.
+   * Only complete 2xx answers are kept, and none with Set-Cookie or Cache-Control private or no-store.
+   */
+  async get(
+    key: string,
+    inputs: Inputs,
+    load: (signal: AbortSignal) => Promise<Answer>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const finished = await this.#cache.get<Finished>(
+      key,
+      async ({ signal }) => finish(await load(signal), inputs),
+      finished => (isStorable(finished.head) ? { ...this.#policy, tags: this.#tags(finished.inputs) } : UNCACHED),
+      { signal },
+    )
+    return new Answer(finished.head, finished.body)
+  }
+}
+
+function finish(answer: Answer, inputs: Inputs): Finished {
+  if (answer.body instanceof ReadableStream)
+    throw new BadAnswerError('a cached endpoint returned a stream; return its value, or leave out cache')
+  const { head, body } = answer
+  // Prepared again where fields were added, so that a hit walks no field list.
+  return { head: prepareHead(head.status, head.fields), body, inputs }
+}
+
+function isStorable(head: PreparedHead): boolean {
+  if (head.status < 200 || head.status > 299) return false
+  for (let n = 0; n < head.fields.length; n += 2) {
+    const name = head.fields[n]!.toLowerCase()
+    if (name === 'set-cookie' || (name === 'cache-control' && /\b(?:private|no-store)\b/i.test(head.fields[n + 1]!)))
+      return false
+  }
+  return true
+}
+
+// Sets, maps and bigints would all become '{}' or throw; two different inputs must never share a key.
+function stable(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Set) return { set: [...value] }
+  if (value instanceof Map) return { map: [...value] }
+  return value
+}

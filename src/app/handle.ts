@@ -1,0 +1,205 @@
+// The life of a request, from a head to a reply.
+//
+//   route         which handler, and the values in the path          > 404, 405, 307, or the answer to OPTIONS
+//   middleware    app, routers, route, from the outside in; around all that follows
+//   permit        one of the route's `limit`                         > 503 + Retry-After          OverloadError
+//   input         path, query, headers, cookies, body                > 400, 413, 415, 422         ValidationError
+//   cache         a finished answer for these inputs, when there is one
+//   dependencies  made in order; cleaned up in reverse before the answer is out
+//   handler       your code                                          > HttpError, or 500
+//   answer        status, fields, bytes, by what `returns` declares
+//   send          to the engine; then what was deferred
+//
+// A route with neither middleware, permit, cache nor values to make goes straight from input to handler to answer, without a promise
+// unless the handler makes one. Errors leave at the stage that found them and become an answer in problem.ts.
+import { DeadlineError } from '../core/deadline.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { Handler } from '../http/handler.ts'
+import { type Answer, send } from './answer.ts'
+import { CleanUp } from './dependencies.ts'
+import type { CompiledRoute } from './compiled-route.ts'
+import { composed, type Middleware } from './compose.ts'
+import type { Log } from './context.ts'
+import type { ReadInputs } from './input.ts'
+import { type ErrorFormat, problemAnswer } from './problem.ts'
+import { MiddlewareView, RequestState } from './request-state.ts'
+import type { RouteTable } from './route-table.ts'
+import { unrouted } from './unrouted.ts'
+
+export interface Surroundings {
+  readonly table: RouteTable<CompiledRoute>
+  /** The app's own, for requests that no route takes. */
+  readonly middleware: readonly Middleware[]
+  readonly format: ErrorFormat
+  readonly log: Log
+  readonly afterResponse: { run(tasks: readonly (() => unknown)[]): void }
+}
+
+export function handle(of: Surroundings): Handler {
+  return exchange => {
+    const { method, path } = exchange
+    const found = of.table.find(method, path)
+    const route =
+      found && (found.entry.methods.get(method) ?? (method === 'HEAD' ? found.entry.methods.get('GET') : undefined))
+    if (!route) return runUnrouted(of, exchange)
+    exchange.record.route = route.pattern
+    return runRoute(of, route, exchange, found.values)
+  }
+}
+
+function runRoute(
+  of: Surroundings,
+  route: CompiledRoute,
+  exchange: Exchange,
+  values: readonly string[],
+): void | Promise<void> {
+  const state = new RequestState(exchange, of.log)
+  let answer: Answer | Promise<Answer>
+  try {
+    answer = route.isPlain ? plain(route, state, values) : staged(of, route, state, values)
+  } catch (error) {
+    answer = problemAnswer(error, of.format)
+  }
+  if (!(answer instanceof Promise)) return conclude(of, state, answer)
+  if (route.middleware.length === 0)
+    exchange.limitTime(route.timeoutMs, passed => void send(passed, problemAnswer(timedOut(route), of.format)))
+  return concludeLater(of, state, answer)
+}
+
+async function concludeLater(of: Surroundings, state: RequestState, pending: Promise<Answer>): Promise<void> {
+  let answer: Answer
+  try {
+    answer = await pending
+  } catch (error) {
+    answer = problemAnswer(error, of.format)
+  }
+  return conclude(of, state, answer)
+}
+
+/** Straight from input to handler to answer. */
+function plain(route: CompiledRoute, state: RequestState, values: readonly string[]): Answer | Promise<Answer> {
+  if (route.inputs.isEmpty) return called(route, state, undefined)
+  const read = route.inputs.read(state.exchange, values)
+  return read instanceof Promise ? read.then(late => called(route, state, late)) : called(route, state, read)
+}
+
+function called(route: CompiledRoute, state: RequestState, read: ReadInputs | undefined): Answer | Promise<Answer> {
+  const value = route.handler(route.view(state, read?.own))
+  return isThenable(value) ? answerOf(route, value) : route.responder.answer(value)
+}
+
+async function answerOf(route: CompiledRoute, value: PromiseLike<unknown>): Promise<Answer> {
+  return route.responder.answer(await value)
+}
+
+/** Middleware around the rest; the deadline counts inside it, so that a 504 passes through it like any answer. */
+function staged(
+  of: Surroundings,
+  route: CompiledRoute,
+  state: RequestState,
+  values: readonly string[],
+): Answer | Promise<Answer> {
+  if (route.middleware.length === 0) return permitted(route, state, values)
+  const onError = (error: unknown) => problemAnswer(error, of.format)
+  const innermost = () =>
+    new Promise<Answer>(resolve => {
+      state.exchange.limitTime(route.timeoutMs, () => resolve(onError(timedOut(route))))
+      const run = async () => permitted(route, state, values)
+      run().then(resolve, error => resolve(onError(error)))
+    })
+  return composed(route.middleware, new MiddlewareView(state), innermost, onError)
+}
+
+/** A cached answer needs no permit; everything else does, before its body is read. */
+function permitted(route: CompiledRoute, state: RequestState, values: readonly string[]): Answer | Promise<Answer> {
+  const { cache, limiter } = route
+  if (cache?.applies(state.exchange)) {
+    const read = route.inputs.read(state.exchange, values)
+    if (read instanceof Promise) return read.then(late => cached(route, state, late))
+    return cached(route, state, read)
+  }
+  if (!limiter && route.plan.isStatic) return plain(route, state, values)
+  return holdingPermit(route, state, async () => made(route, state, await route.inputs.read(state.exchange, values)))
+}
+
+function cached(route: CompiledRoute, state: RequestState, read: ReadInputs): Answer | Promise<Answer> {
+  const cache = route.cache!
+  const key = cache.key(read.own)
+  const load = (signal: AbortSignal) => {
+    state.sharedSignal = signal
+    return holdingPermit(route, state, () => made(route, state, read))
+  }
+  return cache.peek(key) ?? cache.get(key, read.own, load, state.exchange.signal)
+}
+
+async function holdingPermit(route: CompiledRoute, state: RequestState, run: () => Promise<Answer>): Promise<Answer> {
+  const { limiter } = route
+  if (!limiter) return run()
+  if (!limiter.tryAcquire()) await limiter.acquire(route.priority, state.signal)
+  try {
+    return await run()
+  } finally {
+    limiter.release()
+  }
+}
+
+/** Dependencies, handler, answer, and the clean-up before any of it leaves. */
+async function made(route: CompiledRoute, state: RequestState, read: ReadInputs): Promise<Answer> {
+  if (route.plan.isStatic) return called(route, state, read)
+  const cleanUp = new CleanUp()
+  let answer: Answer
+  try {
+    const values = await route.plan.make(state, route.workerValues, read.steps, cleanUp)
+    const view = route.view(state, read.own)
+    route.plan.give(view, values)
+    answer = route.responder.answer(await route.handler(view))
+  } catch (error) {
+    state.deferred = undefined
+    throw await cleanUp.fail(error)
+  }
+  await cleanUp.finish()
+  return answer
+}
+
+async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> {
+  const state = new RequestState(exchange, of.log)
+  const onError = (error: unknown) => problemAnswer(error, of.format)
+  const answer = async () => unrouted(of.table, exchange, of.format)
+  return conclude(
+    of,
+    state,
+    of.middleware.length === 0
+      ? await answer()
+      : await composed(of.middleware, new MiddlewareView(state), answer, onError),
+  )
+}
+
+/** The one way out: log what was ours to prevent, send, then run what was deferred. */
+function conclude(of: Surroundings, state: RequestState, answer: Answer): void | Promise<void> {
+  const { exchange } = state
+  if (answer.error !== undefined) {
+    state.deferred = undefined
+    if (answer.status === 500)
+      of.log.error({ err: answer.error, method: exchange.method, route: exchange.record.route }, 'request failed')
+  }
+  let sent: void | Promise<void>
+  try {
+    sent = send(exchange, answer)
+  } catch (error) {
+    // A field or status that no response may carry: nothing has been written yet.
+    of.log.error({ err: error, method: exchange.method, route: exchange.record.route }, 'response refused')
+    sent = send(exchange, problemAnswer(error, of.format))
+  }
+  const { deferred } = state
+  if (!deferred) return sent
+  if (!(sent instanceof Promise)) return of.afterResponse.run(deferred)
+  return sent.then(() => of.afterResponse.run(deferred))
+}
+
+function timedOut(route: CompiledRoute): DeadlineError {
+  return new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,248 @@
+// What a route reads from a request: path, query, headers, cookies and body, each decoded by its schema, all issues in one error.
+import { MillraceError } from '../core/error.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { ValidationError } from '../schema/errors.ts'
+import type { Issue } from '../schema/issue.ts'
+import { BadJsonError, parseJson } from '../schema/json-text.ts'
+import type { Schema } from '../schema/schema.ts'
+import { compileBody, compileFields, type Decoder, type FieldsDecoder } from '../schema/decode.ts'
+import { parseCookies } from './cookie.ts'
+import type { ErrorFormat } from './problem.ts'
+import { parseQuery } from './query-string.ts'
+
+type Fields = Readonly<Record<string, string | readonly string[]>>
+export interface InputSpec {
+  readonly params?: Schema | undefined
+  readonly query?: Schema | undefined
+  readonly headers?: Schema | undefined
+  readonly cookies?: Schema | undefined
+  readonly body?: Schema | undefined
+}
+/** The names under which inputs are given to user code, in the order in which their issues are told. */
+const ORDER = ['params', 'query', 'headers', 'cookies'] as const
+const PLACES = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie' } as const
+export type Inputs = { -readonly [K in keyof InputSpec]?: unknown }
+
+/** What can be read once per request and used by several readers. */
+class Source {
+  readonly exchange: Exchange
+  readonly params: Fields
+  #query: Fields | undefined
+  #cookies: Fields | undefined
+
+  constructor(exchange: Exchange, names: readonly string[], values: readonly string[]) {
+    this.exchange = exchange
+    const params = Object.create(null) as Record<string, string>
+    for (let n = 0; n < names.length; n++) params[names[n]!] = values[n]!
+    this.params = params
+  }
+
+  get query(): Fields {
+    return (this.#query ??= parseQuery(this.exchange.search))
+  }
+
+  get cookies(): Fields {
+    return (this.#cookies ??= parseCookies(this.exchange.fields.get('cookie') ?? ''))
+  }
+
+  headers(decoder: FieldsDecoder): Fields {
+    const picked = Object.create(null) as Record<string, string | readonly string[]>
+    for (const name of decoder.names) {
+      const value = decoder.lists.has(name) ? this.exchange.fields.all(name) : this.exchange.fields.get(name)
+      if (value !== undefined && value.length > 0) picked[name] = value
+    }
+    return picked
+  }
+}
+
+/** One set of declared inputs: the route's own, or a dependency's. */
+class Reader {
+  readonly #decoders: readonly { readonly key: (typeof ORDER)[number]; readonly decoder: FieldsDecoder }[]
+
+  constructor(spec: InputSpec, where: string) {
+    this.#decoders = ORDER.flatMap(key => {
+      const schema = spec[key]
+      return schema === undefined ? [] : [{ key, decoder: compileFields(schema, PLACES[key], `${where} ${key}`) }]
+    })
+  }
+
+  get isEmpty(): boolean {
+    return this.#decoders.length === 0
+  }
+
+  /** @returns a promise only when some schema validates asynchronously */
+  read(source: Source, into: Inputs, issues: Issue[]): void | Promise<void> {
+    let pending: Promise<void>[] | undefined
+    for (const { key, decoder } of this.#decoders) {
+      const fields = key === 'headers' ? source.headers(decoder) : source[key]
+      const value = decoder.decode(fields, issues)
+      if (value instanceof Promise) (pending ??= []).push(value.then(late => void (into[key] = late)))
+      else into[key] = value
+    }
+    if (pending) return Promise.all(pending).then(() => {})
+  }
+}
+
+export interface ReadInputs {
+  readonly own: Inputs
+  /** By step of the dependency plan. */
+  readonly steps: readonly (Inputs | undefined)[]
+}
+
+export class InputReader {
+  readonly #own: Reader
+  readonly #steps: readonly (Reader | undefined)[]
+  readonly #body: Decoder | undefined
+  readonly #maxBodyBytes: number | undefined
+  readonly #names: readonly string[]
+  readonly #declaresParams: boolean
+  readonly #format: ErrorFormat
+  /** Nothing to read: the handler gets path values as they are. */
+  readonly isEmpty: boolean
+
+  constructor(of: {
+    spec: InputSpec
+    /** Inputs declared by dependencies, by step. */
+    steps: readonly InputSpec[]
+    /** In the order of the pattern. */
+    names: readonly string[]
+    maxBodyBytes: number | undefined
+    format: ErrorFormat
+    where: string
+  }) {
+    this.#own = new Reader(of.spec, of.where)
+    this.#steps = of.steps.map((step, n) => {
+      const reader = new Reader(step, `${of.where} dependency ${n + 1}`)
+      return reader.isEmpty ? undefined : reader
+    })
+    this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
+    this.#maxBodyBytes = of.maxBodyBytes
+    this.#names = of.names
+    this.#declaresParams = of.spec.params !== undefined
+    this.#format = of.format
+    this.isEmpty =
+      this.#own.isEmpty && this.#body === undefined && this.#names.length === 0 && this.#steps.every(step => !step)
+  }
+
+  /**
+   * @returns a promise only when the body is not all here yet, or a schema validates asynchronously
+   * @throws ValidationError with the issues of all places; for bodies also 400, 413 and 415
+   */
+  read(exchange: Exchange, values: readonly string[]): ReadInputs | Promise<ReadInputs> {
+    const source = new Source(exchange, this.#names, values)
+    // FastAPI's order: what dependencies declare first, then path, query, header, cookie, body.
+    const issues: Issue[] = []
+    let pending: Promise<void>[] | undefined
+    const steps = this.#steps.map(reader => {
+      if (!reader) return undefined
+      const inputs: Inputs = {}
+      const wait = reader.read(source, inputs, issues)
+      if (wait) (pending ??= []).push(wait)
+      return inputs
+    })
+    const own: Inputs = {}
+    const wait = this.#own.read(source, own, issues)
+    if (wait) (pending ??= []).push(wait)
+    if (!this.#declaresParams) own.params = source.params
+    if (!this.#body && !pending) return settled({ own, steps }, issues)
+    return this.#readBody(exchange, own, steps, issues, pending)
+  }
+
+  #readBody(
+    exchange: Exchange,
+    own: Inputs,
+    steps: ReadInputs['steps'],
+    issues: Issue[],
+    pending: Promise<void>[] | undefined,
+  ): ReadInputs | Promise<ReadInputs> {
+    if (this.#body && !pending) {
+      const bytes = exchange.body.bytes(this.#maxBodyBytes)
+      if (!(bytes instanceof Promise)) {
+        const body = this.#decodeBody(exchange, bytes, issues)
+        if (!(body instanceof Promise)) {
+          own.body = body
+          return settled({ own, steps }, issues)
+        }
+        return body.then(value => settled({ own: { ...own, body: value }, steps }, issues))
+      }
+      return this.#finishLater(exchange, own, steps, issues, [], bytes)
+    }
+    return this.#finishLater(
+      exchange,
+      own,
+      steps,
+      issues,
+      pending ?? [],
+      this.#body ? exchange.body.bytes(this.#maxBodyBytes) : undefined,
+    )
+  }
+
+  async #finishLater(
+    exchange: Exchange,
+    own: Inputs,
+    steps: ReadInputs['steps'],
+    issues: Issue[],
+    pending: readonly Promise<void>[],
+    bytes: Uint8Array | Promise<Uint8Array> | undefined,
+  ): Promise<ReadInputs> {
+    const [arrived] = await Promise.all([bytes, ...pending])
+    if (arrived) own.body = await this.#decodeBody(exchange, arrived, issues)
+    return settled({ own, steps }, issues)
+  }
+
+  #decodeBody(exchange: Exchange, bytes: Uint8Array, issues: Issue[]): unknown {
+    const decoder = this.#body!
+    if (bytes.byteLength === 0) return decoder.decode(undefined, issues)
+    const type = exchange.fields.get('content-type')
+    if (type === undefined || !isJson(type)) {
+      if (this.#format === 'problem')
+        throw new MillraceError('APP_UNSUPPORTED_TYPE', `a body of ${type ?? 'no content type'}`, {
+          status: 415,
+          detail:
+            type === undefined
+              ? 'The body has no Content-Type; this route reads application/json'
+              : `This route reads application/json, not ${type}`,
+        })
+      // FastAPI hands such a body to the model as text.
+      issues.push({
+        type: 'model_attributes_type',
+        loc: ['body'],
+        msg: 'Input should be a valid dictionary or object to extract fields from',
+        input: new TextDecoder().decode(bytes),
+      })
+      return undefined
+    }
+    let json: unknown
+    try {
+      json = parseJson(bytes)
+    } catch (error) {
+      if (!(error instanceof BadJsonError) || this.#format === 'problem') throw error
+      issues.push({
+        type: 'json_invalid',
+        loc: ['body', error.position],
+        msg: 'JSON decode error',
+        input: {},
+        ctx: { error: error.message },
+      })
+      return undefined
+    }
+    return decoder.decode(json, issues)
+  }
+}
+
+function settled(read: ReadInputs, issues: readonly Issue[]): ReadInputs {
+  if (issues.length > 0) throw new ValidationError(issues)
+  return read
+}
+
+// application/json and application/*+json, with well-formed parameters only; charset, when given, must be UTF-8 (RFC 8259 §8.1).
+const JSON_TYPE =
+  /^application\/(?:[!#$&\-^_.+a-z0-9]+\+)?json[ \t]*((?:;[ \t]*[!#$%&'*+\-.^_`|~a-z0-9]+=(?:[!#$%&'*+\-.^_`|~a-z0-9]+|"[^"\\]*")[ \t]*)*)$/i
+
+function isJson(type: string): boolean {
+  if (type === 'application/json') return true
+  const match = JSON_TYPE.exec(type)
+  if (!match) return false
+  const charset = /;[ \t]*charset="?([^;" \t]*)/i.exec(match[1]!)
+  return !charset || charset[1]!.toLowerCase() === 'utf-8'
+}

@@ -1,0 +1,107 @@
+// One request as the app's stages share it, and the contexts through which user code sees it.
+import type { Exchange, FieldLines } from '../http/exchange.ts'
+import type { MiddlewareContext } from './compose.ts'
+import type { Log, RequestContext } from './context.ts'
+import { reply } from './reply.ts'
+import { webRequest } from './web-request.ts'
+
+/** Per request: the exchange, what was deferred, and the signal that user code gets. */
+export class RequestState {
+  readonly exchange: Exchange
+  readonly log: Log
+  deferred: (() => unknown)[] | undefined = undefined
+  /** Stands in for the exchange's where work outlives one caller: a load that several requests wait for. */
+  sharedSignal: AbortSignal | undefined = undefined
+  #request: Request | undefined = undefined
+
+  constructor(exchange: Exchange, log: Log) {
+    this.exchange = exchange
+    this.log = log
+  }
+
+  get signal(): AbortSignal {
+    return this.sharedSignal ?? this.exchange.signal
+  }
+
+  get request(): Request {
+    return (this.#request ??= webRequest(this.exchange, this.signal))
+  }
+}
+
+// Getters, so that a handler pays only for the fields it takes. Destructuring calls them like any other.
+class View implements RequestContext {
+  readonly #state: RequestState
+
+  constructor(state: RequestState) {
+    this.#state = state
+  }
+
+  get signal(): AbortSignal {
+    return this.#state.signal
+  }
+
+  get request(): Request {
+    return this.#state.request
+  }
+
+  get log(): Log {
+    return this.#state.log
+  }
+
+  get defer(): (task: () => unknown) => void {
+    const state = this.#state
+    return task => {
+      if (typeof task !== 'function') throw new TypeError('defer() takes a function')
+      ;(state.deferred ??= []).push(task)
+    }
+  }
+}
+
+/** What a handler gets; the values of its dependencies are set on it by name. */
+export class HandlerView extends View {
+  params: unknown = undefined
+  query: unknown = undefined
+  headers: unknown = undefined
+  cookies: unknown = undefined
+  body: unknown = undefined
+
+  get reply(): typeof reply {
+    return reply
+  }
+}
+
+/** What a dependency's factory gets; the values of what it uses are set on it by name. */
+export class DependencyView extends View {
+  headers: unknown = undefined
+  query: unknown = undefined
+  cookies: unknown = undefined
+}
+
+export class MiddlewareView extends View implements MiddlewareContext {
+  readonly #exchange: Exchange
+
+  constructor(state: RequestState) {
+    super(state)
+    this.#exchange = state.exchange
+  }
+
+  get method(): string {
+    return this.#exchange.method
+  }
+
+  get path(): string {
+    return this.#exchange.path
+  }
+
+  get search(): string {
+    return this.#exchange.search
+  }
+
+  get headers(): FieldLines {
+    return this.#exchange.fields
+  }
+
+  get route(): string {
+    return this.#exchange.record.route
+  }
+}

@@ -1,0 +1,107 @@
+// From what a handler returned to an answer: which status, which serializer, which head. Built once per route.
+import { UsageError } from '../core/error.ts'
+import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
+import type { Schema } from '../schema/schema.ts'
+import { compileResponse, type Encoder } from '../schema/serialize.ts'
+import { Answer, answerFromResponse, BadAnswerError } from './answer.ts'
+import { setCookie } from './cookie.ts'
+import { MadeReply, type ReplyInit, type StatusMap } from './reply.ts'
+
+interface Coded {
+  readonly head: PreparedHead
+  /** undefined: declared as null, no body. */
+  readonly encoder: Encoder | undefined
+}
+
+const JSON_FIELDS = ['content-type', 'application/json']
+const BYTES_FIELDS = ['content-type', 'application/octet-stream']
+const PLAIN: Encoder = { encode: jsonText }
+
+/** `returns` as a status map; a bare schema stands for 200. */
+export function statusMap(returns: Schema | StatusMap | undefined): StatusMap | undefined {
+  if (returns === undefined) return undefined
+  const keys = Object.keys(returns)
+  const isMap =
+    keys.length > 0 && keys.every(key => /^[1-5]\d\d$/.test(key)) && !('~standard' in returns) && !('_zod' in returns)
+  return isMap ? (returns as StatusMap) : { 200: returns as Schema }
+}
+
+export class Responder {
+  readonly #coded = new Map<number, Coded>()
+  readonly #bare: Coded & { readonly status: number }
+  readonly #declares: boolean
+
+  /** @throws UsageError for a status that cannot have the body it declares, or a schema that cannot be serialized, naming the route */
+  constructor(returns: StatusMap | undefined, outer: StatusMap, where: string) {
+    this.#declares = returns !== undefined
+    const all = { ...outer, ...returns }
+    for (const [key, schema] of Object.entries(all)) {
+      const status = Number(key)
+      const isBodyless = status === 204 || status === 304
+      if (isBodyless && schema !== null)
+        throw new UsageError('APP_BODYLESS_STATUS', `${where}: ${status} has no body; declare it as null`)
+      this.#coded.set(
+        status,
+        schema === null
+          ? { head: prepareHead(status), encoder: undefined }
+          : { head: prepareHead(status, JSON_FIELDS), encoder: compileResponse(schema, `${where} returns ${status}`) },
+      )
+    }
+    const lowest = Object.keys(returns ?? {})
+      .map(Number)
+      .filter(status => status >= 200 && status < 300)
+      .sort((a, b) => a - b)[0]
+    const status = lowest ?? 200
+    this.#bare = { status, ...(this.#coded.get(status) ?? { head: prepareHead(status, JSON_FIELDS), encoder: PLAIN }) }
+  }
+
+  /** @throws BadAnswerError, or the serializer's error, when no answer can be made of it; both are a 500 */
+  answer(value: unknown): Answer {
+    if (typeof value === 'object' && value !== null) {
+      if (value instanceof MadeReply) return this.#reply(value)
+      if (value instanceof Response) return answerFromResponse(value)
+      if (value instanceof Answer) return value
+      if (!this.#declares) {
+        if (value instanceof Uint8Array) return new Answer(200, value, BYTES_FIELDS)
+        if (value instanceof ReadableStream) return new Answer(200, value as ReadableStream<Uint8Array>, BYTES_FIELDS)
+        if (Symbol.asyncIterator in value || (Symbol.iterator in value && 'next' in value))
+          throw new BadAnswerError(
+            'a handler returned an iterator; return a Response with ReadableStream.from(it) to stream it',
+          )
+      }
+    }
+    return code(this.#bare, value)
+  }
+
+  #reply({ status, body, init }: MadeReply): Answer {
+    let coded = this.#coded.get(status)
+    if (!coded) {
+      if (this.#declares) throw new BadAnswerError(`reply(${status}): the route declares no such status in its returns`)
+      coded = {
+        head: prepareHead(status, status === 204 || status === 304 ? [] : JSON_FIELDS),
+        encoder: status === 204 || status === 304 ? undefined : PLAIN,
+      }
+    }
+    const answer = code(coded, body)
+    return init ? dress(answer, init) : answer
+  }
+}
+
+function code(coded: Coded, value: unknown): Answer {
+  return new Answer(coded.head, coded.encoder ? coded.encoder.encode(value) : null)
+}
+
+function dress(answer: Answer, init: ReplyInit): Answer {
+  for (const [name, value] of Object.entries(init.headers ?? {})) answer.headers.set(name, value)
+  for (const [name, cookie] of Object.entries(init.cookies ?? {}))
+    answer.headers.append(
+      'set-cookie',
+      typeof cookie === 'string' ? setCookie(name, cookie) : setCookie(name, cookie.value, cookie),
+    )
+  return answer
+}
+
+// undefined, functions and symbols have no JSON; a handler without a return says null, as in FastAPI.
+function jsonText(value: unknown): string {
+  return JSON.stringify(value) ?? 'null'
+}

@@ -1,0 +1,129 @@
+// Finds the route for a method and a path: a map for paths without names, a tree of segments for the others.
+//
+// Text wins over a name, a name over the rest of the path, whatever the order of declaration; when the better branch leads nowhere the
+// next one is tried. So `/users/me` and `/users/{id}` never depend on who was declared first.
+import { UsageError } from '../core/error.ts'
+import { parsePattern, type PatternSegment } from './pattern.ts'
+
+/** Everything declared on one pattern. */
+export interface PathEntry<T> {
+  readonly methods: Map<string, T>
+  /** Method to what serves it, HEAD and OPTIONS included. */
+  readonly pattern: string
+}
+
+export interface Found<T> {
+  readonly entry: PathEntry<T>
+  /** Decoded, in the order of the pattern's names. */
+  readonly values: readonly string[]
+}
+
+class Node<T> {
+  readonly texts = new Map<string, Node<T>>()
+  value: Node<T> | undefined
+  entry: PathEntry<T> | undefined
+  rest: PathEntry<T> | undefined
+}
+
+const NONE: readonly string[] = []
+
+export class RouteTable<T> {
+  readonly #plain = new Map<string, Found<T>>()
+  readonly #root = new Node<T>()
+
+  /** @throws UsageError `APP_DUPLICATE_ROUTE` when the method is taken on a pattern that matches the same paths */
+  add(method: string, pattern: string, target: T): void {
+    const segments = parsePattern(pattern)
+    const entry = segments.every(segment => segment.kind === 'text')
+      ? this.#plainEntry(pattern)
+      : this.#treeEntry(pattern, segments)
+    const taken = entry.methods.has(method)
+    if (taken) {
+      const same = entry.pattern === pattern ? '' : `, which matches the same paths as ${entry.pattern}`
+      throw new UsageError('APP_DUPLICATE_ROUTE', `${method} ${pattern} is declared twice${same}`)
+    }
+    entry.methods.set(method, target)
+  }
+
+  /** The methods on every pattern that matches; undefined when none does. */
+  find(method: string, path: string): Found<T> | undefined {
+    const plain = this.#plain.get(path)
+    if (plain !== undefined && plain.entry.methods.has(method)) return plain
+    return this.#walk(this.#root, path, 1, NONE, method) ?? plain ?? this.#walk(this.#root, path, 1, NONE, undefined)
+  }
+
+  /** The union of methods over all patterns that match the path, sorted: what Allow says. */
+  allowed(path: string): readonly string[] {
+    const methods = new Set(this.#plain.get(path)?.entry.methods.keys())
+    const collect = (entry: PathEntry<T>) => {
+      for (const method of entry.methods.keys()) methods.add(method)
+    }
+    this.#each(this.#root, path, 1, collect)
+    return [...methods].sort()
+  }
+
+  #plainEntry(pattern: string): PathEntry<T> {
+    let found = this.#plain.get(pattern)
+    if (!found) this.#plain.set(pattern, (found = { entry: { methods: new Map(), pattern }, values: NONE }))
+    return found.entry
+  }
+
+  #treeEntry(pattern: string, segments: readonly PatternSegment[]): PathEntry<T> {
+    let node = this.#root
+    for (const segment of segments) {
+      if (segment.kind === 'rest') return (node.rest ??= { methods: new Map(), pattern })
+      if (segment.kind === 'value') node = node.value ??= new Node()
+      else {
+        let next = node.texts.get(segment.text)
+        if (!next) node.texts.set(segment.text, (next = new Node()))
+        node = next
+      }
+    }
+    return (node.entry ??= { methods: new Map(), pattern })
+  }
+
+  // `at` is where the next segment begins. A method of undefined takes any entry. Values are collected on the way back up, so a
+  // branch that leads nowhere costs no copy.
+  #walk(
+    node: Node<T>,
+    path: string,
+    at: number,
+    values: readonly string[],
+    method: string | undefined,
+  ): Found<T> | undefined {
+    const slash = path.indexOf('/', at)
+    const end = slash === -1 ? path.length : slash
+    const text = path.slice(at, end)
+    const follow = (next: Node<T>, then: readonly string[]): Found<T> | undefined =>
+      slash === -1 ? serves(next.entry, then, method) : this.#walk(next, path, slash + 1, then, method)
+    const exact = node.texts.get(text)
+    if (exact) {
+      const found = follow(exact, values)
+      if (found) return found
+    }
+    if (node.value && text !== '') {
+      const found = follow(node.value, [...values, text])
+      if (found) return found
+    }
+    return at < path.length ? serves(node.rest, [...values, path.slice(at)], method) : undefined
+  }
+
+  #each(node: Node<T>, path: string, at: number, visit: (entry: PathEntry<T>) => void): void {
+    const slash = path.indexOf('/', at)
+    const text = path.slice(at, slash === -1 ? path.length : slash)
+    for (const next of [node.texts.get(text), text === '' ? undefined : node.value]) {
+      if (!next) continue
+      if (slash !== -1) this.#each(next, path, slash + 1, visit)
+      else if (next.entry) visit(next.entry)
+    }
+    if (node.rest && at < path.length) visit(node.rest)
+  }
+}
+
+function serves<T>(
+  entry: PathEntry<T> | undefined,
+  values: readonly string[],
+  method: string | undefined,
+): Found<T> | undefined {
+  return entry && (method === undefined || entry.methods.has(method)) ? { entry, values } : undefined
+}

@@ -1,0 +1,167 @@
+// Collects endpoints under a prefix; what it declares (tags, dependencies, answers, middleware) holds for each of them.
+import { UsageError } from '../core/error.ts'
+import { definitions, type Errors, type Uses, type Values } from './dependency.ts'
+import type { Middleware } from './compose.ts'
+import { parsePattern } from './pattern.ts'
+import type { OutMap, StatusMap } from './reply.ts'
+import {
+  type Add,
+  type AddRoute,
+  type AnySpec,
+  type Endpoint,
+  EndpointDefinition,
+  type Group,
+  type Method,
+  type MountedRoute,
+} from './route.ts'
+
+/** What `include` and `testClient` ask for: a mark, so that no generic class is ever compared member by member. */
+export interface Routes {
+  readonly '~routes': true
+}
+
+export interface RouterOptions<Base, U, E> {
+  /** '/carts/{cart}'; starts with '/', does not end with it. */
+  prefix?: Base
+  tags?: readonly string[]
+  /** Resolved for every route in it, whether the handler reads them or not. */
+  uses?: U
+  /** Answers that any route in it may give. */
+  returns?: E
+  use?: readonly Middleware[]
+}
+
+export interface IncludeOptions {
+  prefix?: string
+  tags?: readonly string[]
+  uses?: Uses
+  use?: readonly Middleware[]
+}
+
+type Entry =
+  | { readonly group: Group; readonly router: Router<any, any, any> }
+  | { readonly group?: undefined; readonly endpoint: EndpointDefinition }
+
+export class Router<
+  const Base extends string = '',
+  U extends Uses = {},
+  const E extends StatusMap = never,
+  V = [keyof U] extends [never] ? {} : Values<U>,
+  O = [E] extends [never] ? {} : OutMap<E>,
+  X = E | Errors<U>,
+> implements Routes {
+  readonly '~routes' = true as const
+  readonly #group: Group
+  readonly #use: Middleware[]
+  readonly #entries: Entry[] = []
+
+  declare readonly get: Add<'GET', Base, V, O, X>
+  declare readonly post: Add<'POST', Base, V, O, X>
+  declare readonly put: Add<'PUT', Base, V, O, X>
+  declare readonly patch: Add<'PATCH', Base, V, O, X>
+  declare readonly delete: Add<'DELETE', Base, V, O, X>
+  declare readonly head: Add<'HEAD', Base, V, O, X>
+  declare readonly options: Add<'OPTIONS', Base, V, O, X>
+
+  constructor(of: RouterOptions<Base, U, E> = {}) {
+    this.#use = [...(of.use ?? [])]
+    this.#group = group({ ...of, use: this.#use }, of.returns)
+  }
+
+  /** Adds a route given as one object. */
+  readonly route: AddRoute<Base, V, O, X> = ((
+    of: AnySpec & { method: Method; path: string; handler: (context: any) => unknown },
+  ) => {
+    const { method, path, handler, ...spec } = of
+    return this.#add(method, path, spec, handler)
+  }) as never
+
+  /** Adds middleware for every route in this router, inside what was added before. */
+  use(...middleware: readonly Middleware[]): this {
+    this.#use.push(...middleware)
+    return this
+  }
+
+  /** Takes in another router, or one endpoint declared elsewhere, with its own router's prefix and dependencies. */
+  include(what: Routes | Endpoint<any, any, any>, of: IncludeOptions = {}): this {
+    if (what instanceof Router) {
+      if (what === (this as unknown) || what.#holds(this))
+        throw new UsageError('APP_INCLUDE_CYCLE', 'a router cannot include itself, directly or through others')
+      this.#entries.push({ group: group(of), router: what })
+    } else if (what instanceof EndpointDefinition) {
+      const alone = new Router(of)
+      alone.#entries.push({ endpoint: what })
+      this.#entries.push({ group: group({}), router: alone })
+    } else {
+      throw new UsageError(
+        'APP_NOT_ROUTES',
+        'include() takes a Router, an App or an endpoint (what app.get() and its like return)',
+      )
+    }
+    return this
+  }
+
+  /** Its own middleware, for the app: requests that no route takes run through it too. */
+  get '~middleware'(): readonly Middleware[] {
+    return this.#use
+  }
+
+  /** Every route in it with all that surrounds it, in order of declaration. For the app and its tools. */
+  '~mounted'(outer: readonly Group[] = []): MountedRoute[] {
+    return this.#entries.flatMap((entry): MountedRoute[] => {
+      if (entry.group) return entry.router['~mounted']([...outer, this.#group, entry.group])
+      const { endpoint } = entry
+      // An endpoint declared here brings this router as its own; one included alone brings the router it was declared in.
+      const groups =
+        endpoint.router === this.#group ? [...outer, this.#group] : [...outer, this.#group, endpoint.router]
+      const own = endpoint.path.slice(endpoint.router.prefix.length)
+      const path = groups.map(group => group.prefix).join('') + own
+      return [{ endpoint, path, name: `${endpoint.method} ${path}`, groups }]
+    })
+  }
+
+  #holds(other: unknown): boolean {
+    return this.#entries.some(entry => entry.group && (entry.router === other || entry.router.#holds(other)))
+  }
+
+  #add(method: Method, path: string, spec: AnySpec, handler: unknown): Endpoint<any, any, any> {
+    const full = this.#group.prefix + path
+    if (typeof handler !== 'function')
+      throw new UsageError('APP_NO_HANDLER', `${method} ${full} has no handler; give a function as the last argument`)
+    if (!path.startsWith('/'))
+      throw new UsageError('APP_BAD_PATTERN', `${method} ${JSON.stringify(path)}: a path starts with '/'`)
+    parsePattern(full)
+    if (spec.uses) definitions(spec.uses as never)
+    const endpoint = new EndpointDefinition(method, full, spec, handler as (context: any) => unknown, this.#group)
+    this.#entries.push({ endpoint })
+    return endpoint as unknown as Endpoint<any, any, any>
+  }
+
+  static {
+    for (const [name, method] of [
+      ['get', 'GET'],
+      ['post', 'POST'],
+      ['put', 'PUT'],
+      ['patch', 'PATCH'],
+      ['delete', 'DELETE'],
+      ['head', 'HEAD'],
+      ['options', 'OPTIONS'],
+    ] as const)
+      Object.defineProperty(this.prototype, name, {
+        value(this: Router<any, any, any>, path: string, ...rest: [unknown] | [AnySpec, unknown]) {
+          return rest.length === 1 ? this.#add(method, path, {}, rest[0]) : this.#add(method, path, rest[0], rest[1])
+        },
+      })
+  }
+}
+
+function group(of: RouterOptions<string, Uses, any> | IncludeOptions, returns?: StatusMap): Group {
+  const prefix = of.prefix ?? ''
+  if (prefix !== '' && (!prefix.startsWith('/') || prefix.endsWith('/')))
+    throw new UsageError(
+      'APP_BAD_PREFIX',
+      `${JSON.stringify(prefix)} is not a prefix: it starts with '/' and does not end with it`,
+    )
+  if (prefix !== '') parsePattern(prefix)
+  return { prefix, tags: of.tags ?? [], uses: definitions(of.uses ?? {}), returns: returns ?? {}, use: of.use ?? [] }
+}

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as z from 'zod'
+import { App, HttpError, MillraceError } from 'millrace'
+import { testClient } from 'millrace/testing'
+import { onEachSeam, silent } from './support/seams.ts'
+
+function streamOf(pieces: readonly Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let n = 0
+  return new ReadableStream({ pull: to => (n < pieces.length ? to.enqueue(pieces[n++]!) : to.close()) })
+}
+
+const Product = z.object({ id: z.int(), name: z.string() })
+
+const make = () => {
+  const app = new App({ log: silent })
+  app.get('/filtered', { returns: Product }, () => ({ id: 1, name: 'x', secret: 'never' }))
+  app.get('/list', { returns: z.array(Product) }, async () => [{ id: 1, name: 'x', secret: 'never' }])
+  app.post('/made', { returns: { 201: Product, 404: z.object({ title: z.string() }) } }, () => ({ id: 1, name: 'x' }))
+  app.get('/other', { returns: { 200: Product, 404: z.object({ title: z.string() }) } }, ({ reply }) =>
+    reply(404, { title: 'none', hidden: 1 } as never, {
+      headers: { 'x-why': 'gone' },
+      cookies: { a: 'b c', d: { value: '', maxAgeSeconds: 0 } },
+    }),
+  )
+  app.delete('/none', { returns: { 204: null } }, async () => {})
+  app.get('/undefined', () => {})
+  app.get(
+    '/response',
+    () => new Response('<p>hi</p>', { status: 202, headers: { 'content-type': 'text/html', 'x-a': '1' } }),
+  )
+  app.get('/bytes', () => new Uint8Array([1, 2, 3]))
+  app.get('/stream', () => new Response(streamOf(['a', 'b', 'c'].map(text => new TextEncoder().encode(text)))))
+  app.get(
+    '/codec',
+    {
+      returns: z.object({
+        at: z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() }),
+      }),
+    },
+    () => ({ at: new Date(0) }),
+  )
+  app.get('/http-error', () => {
+    throw new HttpError(418, 'short and stout', { headers: { 'x-pot': 'tea' } })
+  })
+  app.get('/own-error', () => {
+    throw new MillraceError('SHOP_BUSY', 'internal words', { status: 503, detail: 'Busy', retryAfterMs: 1500 })
+  })
+  app.get('/throws', () => {
+    throw new Error('password=hunter2')
+  })
+  app.get('/rejects', async () => {
+    throw new Error('password=hunter2')
+  })
+  app.get('/misfit', { returns: Product }, () => ({ id: 1 }) as never)
+  app.get('/injected', ({ reply }) => reply(200, 1, { headers: { 'x-a': 'b\r\nset-cookie: evil=1' } }))
+  app.get('/undeclared', { returns: { 200: Product } }, ({ reply }) =>
+    (reply as unknown as (status: number, body: unknown) => never)(404, {}),
+  )
+  app.get('/iterator', async function* () {
+    yield 1
+  })
+  return app
+}
+
+describe('answers', () => {
+  onEachSeam('undeclared keys never leave, at any depth', make, async ask => {
+    assert.equal(await (await ask('/filtered')).text(), '{"id":1,"name":"x"}')
+    assert.equal(await (await ask('/list')).text(), '[{"id":1,"name":"x"}]')
+  })
+
+  onEachSeam('a bare value goes out with the lowest 2xx declared', make, async ask => {
+    assert.equal((await ask('/made', { method: 'POST' })).status, 201)
+    const none = await ask('/none', { method: 'DELETE' })
+    assert.equal(none.status, 204)
+    assert.equal(none.headers.get('content-length'), null)
+    assert.equal(await (await ask('/undefined')).text(), 'null')
+  })
+
+  onEachSeam('reply gives status, fields and cookies, filtered by that status’s schema', make, async ask => {
+    const answer = await ask('/other')
+    assert.equal(answer.status, 404)
+    assert.equal(await answer.text(), '{"title":"none"}')
+    assert.equal(answer.headers.get('x-why'), 'gone')
+    assert.deepEqual(answer.headers.getSetCookie(), [
+      'a=b%20c; Path=/; SameSite=Lax',
+      'd=; Path=/; Max-Age=0; SameSite=Lax',
+    ])
+  })
+
+  onEachSeam('a Response passes through, streams included', make, async ask => {
+    const answer = await ask('/response')
+    assert.equal(answer.status, 202)
+    assert.equal(answer.headers.get('content-type'), 'text/html')
+    assert.equal(await answer.text(), '<p>hi</p>')
+    assert.equal(await (await ask('/stream')).text(), 'abc')
+    assert.deepEqual([...new Uint8Array(await (await ask('/bytes')).arrayBuffer())], [1, 2, 3])
+  })
+
+  onEachSeam('handlers hold a schema’s output, the wire carries its input', make, async ask => {
+    assert.deepEqual(await (await ask('/codec')).json(), { at: '1970-01-01T00:00:00.000Z' })
+  })
+
+  onEachSeam('HttpError and errors with a status become problems with their fields', make, async ask => {
+    const pot = await ask('/http-error')
+    assert.equal(pot.status, 418)
+    assert.equal(pot.headers.get('x-pot'), 'tea')
+    assert.deepEqual(await pot.json(), {
+      type: 'about:blank',
+      title: "I'm a teapot",
+      status: 418,
+      detail: 'short and stout',
+    })
+    const busy = await ask('/own-error')
+    assert.equal(busy.headers.get('retry-after'), '2')
+    assert.deepEqual(await busy.json(), {
+      type: 'about:blank',
+      title: 'Service Unavailable',
+      status: 503,
+      detail: 'Busy',
+    })
+  })
+
+  onEachSeam('anything else thrown is a bare 500: nothing of it reaches the client', make, async ask => {
+    for (const path of ['/throws', '/rejects', '/misfit', '/injected', '/undeclared', '/iterator'] as const) {
+      const answer = await ask(path)
+      assert.equal(answer.status, 500, path)
+      assert.equal(answer.headers.get('set-cookie'), null)
+      assert.doesNotMatch(await answer.text(), /hunter2/)
+    }
+  })
+})
+
+describe('time', () => {
+  test('a handler over its timeout is a 504, and its signal aborts', async () => {
+    let reason: unknown
+    const app = new App({ log: silent })
+    app.get(
+      '/slow',
+      { timeout: 60 },
+      ({ signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve((reason = signal.reason)))),
+    )
+    const client = testClient(app)
+    const answer = await client.fetch('/slow')
+    assert.equal(answer.status, 504)
+    assert.equal((reason as { code: string }).code, 'DEADLINE_PASSED')
+    assert.equal((await client.fetch('/openapi.json')).status, 200)
+    await client.close()
+  })
+
+  test('a client that leaves aborts the signal', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
+    const app = new App({ log: silent })
+    app.get('/slow', ({ signal }) => {
+      signal.addEventListener('abort', () => resolve())
+      enter()
+      return promise
+    })
+    const client = testClient(app)
+    const leaving = new AbortController()
+    const answer = client.fetch('/slow', { signal: leaving.signal })
+    answer.catch(() => {})
+    await entered
+    leaving.abort()
+    await promise
+    await client.close()
+  })
+
+  test('a limit refuses what comes on top of its queue with 503 and Retry-After', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const app = new App({ log: silent })
+    app.get('/narrow', { limit: { concurrent: 1, queue: 1 } }, () => promise)
+    const client = testClient(app)
+    const asked = [client.fetch('/narrow'), client.fetch('/narrow'), client.fetch('/narrow')]
+    const refused = await Promise.race(asked)
+    assert.equal(refused.status, 503)
+    assert.ok(Number(refused.headers.get('retry-after')) >= 1)
+    resolve()
+    assert.deepEqual((await Promise.all(asked)).map(({ status }) => status).sort(), [200, 200, 503])
+    await client.close()
+  })
+})
