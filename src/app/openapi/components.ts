@@ -36,10 +36,10 @@ export class Components {
    */
   use(schema: Schema, direction: Direction, where: string): JsonObject {
     const described = describe(schema, direction, where)
-    const names = this.#renamed(described.components as Readonly<Record<string, JsonObject>>, direction)
+    const names = this.#renamed(described.components, direction)
     for (const [name, component] of Object.entries(described.components))
-      this.#add(names.get(name) ?? name, rewritten(component as JsonObject, names), direction, where)
-    return pending(rewritten(described.schema as JsonObject, names), direction)
+      this.#add(names.get(name) ?? name, rewritten(component, names), direction, where)
+    return pending(rewritten(described.schema, names), direction)
   }
 
   /** Follows a $ref of `use` to what it stands for. */

@@ -1,0 +1,83 @@
+// Compresses answers with what the client understands: zstd, br or gzip.
+//
+//   import { App } from 'millrace'
+//   import { compress } from 'millrace/middleware'
+//
+//   const app = new App({ title: 'Shop' })
+//   app.use(compress())
+//
+// A secret beside text that an attacker chooses leaks through the compressed size (BREACH): leave such a route out by answering with
+// Cache-Control: no-transform.
+import { UsageError } from '../../core/error.ts'
+import type { Answer } from '../answer.ts'
+import type { Middleware } from '../compose.ts'
+import { type Coding, type Wish, wishOf } from './accept-encoding.ts'
+import { compressed, compressedStream } from './compressor.ts'
+
+export interface CompressOptions {
+  /** Smaller bodies go out as they are. Default 1024 bytes: below, the saving is less than a packet. */
+  thresholdBytes?: number
+  /** What may be used, the best first: among codings that a client likes equally, the first is taken. Default zstd, br, gzip. */
+  codings?: readonly Coding[]
+}
+
+const CODINGS: readonly Coding[] = ['zstd', 'br', 'gzip']
+
+// Text and what is like it. Images, audio, video, archives and fonts (woff2) are compressed already. Not text/event-stream: a thousand
+// open streams would each hold a window of some 250 KiB.
+const COMPRESSIBLE =
+  /^(?:text\/(?!event-stream)[^;]+|application\/(?:[^;]*\+)?(?:json|xml|yaml)|application\/(?:javascript|ecmascript|x-ndjson|jsonl|json-seq|wasm|graphql|x-www-form-urlencoded|xhtml|rtf|sql|toml)|image\/(?:svg\+xml|bmp)|font\/(?:ttf|otf)|multipart\/mixed)\s*(?:;|$)/i
+
+/** @throws UsageError `COMPRESS_BAD_OPTIONS` */
+export function compress(options: CompressOptions = {}): Middleware {
+  const { thresholdBytes = 1024, codings = CODINGS } = options
+  if (!(thresholdBytes >= 0)) throw bad(`thresholdBytes is a number of bytes, not ${String(thresholdBytes)}`)
+  for (const coding of codings)
+    if (!CODINGS.includes(coding)) throw bad(`${String(coding)} is not one of ${CODINGS.join(', ')}`)
+  return async (context, next) => {
+    const answer = await next()
+    if (!mayCompress(answer)) return answer
+    // Whatever this client gets, another may get another.
+    answer.headers.addToList('vary', 'Accept-Encoding')
+    const wish = wishOf(context.headers.get('accept-encoding'), codings)
+    if (wish.coding === undefined) return answer
+    const { body } = answer
+    if (body instanceof ReadableStream) {
+      if (isSmall(answer.length, wish, thresholdBytes)) return answer
+      answer.body = compressedStream(wish.coding, body)
+    } else {
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body!
+      if (isSmall(bytes.byteLength, wish, thresholdBytes)) return answer
+      answer.body = await compressed(wish.coding, bytes)
+    }
+    answer.length = undefined
+    relabel(answer, wish.coding)
+    return answer
+  }
+}
+
+function mayCompress(answer: Answer): boolean {
+  const { body, status, headers } = answer
+  if (body === null || status < 200 || status === 204 || status === 304) return false
+  // 206: a range counts bytes of what it was cut from.
+  if (status === 206 || headers.has('content-encoding') || headers.has('content-range')) return false
+  if (/\bno-transform\b/i.test(headers.get('cache-control') ?? '')) return false
+  return COMPRESSIBLE.test(headers.get('content-type') ?? '')
+}
+
+function isSmall(bytes: number | undefined, wish: Wish, thresholdBytes: number): boolean {
+  if (bytes === 0) return true
+  return bytes !== undefined && bytes < thresholdBytes && !wish.refusesPlain
+}
+
+function relabel({ headers }: Answer, coding: Coding): void {
+  headers.set('content-encoding', coding)
+  headers.delete('accept-ranges')
+  // The tag was made for other bytes: it may still say "the same content", no longer "the same bytes" (RFC 9110 §8.8.1).
+  const tag = headers.get('etag')
+  if (tag?.startsWith('"')) headers.set('etag', `W/${tag}`)
+}
+
+function bad(message: string): UsageError {
+  return new UsageError('COMPRESS_BAD_OPTIONS', `compress(): ${message}`)
+}
