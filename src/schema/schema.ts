@@ -95,3 +95,16 @@ export type FromJsonSchema<S> = S extends { readonly static: infer T; readonly p
               : S extends { readonly allOf: infer A }
                 ? Both<A>
                 : unknown
+
+/** Which of the three kinds a value is at run time. Zod also has the standard slot, so it is asked first. */
+export type SchemaKind = 'zod' | 'standard' | 'json'
+
+/** @returns undefined for what is not a schema */
+export function kindOf(value: unknown): SchemaKind | undefined {
+  if (value === null) return undefined
+  // ArkType's schemas are functions.
+  if (typeof value !== 'object' && typeof value !== 'function') return undefined
+  if ('_zod' in value) return 'zod'
+  if ('~standard' in value) return 'standard'
+  return typeof value === 'object' && !Array.isArray(value) ? 'json' : undefined
+}

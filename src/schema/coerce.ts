@@ -1,0 +1,198 @@
+// Turns the strings of a path, a query, headers and cookies into what the schema declares, by the schema's input type.
+//
+// Stricter than FastAPI on purpose: a number is plain decimal (no hex, no underscores, no blanks around it, no nan or inf), an
+// integer is one that a number can hold exactly. Text that is not of its type stays a string, and the failure is noted under
+// Pydantic's name for it; the schema's own complaint about the same place is then dropped.
+import { parseDateTime } from './date-time.ts'
+import { type Described, HELD, type Node, resolve, typesOf } from './described.ts'
+import { fits } from './fits.ts'
+
+/** Called with the kind of failure, and where inside the value: for the third item of a list, `[2]`. */
+export type Failed = (type: string, path: readonly number[]) => void
+/** Text, or the texts of a repeated key, to a value. */
+export type Coerce = (text: string | readonly string[], failed: Failed) => unknown
+type CoerceText = (text: string, failed: Failed) => unknown
+
+const NOWHERE: readonly number[] = []
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const INTEGER = /^[+-]?\d+$/
+const BOOLEANS = new Map<string, boolean>([
+  ['true', true],
+  ['1', true],
+  ['yes', true],
+  ['on', true],
+  ['y', true],
+  ['t', true],
+  ['false', false],
+  ['0', false],
+  ['no', false],
+  ['off', false],
+  ['n', false],
+  ['f', false],
+])
+
+/** Whether a key may be repeated: its value is then a list even when it comes once. */
+export function isList(node: Node, components: Described['components']): boolean {
+  const at = resolve(node, components)
+  return (
+    at[HELD] === 'set' ||
+    typesOf(at).includes('array') ||
+    [...(at.anyOf ?? []), ...(at.oneOf ?? []), ...(at.allOf ?? [])].some(one => isList(one, components))
+  )
+}
+
+/** One field. Where a list is declared a single text becomes a list of one; elsewhere the last of repeated texts counts. */
+export function compileCoercion(node: Node, components: Described['components']): Coerce {
+  if (isList(node, components)) {
+    const list = listCoercion(node, components)
+    return (texts, failed) => list(typeof texts === 'string' ? [texts] : texts, failed)
+  }
+  const one = textCoercion(node, components)
+  return (texts, failed) => one(typeof texts === 'string' ? texts : texts[texts.length - 1]!, failed)
+}
+
+function listCoercion(
+  node: Node,
+  components: Described['components'],
+): (texts: readonly string[], failed: Failed) => unknown {
+  const at = resolve(node, components)
+  const members = at.anyOf ?? at.oneOf
+  if (members) {
+    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components) }))
+    return (texts, failed) => firstThatFits(tries, texts, components, failed)
+  }
+  const prefix = (at.prefixItems ?? []).map(item => textCoercion(item, components))
+  const rest: CoerceText = typeof at.items === 'object' ? textCoercion(at.items, components) : text => text
+  return (texts, failed) => texts.map((text, n) => (prefix[n] ?? rest)(text, type => failed(type, [n])))
+}
+
+function textCoercion(node: Node, components: Described['components']): CoerceText {
+  const at = resolve(node, components)
+  if (at.const !== undefined) return literalCoercion([at.const])
+  if (at.enum) return literalCoercion(at.enum)
+  if (at[HELD] === 'date') return dateCoercion(typesOf(at).includes('null'))
+  if (at[HELD] === 'bigint') return bigintCoercion(typesOf(at).includes('null'))
+  const types = typesOf(at)
+  if (types.length === 1) return BY_TYPE[types[0]!] ?? asText
+  if (types.length > 1) return firstOf(types.map(type => BY_TYPE[type] ?? asText))
+  const members = at.anyOf ?? at.oneOf
+  if (members) {
+    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components) }))
+    return (text, failed) => firstThatFits(tries, text, components, failed)
+  }
+  const part = at.allOf?.find(one => describesText(resolve(one, components)))
+  return part ? textCoercion(part, components) : asText
+}
+
+function describesText(node: Node): boolean {
+  return (
+    node.type !== undefined ||
+    node.enum !== undefined ||
+    node.const !== undefined ||
+    node.anyOf !== undefined ||
+    node.oneOf !== undefined
+  )
+}
+
+const asText: CoerceText = text => text
+
+const asInteger: CoerceText = (text, failed) => {
+  if (!INTEGER.test(text)) return fail('int_parsing', text, failed)
+  const value = Number(text)
+  // Beyond 2^53 a number would silently be another one than the client wrote.
+  if (!Number.isSafeInteger(value)) return fail('int_parsing_size', text, failed)
+  return value + 0
+}
+
+const asNumber: CoerceText = (text, failed) => {
+  if (!DECIMAL.test(text)) return fail('float_parsing', text, failed)
+  const value = Number(text)
+  if (!Number.isFinite(value)) return fail('finite_number', text, failed)
+  if (INTEGER.test(text) && !Number.isSafeInteger(value)) return fail('int_parsing_size', text, failed)
+  return value
+}
+
+const asBoolean: CoerceText = (text, failed) => BOOLEANS.get(text.toLowerCase()) ?? fail('bool_parsing', text, failed)
+
+const asNull: CoerceText = (text, failed) => (text === 'null' ? null : fail('none_required', text, failed))
+
+const BY_TYPE: Readonly<Record<string, CoerceText>> = {
+  string: asText,
+  integer: asInteger,
+  number: asNumber,
+  boolean: asBoolean,
+  null: asNull,
+}
+
+function fail(type: string, text: string, failed: Failed): string {
+  failed(type, NOWHERE)
+  return text
+}
+
+function dateCoercion(isNullable: boolean): CoerceText {
+  return (text, failed) =>
+    isNullable && text === 'null' ? null : (parseDateTime(text) ?? fail('datetime_from_date_parsing', text, failed))
+}
+
+function bigintCoercion(isNullable: boolean): CoerceText {
+  return (text, failed) => {
+    if (isNullable && text === 'null') return null
+    // 4,300 digits: Python's own bound, since converting them takes quadratic time.
+    if (!INTEGER.test(text) || text.length > 4300) return fail('int_parsing', text, failed)
+    return BigInt(text.replace(/^\+/, ''))
+  }
+}
+
+/** Enumerations of numbers and booleans accept the text of a member. What fits none stays text: the schema lists the choices. */
+function literalCoercion(values: readonly unknown[]): CoerceText {
+  const byText = new Map(
+    values.filter(value => typeof value !== 'object' || value === null).map(value => [String(value), value]),
+  )
+  const numbers = values.filter(value => typeof value === 'number')
+  return text => {
+    if (byText.has(text)) return byText.get(text)
+    if (numbers.length > 0 && DECIMAL.test(text) && numbers.includes(Number(text))) return Number(text)
+    return text
+  }
+}
+
+/** Several types of one value, tried in order. When none takes the text, the first type's failure is told. */
+function firstOf(coercions: readonly CoerceText[]): CoerceText {
+  return (text, failed) => {
+    let first: string | undefined
+    for (const coerce of coercions) {
+      let failure: string | undefined
+      const value = coerce(text, type => (failure = type))
+      if (failure === undefined) return value
+      first ??= failure
+    }
+    return fail(first!, text, failed)
+  }
+}
+
+interface Try {
+  readonly member: Node
+  readonly coerce: Coerce
+}
+
+/** The members of a union in order: the first whose coercion succeeds and whose rules the result satisfies. */
+function firstThatFits(
+  tries: readonly Try[],
+  texts: string | readonly string[],
+  components: Described['components'],
+  failed: Failed,
+): unknown {
+  let converted: { value: unknown } | undefined
+  let failure: [string, readonly number[]] | undefined
+  for (const { member, coerce } of tries) {
+    let own: [string, readonly number[]] | undefined
+    const value = coerce(texts, (type, path) => (own ??= [type, path]))
+    if (own) failure ??= own
+    else if (typeof value === 'object' || typeof value === 'bigint' || fits(member, value, components)) return value
+    else converted ??= { value }
+  }
+  // A number that breaks a bound is reported by the schema as that; text that no member could read, by the first of them.
+  if (converted) return converted.value
+  if (failure) failed(...failure)
+  return texts
+}

@@ -1,0 +1,215 @@
+// From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
+import { compileCoercion, isList } from './coerce.ts'
+import { type Described, type Node, resolve } from './described.ts'
+import type { Issue } from './issue.ts'
+import { describe } from './json-schema.ts'
+import { Failed, type Found, valueAt } from './outcome.ts'
+import { compileRevival } from './revive.ts'
+import { kindOf, type Schema } from './schema.ts'
+import { compileValidator } from './validator.ts'
+
+export type Place = 'path' | 'query' | 'header' | 'cookie' | 'body'
+
+export interface Decoder {
+  /**
+   * Pushes what is wrong onto `issues`, each with the place first in its `loc`; the returned value counts only when nothing
+   * was pushed.
+   *
+   * @returns the schema's output, or a promise of it only when the schema validates asynchronously
+   */
+  decode(input: unknown, issues: Issue[]): unknown
+  readonly mayBeAsync: boolean
+}
+
+/** Texts by name, without a prototype; several texts where a name was repeated. */
+export type Fields = Readonly<Record<string, string | readonly string[]>>
+
+export interface FieldsDecoder extends Decoder {
+  /** What the schema declares. Headers: only these need be read, unless `takesAll`. */
+  readonly names: readonly string[]
+  /** Those that are lists: all repeated values are wanted. */
+  readonly lists: ReadonlySet<string>
+  /** The schema does not tell its names (a Standard Schema without JSON Schema), or takes undeclared ones: give it every field. */
+  readonly takesAll: boolean
+  decode(fields: Fields, issues: Issue[]): unknown
+}
+
+/**
+ * @param where  'POST /orders body', for what is thrown at start-up
+ * @throws UsageError when the schema cannot be described or compiled
+ *
+ * `decode(undefined)` stands for no body at all. A literal `null` for a schema that refuses it is told as missing, as in FastAPI.
+ */
+export function compileBody(schema: Schema, where: string): Decoder {
+  const described = describe(schema, 'input', where)
+  const revive = compileRevival(described)
+  const { validate, mayBeAsync } = compileValidator(schema, described, where)
+
+  function finish(outcome: unknown, input: unknown, issues: Issue[]): unknown {
+    if (!(outcome instanceof Failed)) return outcome
+    if (input === undefined || input === null)
+      issues.push({ type: 'missing', loc: ['body'], msg: 'Field required', input: null })
+    else for (const found of outcome.found) issues.push(bodyIssue(found, input))
+    return undefined
+  }
+
+  return {
+    mayBeAsync,
+    decode(input, issues) {
+      const outcome = validate(revive ? revive(input) : input)
+      return outcome instanceof Promise
+        ? outcome.then(late => finish(late, input, issues))
+        : finish(outcome, input, issues)
+    },
+  }
+}
+
+/** `input` is what arrived, before revival: it goes back to the client as JSON. */
+function bodyIssue(found: Found, input: unknown): Issue {
+  const at = found.type === 'missing' ? found.path.slice(0, -1) : found.path
+  return issue(found, 'body', valueAt(input, at) ?? null)
+}
+
+function issue({ type, path, msg, ctx }: Found, place: Place, input: unknown): Issue {
+  const loc = [place, ...path]
+  return ctx ? { type, loc, msg, input, ctx } : { type, loc, msg, input }
+}
+
+/**
+ * @param place  first in every `loc`
+ * @throws UsageError when the schema cannot be described or compiled
+ */
+export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, where: string): FieldsDecoder {
+  const described = describe(schema, 'input', where)
+  const { validate, mayBeAsync } = compileValidator(schema, described, where)
+  const shape = fieldsOf(described)
+  // Filled while one set of fields is converted, which never waits: so one list serves all requests, and costs nothing when empty.
+  let mistakes: Found[] = []
+  const coercions = [...shape.fields].map(([name, node]) => ({
+    name,
+    coerce: compileCoercion(node, described.components),
+    failed(type: string, path: readonly number[]) {
+      mistakes.push({ type, path: [name, ...path], msg: MESSAGES[type] ?? 'Invalid input', ctx: CONTEXTS[type] })
+    },
+  }))
+  const lists = new Set(
+    [...shape.fields].filter(([, node]) => isList(node, described.components)).map(([name]) => name),
+  )
+  // Zod drops what an object does not declare, so there is no need to hand it over.
+  const takesAll = shape.isOpen || kindOf(schema) !== 'zod'
+
+  function coerceAll(fields: Fields): Record<string, unknown> {
+    const values: Record<string, unknown> = {}
+    for (let n = 0; n < coercions.length; n++) {
+      const { name, coerce, failed } = coercions[n]!
+      const text = fields[name]
+      if (text !== undefined) set(values, name, coerce(text, failed))
+    }
+    if (takesAll)
+      for (const name of Object.keys(fields)) if (!shape.fields.has(name)) set(values, name, lastOf(fields[name]!))
+    return values
+  }
+
+  function finish(outcome: unknown, fields: Fields, noted: readonly Found[], issues: Issue[]): unknown {
+    if (!(outcome instanceof Failed) && noted.length === 0) return outcome
+    const found = outcome instanceof Failed ? outcome.found : []
+    for (const one of inOrder(noted, found)) {
+      const input = one.type === 'missing' ? null : (textAt(fields, one.path, lists) ?? null)
+      issues.push(issue(one, place, input))
+    }
+    return undefined
+  }
+
+  return {
+    names: [...shape.fields.keys()],
+    lists,
+    takesAll,
+    mayBeAsync,
+    decode(fields, issues) {
+      const values = coerceAll(fields)
+      const noted = mistakes
+      if (noted.length > 0) mistakes = []
+      const outcome = validate(values)
+      return outcome instanceof Promise
+        ? outcome.then(late => finish(late, fields, noted, issues))
+        : finish(outcome, fields, noted, issues)
+    },
+  }
+}
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  int_parsing: 'Not an integer',
+  int_parsing_size: 'An integer beyond what a number holds exactly',
+  float_parsing: 'Not a number',
+  finite_number: 'Not a finite number',
+  bool_parsing: 'Neither true nor false',
+  none_required: 'Not null',
+  datetime_from_date_parsing: 'Not a date-time with an offset (RFC 3339)',
+}
+const CONTEXTS: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> = {
+  datetime_from_date_parsing: { error: 'not an ISO 8601 date-time' },
+}
+
+/** What could not be read as its type comes in place of whatever the schema says there and below; the rest in the schema's order. */
+function inOrder(mistakes: readonly Found[], found: readonly Found[]): readonly Found[] {
+  if (mistakes.length === 0) return found
+  const left = new Set(mistakes)
+  const out: Found[] = []
+  for (const one of found) {
+    const mistake = mistakes.find(({ path }) => path.every((step, n) => step === one.path[n]))
+    if (!mistake) out.push(one)
+    else if (left.delete(mistake)) out.push(mistake)
+  }
+  // A schema that takes the text as well (anything at all) does not complain, yet was declared a number.
+  return [...out, ...left]
+}
+
+/** The text at a path of the result: a single text may stand for a list of one, and the last of repeated texts is the value. */
+function textAt(fields: Fields, path: Found['path'], lists: ReadonlySet<string>): unknown {
+  const [name, index] = path
+  if (name === undefined) return { ...fields }
+  const text = Object.hasOwn(fields, name) ? fields[String(name)] : undefined
+  if (text === undefined) return undefined
+  if (!lists.has(String(name))) return lastOf(text)
+  const texts = typeof text === 'string' ? [text] : text
+  return typeof index === 'number' ? texts[index] : texts
+}
+
+function lastOf(text: string | readonly string[]): string {
+  return typeof text === 'string' ? text : text[text.length - 1]!
+}
+
+/** Assignment that is safe for the one key to which plain assignment means something else. */
+function set(values: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__')
+    Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
+  else values[name] = value
+}
+
+/** Every field that some form of the schema declares, and whether it has a say about others. */
+function fieldsOf({ schema, components }: Described): {
+  readonly fields: ReadonlyMap<string, Node>
+  readonly isOpen: boolean
+} {
+  const found = new Map<string, Node[]>()
+  const isOpen = gather(schema, components, found, 0)
+  const fields = new Map([...found].map(([name, nodes]) => [name, nodes.length === 1 ? nodes[0]! : { anyOf: nodes }]))
+  return { fields, isOpen }
+}
+
+function gather(node: Node, components: Described['components'], into: Map<string, Node[]>, depth: number): boolean {
+  const at = resolve(node, components)
+  for (const [name, field] of Object.entries(at.properties ?? {})) {
+    const known = into.get(name)
+    if (known) known.push(field)
+    else into.set(name, [field])
+  }
+  const parts = depth < 16 ? [...(at.anyOf ?? []), ...(at.oneOf ?? []), ...(at.allOf ?? [])] : []
+  const isOpen = parts.map(part => gather(part, components, into, depth + 1)).includes(true)
+  return (
+    isOpen ||
+    at.properties === undefined ||
+    at.additionalProperties !== undefined ||
+    at['unevaluatedProperties'] !== undefined
+  )
+}

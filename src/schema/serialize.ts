@@ -1,0 +1,101 @@
+// From what a handler returned to the JSON text of its response. What the schema does not declare never leaves.
+//
+// Two steps, both fast: closures copy what is declared (pick.ts), JSON.stringify writes it. A generated serializer was measured
+// against this; see docs/decisions for the figures.
+import { UsageError } from '../core/error.ts'
+import { ResponseError } from './errors.ts'
+import { describe } from './json-schema.ts'
+import { Failed } from './outcome.ts'
+import { compilePick, misfit, MISFIT, type Pick } from './pick.ts'
+import { kindOf, type Schema } from './schema.ts'
+import { compileValidator } from './validator.ts'
+import { isCodec, someInside, zodCore, type ZodSchema } from './zod-library.ts'
+
+export interface Encoder {
+  /**
+   * @returns JSON text, without undeclared keys at any depth
+   * @throws ResponseError `SCHEMA_BAD_RESPONSE`, 500: a required key is missing, a value is of another type, a number is not finite
+   */
+  encode(value: unknown): string
+}
+
+/**
+ * @param where  'GET /orders/{id} returns 200', for messages
+ * @throws UsageError for a schema that cannot be described, or one-way transforms, naming the route and the place
+ */
+export function compileResponse(schema: Schema, where: string): Encoder {
+  const described = describe(schema, 'output', where)
+  const prepare = preparation(schema, described, where)
+  const pick = compilePick(described)
+  return prepare
+    ? { encode: value => write(pick, prepare(value), where) }
+    : { encode: value => write(pick, value, where) }
+}
+
+function write(pick: Pick, value: unknown, where: string): string {
+  const picked = pick(value)
+  if (picked === MISFIT) throw new ResponseError(`${where}: ${misfitText()}`)
+  try {
+    // undefined where anything may be returned: a handler without a return says null.
+    return JSON.stringify(picked) ?? 'null'
+  } catch (cause) {
+    throw new ResponseError(`${where}: the returned value has no JSON form: ${(cause as Error).message}`, cause)
+  }
+}
+
+function misfitText(): string {
+  const at = misfit.path.length > 0 ? `${misfit.path.join('.')} ` : ''
+  return `the handler returned a value that its route does not declare: ${at}should be ${misfit.expected}, found ${kindOfValue(misfit.found)}`
+}
+
+/** The kind only, never the value: what is in a response may be secret, and this goes to the log. */
+function kindOfValue(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object') return `an object of ${value.constructor?.name ?? 'no class'}`
+  return typeof value === 'number' ? String(value) : `a ${typeof value}`
+}
+
+/** What must happen before picking: codecs are encoded; a schema that gives no JSON Schema validates, and so strips, itself. */
+function preparation(
+  schema: Schema,
+  described: { readonly schema: object },
+  where: string,
+): ((value: unknown) => unknown) | undefined {
+  if (kindOf(schema) === 'zod') {
+    const zod = schema as unknown as ZodSchema
+    return someInside(zod, isCodec) ? encodeCodecs(zod, where) : undefined
+  }
+  if (kindOf(schema) !== 'standard' || Object.keys(described.schema).length > 0) return undefined
+  const { validate } = compileValidator(schema, { schema: {}, components: {} }, where)
+  return value => {
+    const outcome = validate(value)
+    if (outcome instanceof Promise)
+      throw new UsageError('SCHEMA_ASYNC_RESPONSE', `${where}: a response cannot be validated asynchronously`)
+    if (outcome instanceof Failed)
+      throw new ResponseError(
+        `${where}: ${outcome.found.map(found => `${found.path.join('.')} ${found.msg}`).join('; ')}`,
+      )
+    return outcome
+  }
+}
+
+function encodeCodecs(schema: ZodSchema, where: string): (value: unknown) => unknown {
+  const core = zodCore()
+  return value => {
+    let result
+    try {
+      result = schema._zod.run({ value, issues: [] }, { async: false, direction: 'backward' })
+    } catch (cause) {
+      throw new ResponseError(`${where}: the returned value cannot be encoded: ${(cause as Error).message}`, cause)
+    }
+    if (result instanceof Promise) throw new ResponseError(`${where}: asynchronous codecs cannot encode responses`)
+    if (result.issues.length === 0) return result.value
+    const [first] = result.issues
+    const message = core.util.finalizeIssue(first!, {}, core.config()).message
+    throw new ResponseError(
+      `${where}: the returned value cannot be encoded: ${(first!.path ?? []).map(String).join('.')} ${message}`,
+    )
+  }
+}
