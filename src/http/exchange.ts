@@ -30,10 +30,11 @@ export interface RequestBody extends AsyncIterable<Uint8Array> {
   /**
    * The whole body. Not a promise when all of it is here already, so that a small JSON body costs no turn of the loop.
    *
+   * @param maxBytes  default: the engine's `maxBodyBytes`
    * @throws BodyError `HTTP_BODY_TOO_LARGE` (413) as soon as the declared length or the bytes read pass `maxBytes`,
    *   `HTTP_BODY_ABORTED` (client went away), `HTTP_BODY_TIMEOUT` (408), or a framing ProtocolError
    */
-  bytes(maxBytes: number): Uint8Array | Promise<Uint8Array>
+  bytes(maxBytes?: number): Uint8Array | Promise<Uint8Array>
   /** Bounds what iteration may yield; the same errors as `bytes`. The default is the engine's `maxBodyBytes`. */
   limit(maxBytes: number): void
 }

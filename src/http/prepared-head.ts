@@ -13,8 +13,12 @@ export class PreparedHead {
   readonly text: string
   /** 1xx, 204, 304: no body and no framing fields, whatever the caller passes (RFC 9110 §6.4.1, RFC 9112 §6.3). */
   readonly isBodyless: boolean
-  /** A `date` or `connection` of the caller's own is kept, and ours left out. */
+  /** A `date` of the caller's own is kept, and ours left out. */
   readonly hasDate: boolean
+  /** No obs-text in the fields: head and a UTF-8 body can go out as one string. */
+  readonly isAscii: boolean
+  #dated = ''
+  #date = ''
 
   constructor(status: number, fields: FieldList) {
     this.status = status
@@ -22,7 +26,22 @@ export class PreparedHead {
     this.text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${encodeFields(fields)}`
     this.isBodyless = status < 200 || status === 204 || status === 304
     this.hasDate = fields.some((text, n) => n % 2 === 0 && text.toLowerCase() === 'date')
+    this.isAscii = isAscii(this.text)
   }
+
+  /** `text` with the date line behind it, joined once for each date: the encoder then adds one string and not two. */
+  withDate(line: string): string {
+    if (this.#date !== line) {
+      this.#date = line
+      // Through bytes, because a joined string stays a tree of its parts, walked again for each answer that contains it.
+      this.#dated = Buffer.from(this.text + line, 'latin1').toString('latin1')
+    }
+    return this.#dated
+  }
+}
+
+export function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length
 }
 
 /**

@@ -1,0 +1,154 @@
+// Many connections, one handler: takes sockets, sweeps their time-outs, and drains.
+import type { Duplex } from 'node:stream'
+import type { RequestRecord } from '../core/request-record.ts'
+import { Connection, type ConnectionOwner } from './connection.ts'
+import { ConnectionError, type ProtocolError } from './errors.ts'
+import type { Handler } from './handler.ts'
+import { expireDate } from './http-date.ts'
+import type { HttpExchange } from './http-exchange.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+
+export interface EngineOptions {
+  /** What is not given has its default. */
+  readonly limits?: Partial<Limits>
+  /**
+   * What a FIN with a request open means. 'abort' (default): the client is gone, `signal` aborts; an answer that the handler gives
+   * all the same is sent. 'answer': the client has only said everything it has to say.
+   */
+  readonly halfClose?: 'abort' | 'answer'
+  /** Each exchange once, when its answer is handed over whole or can never be. The record is not changed afterwards. */
+  readonly onFinished?: (record: RequestRecord) => void
+  /** What a handler threw, rejected with, or did wrong: never the client's fault. */
+  readonly onError?: (error: unknown, record?: RequestRecord) => void
+  /** A request that never became an exchange, or lost it, because it broke the protocol. */
+  readonly onRefused?: (error: ProtocolError) => void
+}
+
+// 250 ms: within the "at least once a second" that is promised, and a walk over 10,000 connections takes well under a millisecond.
+const SWEEP_MS = 250
+/** For limits under two seconds and bodies that are waited for. */
+const LOOK_MS = 50
+
+export class Engine implements ConnectionOwner {
+  readonly handler: Handler
+  readonly limits: Limits
+  readonly halfClose: 'abort' | 'answer'
+  readonly #options: EngineOptions
+  readonly #open = new Set<Connection>()
+  readonly #hurried = new Set<Connection>()
+  readonly #sweepEveryMs: number
+  #sweeper: NodeJS.Timeout | undefined
+  #looker: NodeJS.Timeout | undefined
+  #sweptMs = 0
+  #inflight = 0
+  #isDraining = false
+  #emptied: (() => void)[] = []
+
+  constructor(handler: Handler, options: EngineOptions = {}) {
+    this.handler = handler
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.halfClose = options.halfClose ?? 'abort'
+    this.#options = options
+    const { headTimeoutMs, keepAliveTimeoutMs, writeStallMs, minRateGraceMs, lingerMs } = this.limits
+    const shortestMs = Math.min(headTimeoutMs, keepAliveTimeoutMs, writeStallMs, minRateGraceMs, lingerMs)
+    this.#sweepEveryMs = Math.max(10, Math.min(SWEEP_MS, shortestMs / 4))
+  }
+
+  get connections(): number {
+    return this.#open.size
+  }
+
+  /** Exchanges whose answer is not complete. */
+  get inflight(): number {
+    return this.#inflight
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** Serves one connection: a net.Socket, a TLSSocket, or any Duplex of bytes. Reading starts at once. */
+  accept(socket: Duplex): void {
+    this.#open.add(new Connection(socket, this))
+    if (this.#sweeper === undefined) {
+      this.#sweptMs = performance.now()
+      this.#sweeper = setInterval(() => this.#sweep(), this.#sweepEveryMs).unref()
+    }
+  }
+
+  /**
+   * No more keep-alive: each answer from now on says `Connection: close`. An idle connection stays until its time-out, because a
+   * request may be on its way already and closing would lose it.
+   *
+   * @returns resolves when all connections are gone; after `graceMs` the rest is destroyed
+   */
+  drain(graceMs: number): Promise<void> {
+    this.#isDraining = true
+    if (this.#open.size === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(() => this.close(), graceMs)
+    this.#emptied.push(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    return promise
+  }
+
+  /** Destroys every connection now. */
+  close(): void {
+    this.#isDraining = true
+    for (const connection of [...this.#open])
+      connection.destroy(new ConnectionError('HTTP_CONNECTION_CLOSED', 'the server closed the connection'))
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now()
+    const elapsedMs = nowMs - this.#sweptMs
+    this.#sweptMs = nowMs
+    expireDate()
+    // The loop was held up: what clients sent meanwhile is still in the kernel. Read it before blaming them.
+    if (elapsedMs > 4 * this.#sweepEveryMs) return
+    for (const connection of this.#open) connection.sweep(nowMs, elapsedMs)
+  }
+
+  #look(): void {
+    const nowMs = performance.now()
+    for (const connection of this.#hurried) if (!connection.look(nowMs)) this.#hurried.delete(connection)
+    if (this.#hurried.size > 0) return
+    clearInterval(this.#looker)
+    this.#looker = undefined
+  }
+
+  // What connections tell
+
+  began(): void {
+    this.#inflight++
+  }
+
+  ended(exchange: HttpExchange): void {
+    this.#inflight--
+    this.#options.onFinished?.(exchange.record)
+  }
+
+  closed(connection: Connection): void {
+    this.#open.delete(connection)
+    this.#hurried.delete(connection)
+    if (this.#open.size > 0) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+    for (const resolve of this.#emptied.splice(0)) resolve()
+  }
+
+  hurry(connection: Connection): void {
+    this.#hurried.add(connection)
+    this.#looker ??= setInterval(() => this.#look(), LOOK_MS).unref()
+  }
+
+  refused(error: ProtocolError): void {
+    this.#options.onRefused?.(error)
+  }
+
+  failed(error: unknown, exchange: HttpExchange | undefined): void {
+    this.#options.onError?.(error, exchange?.record)
+  }
+}
