@@ -67,7 +67,7 @@ export async function hello(options: Options): Promise<void> {
 
 /** Arguments of `millrace serve` for one worker that nobody else can collide with. */
 export function serveArgs(port: number): readonly string[] {
-  return ['--workers', '1', '--host', '127.0.0.1', '--port', String(port)]
+  return ['--workers', '1', '--host', '127.0.0.1', '--port', String(port), '--admin', '127.0.0.1:0']
 }
 
 function script(file: string, port: number) {
