@@ -4,7 +4,7 @@ import { type ListenAddress, urlOf } from './listener.ts'
 import type { Manifest } from './messages.ts'
 
 export interface Ready {
-  readonly manifest: Pick<Manifest, 'title' | 'version' | 'docs' | 'routes'>
+  readonly manifest: Pick<Manifest, 'title' | 'version' | 'docs'>
   readonly address: ListenAddress
   readonly admin: string | undefined
   readonly workers: number
@@ -20,8 +20,7 @@ export function readyText({ manifest, address, admin, workers, tookMs, note }: R
   if (manifest.docs !== undefined && address.kind === 'tcp') rows.push(['docs', url + manifest.docs])
   if (admin !== undefined) rows.push(['admin', `${admin}/status`])
   const people = workers === 1 ? '1 worker' : `${workers} workers`
-  const routes = manifest.routes.length === 1 ? '1 route' : `${manifest.routes.length} routes`
-  rows.push(['', `${people}, ${routes}, ready in ${(tookMs / 1000).toFixed(1)} s`])
+  rows.push(['', `${people}, ready in ${(tookMs / 1000).toFixed(1)} s`])
   if (note !== undefined) rows.push(['', note])
   const head = styleText('bold', `${manifest.title} ${manifest.version}`)
   return `${head}\n${rows.map(([label, text]) => `  ${label.padEnd(6)}${text}`).join('\n')}\n`

@@ -1,5 +1,4 @@
 // Plain numbers a worker counts; the supervisor adds them up and keeps those of workers that are gone.
-import type { RequestRecord } from '../core/request-record.ts'
 
 /** Totals since the worker started, and what is so now. */
 export interface Counters {
@@ -46,8 +45,8 @@ export class RequestCounter {
   accepted = 0
   readonly requests = [0, 0, 0, 0, 0, 0]
 
-  /** Given to the engine as `onFinished`. */
-  readonly count = (record: RequestRecord): void => {
-    this.requests[Math.trunc(record.status / 100)]! += 1
+  /** @param status  0 for a request that was cut before a head was written */
+  count(status: number): void {
+    this.requests[Math.trunc(status / 100)]! += 1
   }
 }

@@ -14,16 +14,24 @@ export interface Serving {
   readonly log: Logger
 }
 
+// 10 ms: nobody notices it between saving a file and reloading a page.
+const LOOK_MS = 10
+
 // What stop() gets at least, even when requests used up the grace time: closing a pool or writing a buffer is short.
 const LEAST_STOP_MS = 1_000
 
 /** Resolves within about delayMs + graceMs + 1 s, whatever the app does. */
 export async function drain(serving: Serving, mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
   const { server, engine, app, host, log } = serving
-  if (mode === 'orderly' && delayMs > 0) await pause(delayMs)
+  if (mode !== 'quick' && delayMs > 0) {
+    // From now on answers say `Connection: close`, while connections are still accepted.
+    void engine.drain(delayMs + graceMs)
+    await pause(delayMs)
+  }
   server.close()
   const deadline = performance.now() + graceMs
   if (mode === 'orderly') await engine.drain(graceMs)
+  if (mode === 'prompt') while (engine.inflight > 0 && performance.now() < deadline) await pause(LOOK_MS)
   engine.close()
   const leftMs = () => (mode === 'quick' ? LEAST_STOP_MS : Math.max(LEAST_STOP_MS, deadline - performance.now()))
   await within(leftMs(), 'the app', log, ms => app.stop(ms))

@@ -1,19 +1,17 @@
 // What the settings mean to the engine.
-import type { RequestRecord } from '../core/request-record.ts'
 import type { EngineOptions } from '../http/engine.ts'
 import type { Limits } from '../http/limits.ts'
+import type { RequestCounter } from './counters.ts'
 import type { Logger } from '../observe/logger.ts'
 import { SETTING_NAMES, SETTINGS, type Settings } from './settings.ts'
 
-export function engineOptions(
-  settings: Settings,
-  onFinished: (record: RequestRecord) => void,
-  log: Logger,
-): EngineOptions {
+export function engineOptions(settings: Settings, counter: RequestCounter, log: Logger): EngineOptions {
   return {
     limits: limitsOf(settings),
-    onFinished,
-    onError: (error, record) => log.error({ err: error }, `${record.method} ${record.route || 'request'} failed`),
+    onFinished: record => counter.count(record.status),
+    onRefused: error => counter.count(error.status ?? 400),
+    onError: (error, record) =>
+      log.error({ err: error }, record ? `${record.method} ${record.route || 'request'} failed` : 'connection failed'),
   }
 }
 

@@ -3,17 +3,19 @@
 // Node runs TypeScript by stripping its types. What has to be generated (enum, namespace, parameter property), what is not JavaScript
 // yet (decorators), and what only a bundler resolves (tsconfig paths, imports without extension) fails in Node with messages that
 // do not name the remedy; each gets a row here. The texts were collected on Node 22.23 and 26.10.
-import { access, readFile } from 'node:fs/promises'
-import { dirname, extname, join, relative } from 'node:path'
+import { execFile } from 'node:child_process'
+import { access, readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../core/error.ts'
 import { StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
+import { didYouMean } from './nearest-name.ts'
 import { aliasOf } from './tsconfig-paths.ts'
 
 /** @returns the error to throw instead, with a complete message */
 export async function explainImportError(error: unknown, entry: string, directory: string): Promise<StartError> {
-  const where = placeOf(error)
+  const where = placeOf(error) ?? (error instanceof SyntaxError ? await placeByRunning(entry) : undefined)
   const code = (error as NodeJS.ErrnoException | null)?.code
   const place = where ? `${shorten(where.file, directory)}:${where.line}` : shorten(entry, directory)
   const failed = (kind: string, text: string) => new StartError(kind, EXIT.app, text, { cause: error })
@@ -68,7 +70,7 @@ async function syntax(error: Error, place: string, where: Place | undefined): Pr
     return `${place}: ${missing[1]} has no export ${missing[2]} at run time.\n  Way out: if it is a type, import it with \`import type { ${missing[2]} }\`; "verbatimModuleSyntax": true in tsconfig.json makes the editor tell.`
   const line = where ? await lineOf(where) : ''
   if (/^\s*@\w/.test(line) || /\s@\w+\(/.test(line))
-    return `${place}: a decorator cannot run here: no version of Node runs them yet, and removing types leaves them in place.\n  Way out: call the function yourself, or pass what it configures as an option.\n  ${line.trim()}`
+    return `${place}: a decorator cannot run here: Node does not know them, and removing types leaves them in place.\n  Way out: call the function yourself, or pass what it configures as an option.\n  ${line.trim()}`
   if (/\b(?:await )?using\b/.test(line))
     return `${place}: ${process.version} does not know \`using\`.\n  Way out: use try and finally, or Node 24 or newer.`
   return `${place}: ${error.message}${line ? `\n  ${line.trim()}` : ''}`
@@ -91,9 +93,15 @@ async function unresolvedImport(error: Error, entry: string, directory: string):
   }
   const target = await existingModule(wanted)
   if (target)
-    return `${says}; Node wants the file with its extension.\n  Way out: write '${relativeImport(importer, target)}'. With "allowImportingTsExtensions": true in tsconfig.json TypeScript accepts it.`
-  if (importer === entry || (await exists(importer))) return `${says}, but there is no such file.`
+    return `${says}, and Node wants the exact name of the file.\n  Way out: write '${relativeImport(importer, target)}'. With "allowImportingTsExtensions": true in tsconfig.json TypeScript accepts it.`
+  if (importer === entry || (await exists(importer)))
+    return `${says}, but there is no such file${(await nearFile(wanted)) || '.'}`
   return error.message
+}
+
+async function nearFile(path: string): Promise<string> {
+  const names = await readdir(dirname(path)).catch(() => [])
+  return didYouMean(basename(path), names)
 }
 
 /** The file that somebody meant by a path without extension, of a directory, or with the extension it would have after a build. */
@@ -139,6 +147,19 @@ function threw(error: unknown, place: string, directory: string): string {
 
 function nameOf(error: Error): string {
   return error.name === 'Error' ? '' : `${error.name}: `
+}
+
+/**
+ * A syntax error in an imported ES module does not know its place; only the report of a process that dies of it does. The module cannot
+ * be linked, so nothing of the app runs.
+ */
+function placeByRunning(entry: string): Promise<Place | undefined> {
+  return new Promise(resolve => {
+    execFile(process.execPath, [...process.execArgv, entry], { timeout: 10_000 }, (_error, _stdout, stderr) => {
+      const header = /^(file:\/\/.+?|\/.+?):(\d+)$/m.exec(stderr)
+      resolve(header ? { file: toPath(header[1]!), line: Number(header[2]) } : undefined)
+    })
+  })
 }
 
 export interface Place {

@@ -54,7 +54,9 @@ async function answer(): Promise<FromManifestChild> {
   }
 }
 
+// The supervisor is gone: nobody listens. The channel alone must not keep a process whose app waits for nothing.
 process.on('disconnect', () => process.exit())
+process.channel?.unref()
 const message = await answer()
 // Timers and sockets that the app opened while it was loaded would keep this process: it ends as soon as it has spoken.
 process.send!(message, () => process.exit())

@@ -45,7 +45,7 @@ export async function readManifest(request: ManifestRequest): Promise<Manifest> 
         EXIT.app,
         `${request.app} was not loaded within ${timeoutMs / 1000} s; is there an await at its top level that never ends?`,
       )
-    throw new StartError('LOAD_ENDED', EXIT.app, `${output.all()}${endedEarly(request.app, ended)}`)
+    throw new StartError('LOAD_ENDED', EXIT.app, endedEarly(request.app, ended, output.all()))
   } finally {
     clearTimeout(timer)
     request.signal?.removeEventListener('abort', abort)
@@ -67,15 +67,15 @@ function outcome(child: ChildProcess): Promise<{ message: FromManifestChild | un
   })
 }
 
-function endedEarly(app: string, { code, signal }: Ended): string {
-  if (signal) return `loading ${app} was ended by ${signal}`
+function endedEarly(app: string, { code, signal }: Ended, output: string): string {
+  if (signal) return `loading ${app} was ended by ${signal}${output}`
   // 13: Node's exit code for a top-level await that can never settle.
   if (code === 13) return `${app} awaits something at its top level that never settles`
-  return `${app} ended the process with code ${code} while it was being loaded (process.exit?)`
+  return `${app} ended the process with code ${code} while it was being loaded (process.exit?)${output}`
 }
 
 function withOutput(failure: Failure, stderr: string): StartError {
-  return errorOf({ ...failure, message: `${stderr}${failure.message}` })
+  return errorOf({ ...failure, message: `${failure.message}${stderr}` })
 }
 
 // Enough for a stack or the table of an environment validator.
@@ -85,6 +85,6 @@ function collect(child: ChildProcess): { stderr(): string; all(): string } {
   const kept = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
     child[name]!.setEncoding('utf8').on('data', (text: string) => (kept[name] = (kept[name] + text).slice(-KEPT_BYTES)))
-  const line = (text: string) => (text.trim() === '' ? '' : `${text.trimEnd()}\n`)
+  const line = (text: string) => (text.trim() === '' ? '' : `\n  it printed: ${text.trim().replaceAll('\n', '\n  ')}`)
   return { stderr: () => line(kept.stderr), all: () => line(kept.stdout) + line(kept.stderr) }
 }

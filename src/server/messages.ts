@@ -23,8 +23,11 @@ export interface StartedService {
   readonly address: Readonly<Record<string, unknown>>
 }
 
-/** How much a worker may finish: orderly until the grace time, quick without waiting for requests. */
-export type DrainMode = 'orderly' | 'quick'
+/**
+ * What a worker finishes before it ends: 'orderly' requests, and idle connections until their time-out, because closing one can lose a
+ * request that is on its way; 'prompt' requests alone, so that a browser meets new code at once; 'quick' nothing.
+ */
+export type DrainMode = 'orderly' | 'prompt' | 'quick'
 
 export type ToWorker =
   | { readonly type: 'start'; readonly plan: WorkerPlan }

@@ -4,6 +4,7 @@ import type { Servable } from '../app/servable.ts'
 import { host, LocalHost } from '../core/host.ts'
 import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
+import { RequestCounter } from './counters.ts'
 import { drain } from './drain.ts'
 import { engineOptions } from './engine-options.ts'
 import { listenAddress, listenOnAddress, urlOf } from './listener.ts'
@@ -36,10 +37,7 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const settings = settingsFromCode(rest, app.manifest().server)
   const log = createLogger({ level: settings.logLevel, format: 'lines' })
   const started = await app.start({ requestTimeoutMs: settings.requestTimeout, log })
-  const engine = new Engine(
-    started.handler,
-    engineOptions(settings, () => {}, log),
-  )
+  const engine = new Engine(started.handler, engineOptions(settings, new RequestCounter(), log))
   const accept = (socket: Socket) => engine.accept(socket)
   const { server, address } = await listenOnAddress(listenAddress(settings), settings.backlog, accept).catch(
     async (error: unknown) => {

@@ -130,7 +130,7 @@ export class Supervisor {
   }
 
   /** Ends everything; a second call is quick whatever it says. Follow `finished`. */
-  async stop(mode: DrainMode): Promise<void> {
+  async stop(mode: 'orderly' | 'quick'): Promise<void> {
     if (this.isStopping) {
       for (const worker of this.#workers) void worker.drain('quick', 0, 0)
       return this.finished
@@ -144,7 +144,7 @@ export class Supervisor {
       if (mode === 'quick') return worker.drain('quick', 0, 0)
       // One that never was open has nothing to finish; one that drains already keeps its own time.
       if (!worker.isOpen) worker.kill()
-      return worker.state === 'ready' ? worker.drain('orderly', drainDelay, graceTimeout) : worker.exited
+      return worker.state === 'ready' ? worker.drain(this.#drainMode, drainDelay, graceTimeout) : worker.exited
     })
     await Promise.all(gone)
     for (const error of await this.#services.stop()) this.#log.error({ err: error }, 'a service could not be stopped')
@@ -172,6 +172,10 @@ export class Supervisor {
       total: workers.reduce((sum, { counters }) => addCounters(sum, counters), this.#buried),
       workers,
     }
+  }
+
+  get #drainMode(): DrainMode {
+    return this.#source.command === 'dev' ? 'prompt' : 'orderly'
   }
 
   #use(generation: Generation): void {
@@ -303,7 +307,7 @@ export class Supervisor {
 
   #drain(worker: WorkerProcess): Promise<unknown> {
     if (!worker.isOpen) worker.kill()
-    return worker.drain('orderly', 0, this.#generation!.settings.graceTimeout)
+    return worker.drain(this.#drainMode, 0, this.#generation!.settings.graceTimeout)
   }
 
   // Counts its own ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.

@@ -49,7 +49,7 @@ class Worker {
     } catch (error) {
       return fail(error)
     }
-    this.#engine = new Engine(this.#app.handler, engineOptions(this.#plan.settings, this.#counter.count, this.#log))
+    this.#engine = new Engine(this.#app.handler, engineOptions(this.#plan.settings, this.#counter, this.#log))
     send({ type: 'loaded' })
   }
 

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { addCounters, NO_COUNTS, RequestCounter, totalsOnly } from '../../src/server/counters.ts'
+import { isReady, prometheusText, type ServerStatus } from '../../src/server/status.ts'
+
+const worker = {
+  number: 1,
+  pid: 77,
+  state: 'ready',
+  readyForMs: 10,
+  counters: { ...NO_COUNTS, connections: 3 },
+} as const
+const status: ServerStatus = {
+  title: 'Shop',
+  hasStarted: true,
+  isStopping: false,
+  upForMs: 10,
+  wantedWorkers: 1,
+  restarts: 2,
+  reloads: 0,
+  total: { ...NO_COUNTS, requests: [1, 0, 20, 0, 4, 5], accepted: 6 },
+  workers: [worker],
+}
+
+test('requests are counted by class of status, those without a head apart', () => {
+  const counter = new RequestCounter()
+  for (const code of [200, 204, 302, 404, 503, 0]) counter.count(code)
+  assert.deepEqual(counter.requests, [1, 0, 2, 1, 1, 1])
+})
+
+test('what a worker counted stays counted when it is gone, what it had open does not', () => {
+  const gone = { ...NO_COUNTS, requests: [0, 0, 5, 0, 0, 0], accepted: 2, connections: 9, inflight: 4 }
+  const total = addCounters(totalsOnly(gone), { ...NO_COUNTS, requests: [0, 0, 1, 0, 0, 0], connections: 1 })
+  assert.deepEqual(total.requests, [0, 0, 6, 0, 0, 0])
+  assert.deepEqual([total.accepted, total.connections, total.inflight], [2, 1, 0])
+})
+
+test('ready means started, not stopping, and a worker that accepts', () => {
+  assert.equal(isReady(status), true)
+  assert.equal(isReady({ ...status, isStopping: true }), false)
+  assert.equal(isReady({ ...status, hasStarted: false }), false)
+  assert.equal(isReady({ ...status, workers: [{ ...worker, state: 'draining' }] }), false)
+})
+
+test('metrics are in the exposition format, each family once', () => {
+  const text = prometheusText(status)
+  assert.match(text, /^millrace_requests_total\{class="2xx"\} 20$/m)
+  assert.match(text, /^millrace_requests_total\{class="cut"\} 1$/m)
+  assert.match(text, /^millrace_connections\{worker="1",pid="77"\} 3$/m)
+  assert.match(text, /^millrace_worker_restarts_total 2$/m)
+  for (const line of text.trimEnd().split('\n'))
+    assert.match(line, /^(# (HELP|TYPE) millrace_\w+ .+|millrace_\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?)$/)
+  const types = [...text.matchAll(/^# TYPE (\w+)/gm)].map(match => match[1])
+  assert.equal(new Set(types).size, types.length)
+})
