@@ -58,7 +58,11 @@ function location(name: AssetName): string | URL {
 }
 
 // ReDoc's menu shows a logo from its maker's host. The page must not call out, so the image is an empty one; the link beside it stays.
+// Its source map is not in the package either.
 function withoutOutside(name: AssetName, bytes: Buffer): Uint8Array | string {
   if (name !== 'redoc.standalone.js') return bytes
-  return bytes.toString('utf8').replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')
+  return bytes
+    .toString('utf8')
+    .replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')
+    .replace(/\n\/\/# sourceMappingURL=redoc\.standalone\.js\.map\s*$/, '\n')
 }

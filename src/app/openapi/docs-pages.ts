@@ -46,6 +46,7 @@ read().then(spec => {
 export const SWAGGER_STYLE = `html { overflow-y: scroll }
 body { margin: 0; background: #fafafa }
 html.dark-mode body { background: #1c2022 }
+html.dark-mode .swagger-ui table.headers td { color: inherit }
 .failed { font: 1rem/1.5 system-ui, sans-serif; padding: 2rem; color: #b00020 }
 `
 
@@ -106,6 +107,7 @@ read().then(spec => {
 export const REDOC_STYLE = `body { margin: 0; background: #fff }
 html.dark-mode { color-scheme: dark }
 html.dark-mode body { background: #1c2022 }
+html.dark-mode h5 { color: #a9b1b8 !important; border-color: #4a5259 !important }
 .failed { font: 1rem/1.5 system-ui, sans-serif; padding: 2rem; color: #b00020 }
 `
 

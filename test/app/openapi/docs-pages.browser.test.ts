@@ -1,0 +1,151 @@
+// The docs pages in a real browser: they work, follow light and dark, fit a phone, and ask nobody but their own host.
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { createServer, request as forward, type Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { serve, type Server } from 'millrace/server'
+import { representativeApp } from './representative-app.ts'
+
+const executablePath = [
+  process.env['MILLRACE_CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+].find(path => path !== undefined && existsSync(path))
+
+const skip =
+  executablePath === undefined && !process.env['CI']
+    ? 'no Chromium found: install one, or say where with MILLRACE_CHROMIUM'
+    : false
+
+/** Everything a page did that it should not have. */
+interface Visit {
+  readonly page: Page
+  readonly outside: string[]
+  readonly complaints: string[]
+}
+
+describe('the docs pages in Chromium', { skip }, () => {
+  let server: Server
+  let browser: Browser
+  let proxy: HttpServer
+  before(async () => {
+    assert.ok(executablePath, 'CI must have a Chromium')
+    server = await serve(representativeApp(), { host: '127.0.0.1', port: 0, signals: false, logLevel: 'error' })
+    proxy = createServer((incoming, outgoing) => {
+      const path = incoming.url!.replace(/^\/shop/, '')
+      const onward = forward(server.url + path, { method: incoming.method, headers: incoming.headers }, answer => {
+        outgoing.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(outgoing)
+      })
+      onward.on('error', () => outgoing.destroy())
+      incoming.pipe(onward)
+    })
+    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+    browser = await chromium.launch({
+      executablePath,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    })
+  })
+  after(async () => {
+    await browser?.close()
+    await new Promise(resolve => (proxy ? proxy.close(resolve) : resolve(undefined)))
+    await server?.close()
+  })
+
+  async function visit(url: string, options: BrowserContextOptions = {}): Promise<Visit> {
+    const page = await browser.newPage(options)
+    const outside: string[] = []
+    const complaints: string[] = []
+    const { origin } = new URL(url)
+    page.on('request', request => {
+      const at = request.url()
+      if (!at.startsWith(`${origin}/`) && !at.startsWith(`blob:${origin}/`) && !at.startsWith('data:')) outside.push(at)
+    })
+    page.on('console', message => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    })
+    page.on('pageerror', error => complaints.push(error.message))
+    await page.goto(url)
+    return { page, outside, complaints }
+  }
+
+  async function tryItOut({ page }: Visit): Promise<string> {
+    const operation = page.locator('[id$="getProductsById"]').first()
+    await operation.locator('.opblock-summary-control').click()
+    await operation.locator('.try-out__btn').click()
+    await operation.locator('input[placeholder="id"]').fill('7')
+    await operation.locator('.execute').click()
+    return (await operation.locator('.live-responses-table tbody .response-col_status').first().textContent()) ?? ''
+  }
+
+  function isQuiet({ outside, complaints }: Visit): void {
+    assert.deepEqual(outside, [], 'no request leaves the host')
+    assert.deepEqual(complaints, [], 'the console stays empty, security policy included')
+  }
+
+  test('Swagger UI lists every operation, and "Try it out" gets an answer', async () => {
+    const visited = await visit(`${server.url}/docs`)
+    await visited.page.locator('.opblock').first().waitFor()
+    assert.match(await visited.page.title(), /Shop/)
+    assert.match(await tryItOut(visited), /^200/)
+    isQuiet(visited)
+    await visited.page.close()
+  })
+
+  test('Swagger UI works behind a proxy that takes a path prefix off', async () => {
+    const { port } = proxy.address() as AddressInfo
+    const visited = await visit(`http://127.0.0.1:${port}/shop/docs`)
+    await visited.page.locator('.opblock').first().waitFor()
+    assert.match(await tryItOut(visited), /^200/)
+    assert.match((await visited.page.locator('.request-url').first().textContent()) ?? '', /\/shop\/products\/7/)
+    isQuiet(visited)
+    await visited.page.close()
+  })
+
+  test('ReDoc shows the operations and finds them by its search', async () => {
+    const visited = await visit(`${server.url}/redoc`)
+    await visited.page.locator('[data-section-id="tag/catalog"]').first().waitFor()
+    await visited.page.locator('input[type="text"]').first().fill('category')
+    await visited.page.locator('[data-role="search:results"] label', { hasText: 'category' }).first().waitFor()
+    isQuiet(visited)
+    await visited.page.close()
+  })
+
+  for (const [where, ready] of [
+    ['/docs', '.opblock'],
+    ['/redoc', '[data-section-id="tag/catalog"]'],
+  ] as const) {
+    test(`${where} follows the reader's choice of light or dark, also when it changes`, async () => {
+      const { page } = await visit(`${server.url}${where}`, { colorScheme: 'dark' })
+      await page.locator(ready).first().waitFor()
+      const becomes = (isDark: boolean) =>
+        page.waitForFunction(dark => document.documentElement.classList.contains('dark-mode') === dark, isDark)
+      await becomes(true)
+      await page.emulateMedia({ colorScheme: 'light' })
+      await becomes(false)
+      await page.locator(ready).first().waitFor()
+      await page.close()
+    })
+
+    test(`${where} fits the width of a phone`, async () => {
+      const visited = await visit(`${server.url}${where}`, { viewport: { width: 390, height: 844 } })
+      await visited.page.locator(ready).first().waitFor({ state: 'attached' })
+      const width = await visited.page.evaluate(() => document.documentElement.scrollWidth)
+      assert.ok(width <= 390, `${width} px wide`)
+      isQuiet(visited)
+      await visited.page.close()
+    })
+  }
+})
