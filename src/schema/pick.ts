@@ -3,30 +3,9 @@
 // A closure either gives the JSON form or MISFIT, and notes why: unions try their members without the cost of exceptions.
 // Checked is what a serializer notices anyway: containers, required keys, primitive types, literals. Bounds and patterns are not.
 import { type Described, HELD, type Node, resolve, typesOf } from './described.ts'
+import { compileCopy } from './copy-keys.ts'
 import { patternOf } from './fits.ts'
-
-export const MISFIT = Symbol('misfit')
-export type Pick = (value: unknown) => unknown
-
-/** Why the last MISFIT was: the innermost place that was wrong. Written only when something is. Serializing never waits. */
-export const misfit = {
-  path: [] as (string | number)[],
-  expected: '',
-  found: undefined as unknown,
-}
-
-function miss(expected: string, found: unknown): typeof MISFIT {
-  misfit.path = []
-  misfit.expected = expected
-  misfit.found = found
-  return MISFIT
-}
-
-/** Called by a container on its way out: the path is built from the inside. */
-function missUnder(step: string | number): typeof MISFIT {
-  misfit.path.unshift(step)
-  return MISFIT
-}
+import { MISFIT, misfit, miss, missing, missUnder, type Pick } from './misfit.ts'
 
 export function compilePick({ schema, components }: Described): Pick {
   return new Compiler(components).compile(schema)
@@ -130,34 +109,22 @@ class Compiler {
   }
 
   #object(node: Node): Pick {
-    const keys = Object.keys(node.properties ?? {})
-    const picks = keys.map(key => this.compile(node.properties![key]!))
-    const isRequired = keys.map(key => node.required?.includes(key) ?? false)
-    const hasOddKey = keys.includes('__proto__')
-    const others = (node.required ?? []).filter(key => !keys.includes(key))
-    const rest = this.#rest(node, new Set(keys))
+    const names = Object.keys(node.properties ?? {})
+    const copy = compileCopy(
+      names.map(name => {
+        const pick = this.compile(node.properties![name]!)
+        return { name, pick, isRequired: pick !== pickAnything && (node.required?.includes(name) ?? false) }
+      }),
+    )
+    const others = (node.required ?? []).filter(key => !names.includes(key))
+    const rest = this.#rest(node, new Set(names))
     return given => {
       if (typeof given !== 'object' || given === null || Array.isArray(given)) return miss('an object', given)
       const value = plain(given) as Record<string, unknown>
       if (typeof value !== 'object' || value === null) return miss('an object', value)
-      const out: Record<string, unknown> = hasOddKey ? (Object.create(null) as Record<string, unknown>) : {}
-      for (let n = 0; n < keys.length; n++) {
-        const key = keys[n]!
-        const field = value[key]
-        if (field === undefined) {
-          if (!isRequired[n] || picks[n] === pickAnything) continue
-          miss('a value', field)
-          return missUnder(key)
-        }
-        const picked = picks[n]!(field)
-        if (picked === MISFIT) return missUnder(key)
-        out[key] = picked
-      }
-      for (const key of others) {
-        if (value[key] !== undefined) continue
-        miss('a value', undefined)
-        return missUnder(key)
-      }
+      const out = copy(value)
+      if (out === MISFIT) return MISFIT
+      for (const key of others) if (value[key] === undefined) return missing(key)
       return rest ? rest(value, out) : out
     }
   }
@@ -215,7 +182,7 @@ class Compiler {
           continue
         }
         if (typeof picked !== 'object' || picked === null || Array.isArray(picked)) return picked
-        const kept = Object.keys(picked).length
+        const kept = definedKeys(picked)
         if (kept >= keys) return picked
         if (kept > bestKept) [best, bestKept] = [picked, kept]
       }
@@ -256,6 +223,10 @@ function pickItems(value: readonly unknown[], pick: Pick): unknown {
     out[n] = picked
   }
   return out
+}
+
+function definedKeys(value: object): number {
+  return Object.values(value).filter(field => field !== undefined).length
 }
 
 /** What the value says of itself in JSON: rows and documents of database drivers are often classes. */

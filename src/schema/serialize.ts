@@ -1,12 +1,12 @@
 // From what a handler returned to the JSON text of its response. What the schema does not declare never leaves.
 //
-// Two steps, both fast: closures copy what is declared (pick.ts), JSON.stringify writes it. A generated serializer was measured
-// against this; see docs/decisions for the figures.
+// Two steps: what is declared is copied (pick.ts), JSON.stringify writes the copy. copy-keys.ts has the figures that chose this.
 import { UsageError } from '../core/error.ts'
 import { ResponseError } from './errors.ts'
 import { describe } from './json-schema.ts'
 import { Failed } from './outcome.ts'
-import { compilePick, misfit, MISFIT, type Pick } from './pick.ts'
+import { misfit, MISFIT, type Pick } from './misfit.ts'
+import { compilePick } from './pick.ts'
 import { kindOf, type Schema } from './schema.ts'
 import { compileValidator } from './validator.ts'
 import { isCodec, someInside, zodCore, type ZodSchema } from './zod-library.ts'
