@@ -74,12 +74,12 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   }
 
   manifest(): AppManifest {
-    const routes = this.#compile({})
+    this.#compile({})
     const { docs } = this.#paths
     return {
       title: this.#options.title ?? 'Millrace',
       version: this.#options.version ?? '0.1.0',
-      routes: routes.map(({ mounted }) => ({ method: mounted.endpoint.method, path: mounted.path })),
+      routes: this['~mounted']().map(({ endpoint, path }) => ({ method: endpoint.method, path })),
       docs: docs === false ? undefined : docs,
       server: this.#options.server ?? {},
     }

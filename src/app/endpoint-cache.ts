@@ -16,12 +16,16 @@ interface Finished {
 }
 
 const UNCACHED: CachePolicy = { ttl: 0 }
+// As many texts as the cache has entries by default. Forgetting one costs a decoding, no load.
+const MAX_KNOWN_TEXTS = 10_000
 
 export class EndpointCache {
   readonly #cache: Cache
   readonly #name: string
   readonly #policy: { readonly ttl: number; readonly staleFor: number }
   readonly #tags: (inputs: Inputs) => readonly string[]
+  /** Request texts to their keys, where path and query are all that is declared: a hit then decodes nothing. */
+  readonly #known: Map<string, string> | undefined
 
   /** @throws UsageError `APP_CACHE` for a route whose answers are not the same for everybody who asks with the same inputs */
   constructor(cache: Cache, route: MountedRoute, makesPerRequest: readonly string[]) {
@@ -37,6 +41,7 @@ export class EndpointCache {
     this.#cache = cache
     this.#name = route.name
     this.#policy = { ttl: milliseconds(policy.ttl), staleFor: milliseconds(policy.staleFor ?? 0) }
+    this.#known = spec.headers || spec.cookies ? undefined : new Map()
     const { tags } = policy
     this.#tags = typeof tags === 'function' ? inputs => tags(inputs as { params: any; query: any }) : () => tags ?? []
   }
@@ -46,14 +51,29 @@ export class EndpointCache {
     return !exchange.fields.has('authorization')
   }
 
+  /** The fresh answer to a request whose text has been seen before, without decoding it. */
+  recall(exchange: Exchange): Answer | undefined {
+    const key = this.#known?.get(text(exchange))
+    return key === undefined ? undefined : this.#peek(key)
+  }
+
+  /** The fresh answer for these inputs, or the key to load it under. */
+  find(exchange: Exchange, inputs: Inputs): Answer | string {
+    const key = this.#key(inputs)
+    if (this.#known) {
+      if (this.#known.size >= MAX_KNOWN_TEXTS) this.#known.clear()
+      this.#known.set(text(exchange), key)
+    }
+    return this.#peek(key) ?? key
+  }
+
   /** Built from what was declared and decoded, so that unknown query parameters cannot fill the cache with copies. */
-  key(inputs: Inputs): string {
+  #key(inputs: Inputs): string {
     const { params, query, headers, cookies } = inputs
     return `${this.#name} ${JSON.stringify([params, query, headers, cookies], stable)}`
   }
 
-  /** A fresh answer, without a promise. */
-  peek(key: string): Answer | undefined {
+  #peek(key: string): Answer | undefined {
     const finished = this.#cache.peek(key) as Finished | undefined
     return finished && new Answer(finished.head, finished.body)
   }
@@ -76,6 +96,10 @@ export class EndpointCache {
     )
     return new Answer(finished.head, finished.body)
   }
+}
+
+function text(exchange: Exchange): string {
+  return exchange.search === '' ? exchange.path : `${exchange.path}?${exchange.search}`
 }
 
 function finish(answer: Answer, inputs: Inputs): Finished {

@@ -114,6 +114,8 @@ function staged(
 function permitted(route: CompiledRoute, state: RequestState, values: readonly string[]): Answer | Promise<Answer> {
   const { cache, limiter } = route
   if (cache?.applies(state.exchange)) {
+    const recalled = cache.recall(state.exchange)
+    if (recalled) return recalled
     const read = route.inputs.read(state.exchange, values)
     if (read instanceof Promise) return read.then(late => cached(route, state, late))
     return cached(route, state, read)
@@ -124,12 +126,13 @@ function permitted(route: CompiledRoute, state: RequestState, values: readonly s
 
 function cached(route: CompiledRoute, state: RequestState, read: ReadInputs): Answer | Promise<Answer> {
   const cache = route.cache!
-  const key = cache.key(read.own)
+  const found = cache.find(state.exchange, read.own)
+  if (typeof found !== 'string') return found
   const load = (signal: AbortSignal) => {
     state.sharedSignal = signal
     return holdingPermit(route, state, () => made(route, state, read))
   }
-  return cache.peek(key) ?? cache.get(key, read.own, load, state.exchange.signal)
+  return cache.get(found, read.own, load, state.exchange.signal)
 }
 
 async function holdingPermit(route: CompiledRoute, state: RequestState, run: () => Promise<Answer>): Promise<Answer> {
