@@ -63,7 +63,9 @@ function listCoercion(
   }
   const prefix = (at.prefixItems ?? []).map(item => textCoercion(item, components))
   const rest: CoerceText = typeof at.items === 'object' ? textCoercion(at.items, components) : text => text
-  return (texts, failed) => texts.map((text, n) => (prefix[n] ?? rest)(text, type => failed(type, [n])))
+  const items = (texts: readonly string[], failed: Failed) =>
+    texts.map((text, n) => (prefix[n] ?? rest)(text, type => failed(type, [n])))
+  return at[HELD] === 'set' ? (texts, failed) => new Set(items(texts, failed)) : items
 }
 
 function textCoercion(node: Node, components: Described['components']): CoerceText {
