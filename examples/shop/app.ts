@@ -1,0 +1,29 @@
+// A shop: 100,000 products, carts and orders over PostgreSQL.
+//
+//   npm start                                      two workers, and a database that comes with the project
+//   npx millrace serve examples/shop/app.ts        the same with settings of your own
+import { App } from 'millrace'
+import { carts } from './cart/routes.ts'
+import { catalog } from './catalog/routes.ts'
+import { checkout } from './checkout/routes.ts'
+import { orders } from './orders/routes.ts'
+
+const app = new App({
+  title: 'Millrace Shop',
+  version: '1.0.0',
+  description: 'A catalogue, carts and orders. Prices are whole cents.',
+  openapiTags: [
+    { name: 'Catalogue', description: 'What there is to buy.' },
+    { name: 'Carts', description: 'What somebody is about to buy.' },
+    { name: 'Orders', description: 'What has been bought.' },
+  ],
+  // The first worker of the first start fills the shop, on any machine.
+  server: { startTimeout: '5m' },
+})
+
+app.include(catalog)
+app.include(carts)
+app.include(checkout)
+app.include(orders)
+
+export default app

@@ -1,0 +1,68 @@
+// Carts in PostgreSQL.
+import { CheckViolation, type Queryable } from 'millrace/postgres'
+import { MAX_LINES, totalCents } from './rules.ts'
+import type { Cart, CartItem, NewItem } from './schema.ts'
+
+export async function addCart(db: Queryable): Promise<Cart> {
+  const { id } = await db.sql<{ id: string }>`insert into carts default values returning id`.one()
+  return { id, items: [], totalCents: 0 }
+}
+
+/** @returns null when there is no such cart */
+export async function findCart(
+  db: Queryable,
+  id: string,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Cart | null> {
+  const cart = await db.sql<{ items: CartItem[] }>`
+    select coalesce(
+      (
+        select json_agg(
+          json_build_object('productId', p.id, 'name', p.name, 'quantity', i.quantity, 'priceCents', p.price_cents)
+          order by p.id
+        )
+        from cart_items i join products p on p.id = i.product_id
+        where i.cart_id = carts.id
+      ),
+      '[]'
+    ) as items
+    from carts where id = ${id}`
+    .signal(signal)
+    .maybe()
+  return cart && { id, items: cart.items, totalCents: totalCents(cart.items) }
+}
+
+export type Added = 'added' | 'no cart' | 'no product' | 'ordered already' | 'too many lines' | 'too many of one'
+
+/** Adds to what is in the cart already. The lock makes it wait for an order of the same cart, and see that there is one. */
+export async function addItem(db: Queryable, cartId: string, { productId, quantity }: NewItem): Promise<Added> {
+  try {
+    const { cart, product, added } = await db.sql<{
+      cart: { ordered: boolean; others: number } | null
+      product: boolean
+      added: boolean
+    }>`
+      with cart as (
+        select id, ordered_at is not null as ordered,
+          (select count(*)::int from cart_items where cart_id = carts.id and product_id <> ${productId}) as others
+        from carts where id = ${cartId} for no key update
+      ), product as (
+        select id from products where id = ${productId}
+      ), added as (
+        insert into cart_items (cart_id, product_id, quantity)
+        select cart.id, product.id, ${quantity} from cart, product
+        where not cart.ordered and cart.others < ${MAX_LINES}
+        on conflict (cart_id, product_id) do update set quantity = cart_items.quantity + excluded.quantity
+        returning true
+      )
+      select (select row_to_json(cart) from cart) as cart,
+        exists (select from product) as product, exists (select from added) as added`.one()
+    if (added) return 'added'
+    if (!cart) return 'no cart'
+    if (cart.ordered) return 'ordered already'
+    return product ? 'too many lines' : 'no product'
+  } catch (error) {
+    if (error instanceof CheckViolation && error.constraint === 'cart_items_quantity') return 'too many of one'
+    throw error
+  }
+}

@@ -1,0 +1,53 @@
+// Checkout: a cart becomes an order.
+import { cache, fail, Router } from 'millrace'
+import { productTag } from '../catalog/routes.ts'
+import { db } from '../database.ts'
+import { outbox } from '../mail.ts'
+import { Order } from '../orders/schema.ts'
+import { Problem } from '../problem.ts'
+import { confirmation, tellShortages } from './rules.ts'
+import { NewOrder, OrderRefused } from './schema.ts'
+import { placeOrder as place } from './store.ts'
+
+export const checkout = new Router({ tags: ['Orders'] })
+
+export const placeOrder = checkout.post(
+  '/orders',
+  {
+    operationId: 'placeOrder',
+    summary: 'Order what is in a cart',
+    description: 'All of it or nothing. Each cart can be ordered once. A confirmation is mailed afterwards.',
+    body: NewOrder,
+    returns: { 201: Order, 404: Problem, 409: OrderRefused },
+    uses: { db, outbox },
+    // Every buyer gets an answer, also in a rush for the last few: they wait here, where waiting costs no connection. Fewer at once than
+    // there are connections (10), so that buyers who wait for each other's locks leave some to the readers.
+    limit: { concurrent: 8, queue: 5000 },
+    priority: 'critical',
+    timeout: '30s',
+  },
+  async ({ body, db, outbox, signal, defer, reply }) => {
+    const placed = await place(db, body, signal)
+    switch (placed.outcome) {
+      case 'no cart':
+        return fail(404, 'No such cart')
+      case 'ordered already':
+        return fail(409, 'This cart has been ordered already')
+      case 'empty':
+        return fail(409, 'The cart is empty')
+      case 'short': {
+        const detail = tellShortages(placed.shortages)
+        return reply(
+          409,
+          { type: 'about:blank', title: 'Conflict', status: 409, detail, shortages: placed.shortages },
+          { headers: { 'content-type': 'application/problem+json' } },
+        )
+      }
+      case 'placed':
+        // After the commit: before it, a reader could put the old stock back into the cache.
+        await cache.invalidate(...placed.order.items.map(({ productId }) => productTag(productId)))
+        defer(() => outbox.send(confirmation(placed.order)))
+        return placed.order
+    }
+  },
+)

@@ -1,0 +1,16 @@
+// What checkout takes, and what it says when something is missing.
+import * as z from 'zod'
+import { CartId } from '../cart/schema.ts'
+import { Problem } from '../problem.ts'
+
+export const NewOrder = z.strictObject({ cartId: CartId, email: z.email().max(254) }).meta({ id: 'NewOrder' })
+export type NewOrder = z.output<typeof NewOrder>
+
+export const Shortage = z
+  .object({ productId: z.int(), name: z.string(), wanted: z.int(), left: z.int() })
+  .meta({ id: 'Shortage' })
+export type Shortage = z.output<typeof Shortage>
+
+export const OrderRefused = Problem.extend({
+  shortages: z.array(Shortage).optional().describe('What there is too little of'),
+}).meta({ id: 'OrderRefused', description: 'Why the order was not placed' })
