@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compare } from './harness/compare.ts'
-import type { Contender } from './harness/contender.ts'
+import type { Command, Contender } from './harness/contender.ts'
 import type { Options } from './harness/options.ts'
 import { installPeer, peerPath } from './harness/peers.ts'
 import { findTool, type Tool } from './harness/tools.ts'
@@ -13,13 +13,10 @@ const SOURCE = '--conditions=millrace-source'
 export const millraceHello: Contender = {
   name: 'millrace',
   about: 'millrace serve examples/hello/app.ts --workers 1, shipped defaults; supervisor and worker counted together',
-  command: port => ({
-    file: process.execPath,
-    args: [SOURCE, join(ROOT, 'src/cli/main.ts'), 'serve', join(ROOT, 'examples/hello/app.ts'), ...serveArgs(port)],
-  }),
+  command: port => serve('examples/hello/app.ts', port),
 }
 
-export const engine: Contender = {
+const engine: Contender = {
   name: 'engine',
   about: 'the bare engine, src/http, without the app above it',
   command: port => script(join(ROOT, 'bench/servers/engine.ts'), port),
@@ -65,12 +62,14 @@ export async function hello(options: Options): Promise<void> {
   )
 }
 
-/** Arguments of `millrace serve` for one worker that nobody else can collide with. */
-export function serveArgs(port: number): readonly string[] {
-  return ['--workers', '1', '--host', '127.0.0.1', '--port', String(port), '--admin', '127.0.0.1:0']
+/** `millrace serve` from source with one worker, and an admin port that collides with nobody's. */
+export function serve(app: string, port: number): Command {
+  const address = ['--host', '127.0.0.1', '--port', String(port), '--admin', '127.0.0.1:0']
+  const cli = join(ROOT, 'src/cli/main.ts')
+  return { file: process.execPath, args: [SOURCE, cli, 'serve', join(ROOT, app), '--workers', '1', ...address] }
 }
 
-function script(file: string, port: number) {
+function script(file: string, port: number): Command {
   return { file: process.execPath, args: [SOURCE, file, String(port)] }
 }
 

@@ -41,6 +41,9 @@ export async function start(contender: Contender, pin: readonly string[], path: 
   const { file, args, env } = await contender.command(port)
   const [first, ...rest] = [...pin, file, ...args] as [string, ...string[]]
   const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const take = () => void child.kill('SIGTERM')
+  process.once('exit', take)
+  child.once('exit', () => process.off('exit', take))
   let output = ''
   const keep = (text: string) => (output = (output + text).slice(-4_000))
   child.stdout.setEncoding('utf8').on('data', keep)

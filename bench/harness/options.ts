@@ -43,7 +43,7 @@ export function readOptions(args: readonly string[]): Options {
       save: { type: 'boolean', default: true },
     },
   })
-  if (positionals.length !== 1) throw new Error('name one bench')
+  if (positionals.length !== 1) throw new Error(`name one bench\n\n${USAGE}`)
   return {
     bench: positionals[0]!,
     seconds: wholeNumber('seconds', values.seconds),

@@ -1,0 +1,47 @@
+// shop-read: one product of the shop, from the cache, over the real database that fills it; beside our own hello in the same run.
+//
+// The database belongs to the bench, not to a server: its processes are on nobody's account, and all servers read the same rows.
+import { join } from 'node:path'
+import { embeddedPostgres } from 'millrace/postgres'
+import { compare, say } from './harness/compare.ts'
+import type { Contender } from './harness/contender.ts'
+import type { Options } from './harness/options.ts'
+import { installPeer, peerPath } from './harness/peers.ts'
+import { millraceHello, serve } from './hello.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+/** Enough keys that no single one is special, few enough to stay cached. */
+const PRODUCTS = 1_000
+
+export async function shopRead(options: Options): Promise<void> {
+  const versions = await installPeer('fastify')
+  say('starting PostgreSQL; the first time, the shop then puts 100,000 products into it')
+  const database = await embeddedPostgres({ dataDir: join(ROOT, '.millrace/bench/postgres'), database: 'shop' })
+  const env = { DATABASE_URL: database.url }
+  const shop: Contender = {
+    name: 'millrace',
+    about: 'millrace serve examples/shop/app.ts --workers 1, shipped defaults: finished bytes from the first tier',
+    command: port => ({ ...serve('examples/shop/app.ts', port), env }),
+  }
+  const fastify: Contender = {
+    name: 'fastify',
+    about: 'Fastify with lru-cache in the process, one load per key, over the same database',
+    command: port => ({ file: process.execPath, args: [peerPath('fastify', 'shop-read.js'), String(port)], env }),
+  }
+  const hello: Contender = { ...millraceHello, name: 'our hello' }
+  try {
+    await compare(
+      {
+        contenders: [hello, shop, fastify],
+        skipped: [],
+        references: ['our hello', 'fastify'],
+        paths: Array.from({ length: PRODUCTS }, (_, i) => `/products/${i + 1}`),
+        pathsOf: { 'our hello': ['/'] },
+        versions,
+      },
+      options,
+    )
+  } finally {
+    await database.stop()
+  }
+}
