@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { SettingsError } from '../server/errors.ts'
 import { didYouMean } from '../server/nearest-name.ts'
+import { readSetting } from '../server/settings-sources.ts'
 import { type Command, flagOf, SETTINGS, type SettingName, settingsOf } from '../server/settings.ts'
 
 export interface Arguments {
@@ -12,7 +13,8 @@ export interface Arguments {
 
 /**
  * @param command  undefined for a command that takes no settings
- * @throws SettingsError `CLI_UNKNOWN_FLAG`, `CLI_NO_VALUE`, `CLI_NO_APP`, `CLI_TOO_MANY`
+ * @throws SettingsError `CLI_UNKNOWN_FLAG`, `CLI_NO_VALUE`, `CLI_NO_APP`, `CLI_TOO_MANY`; `SETTINGS_BAD_VALUE` before the app is
+ *   looked at
  */
 export function readArguments(argv: readonly string[], name: string, command?: Command): Arguments {
   const names = command ? settingsOf(command) : []
@@ -29,6 +31,7 @@ export function readArguments(argv: readonly string[], name: string, command?: C
       throw new SettingsError('CLI_UNKNOWN_FLAG', unknownFlag(token.rawName, name, [...byFlag.keys()]))
     if (token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('--')))
       throw new SettingsError('CLI_NO_VALUE', `--${token.name} needs a value: ${SETTINGS[setting].type.expected}`)
+    readSetting(setting, token.value, `--${token.name}`)
     flags[setting] = token.value
   }
   const [app, extra] = operands

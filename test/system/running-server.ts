@@ -1,0 +1,109 @@
+// Starts the command line as a process of its own and knows how to wait for what it says and to ask how it is.
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { TestContext } from 'node:test'
+import type { ServerStatus } from '../../src/server/status.ts'
+
+export const ROOT = join(import.meta.dirname, '../..')
+export const APPS = join(ROOT, 'test/fixtures/apps')
+
+export interface CommandOptions {
+  readonly directory?: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** A started command: what it printed so far, and its end. */
+export class RunningCommand {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  output = ''
+  errors = ''
+  #wake: (() => void)[] = []
+
+  constructor(args: readonly string[], { directory = APPS, environment = {} }: CommandOptions = {}) {
+    const { PORT: _port, HOST: _host, WEB_CONCURRENCY: _workers, ...inherited } = process.env
+    this.child = spawn(process.execPath, ['--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), ...args], {
+      cwd: directory,
+      env: { ...inherited, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#heard((this.output += text)))
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => this.#heard((this.errors += text)))
+    this.exited = once(this.child, 'close').then(([code, signal]) => {
+      this.#heard('')
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null }
+    })
+  }
+
+  get pid(): number {
+    return this.child.pid!
+  }
+
+  /** Resolves with the first match in what it prints, now or later. @throws when it ends before that */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(`${this.output}\n${this.errors}`)
+      if (match) return match
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`ended without saying ${pattern}:\n${this.output}${this.errors}`)
+      await new Promise<void>(resolve => this.#wake.push(resolve))
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name)
+  }
+
+  #heard(_text: string): void {
+    for (const wake of this.#wake.splice(0)) wake()
+  }
+}
+
+export interface RunningServer extends RunningCommand {
+  readonly url: string
+  readonly port: number
+  status(): Promise<ServerStatus>
+  /** Asks until the answer is as wanted. */
+  statusWhen(isWanted: (status: ServerStatus) => boolean): Promise<ServerStatus>
+}
+
+/** `millrace serve` or `dev` on free ports, ended with the test. Resolves when it is ready. */
+export async function startServer(
+  context: TestContext,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<RunningServer> {
+  const command = new RunningCommand([...args, '--admin', '127.0.0.1:0'], options)
+  context.after(async () => {
+    command.child.kill('SIGKILL')
+    await command.exited
+  })
+  const [, url] = (await command.says(/^ +(http:\S+|unix:\S+)/m)) as unknown as [string, string]
+  const [, admin] = (await command.says(/^ +admin (http:\S+)\/status$/m)) as unknown as [string, string]
+  const status = async (): Promise<ServerStatus> => {
+    const answer = await fetch(`${admin}/status`)
+    return (await answer.json()) as ServerStatus
+  }
+  const statusWhen = async (isWanted: (status: ServerStatus) => boolean): Promise<ServerStatus> => {
+    for (;;) {
+      const found = await status()
+      if (isWanted(found)) return found
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+  const port = url.startsWith('http:') ? Number(new URL(url).port) : 0
+  return Object.assign(command, { url, port, status, statusWhen, admin })
+}
+
+/** A zombie that nobody has reaped yet (a container without an init) does not run any more. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !existsSync('/proc/self/stat') || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,197 @@
+// How a server starts, or says why it does not: exit codes, settings from everywhere, a busy port.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { join } from 'node:path'
+import { describe, test, type TestContext } from 'node:test'
+import { APPS, type CommandOptions, ROOT, RunningCommand, startServer } from './running-server.ts'
+
+const limit = { timeout: 60_000 }
+
+/** Runs to the end. */
+async function outcome(args: readonly string[], options?: CommandOptions) {
+  const command = new RunningCommand(args, options)
+  const { code } = await command.exited
+  return { code, output: command.output, errors: command.errors }
+}
+
+async function busyPort(context: TestContext): Promise<number> {
+  const other = net.createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  context.after(() => other.close())
+  return (other.address() as net.AddressInfo).port
+}
+
+describe('a server that cannot start', limit, () => {
+  const cases: readonly (readonly [what: string, args: string[], code: number, message: RegExp])[] = [
+    ['an unknown command', ['sevre', 'app.ts'], 2, /^error: millrace has no command sevre; did you mean serve\?\n$/],
+    [
+      'a file where a command should be',
+      ['app.ts'],
+      2,
+      /^error: app\.ts is not a command; to serve it: millrace serve app\.ts\n$/,
+    ],
+    [
+      'an unknown flag',
+      ['serve', 'steady.ts', '--prot', '1'],
+      2,
+      /^error: millrace serve has no option --prot; did you mean --port\?\n$/,
+    ],
+    [
+      'a bad value',
+      ['serve', 'steady.ts', '--port', 'http'],
+      2,
+      /^error: --port is "http"; expected a whole number from 0 to 65535\n$/,
+    ],
+    [
+      'a setting of the app that is none',
+      ['serve', 'bad/bad-setting.ts'],
+      2,
+      /^error: new App\(\{ server \}\) holds prot, .* did you mean port\?\n$/,
+    ],
+    ['no such file', ['serve', 'stedy.ts'], 3, /^error: there is no stedy\.ts .* did you mean steady\.ts\?\n$/],
+    [
+      'an app that throws',
+      ['serve', 'bad/throws.ts'],
+      3,
+      /^error: bad\/lib\/database-url\.ts:2: DATABASE_URL is not set\n {2}caused by/,
+    ],
+    [
+      'an app that ends the process',
+      ['serve', 'bad/exits.ts'],
+      3,
+      /^error: bad\/exits\.ts ended the process with code 1 .*\n {2}it printed: DATABASE_URL is not set\n$/,
+    ],
+    [
+      'an app that waits for ever',
+      ['serve', 'bad/never-settles.ts'],
+      3,
+      /^error: bad\/never-settles\.ts awaits something at its top level that never settles\n$/,
+    ],
+    [
+      'a lifespan that throws',
+      ['serve', 'bad/lifespan.ts', '--port', '0', '--admin', 'off', '--workers', '2'],
+      3,
+      /^error: the app did not start: bad\/lifespan\.ts:12: no connection/,
+    ],
+  ]
+  for (const [what, args, code, message] of cases)
+    test(`${what}: code ${code} and one message`, async () => {
+      const { code: found, output, errors } = await outcome(args)
+      assert.match(errors, message)
+      assert.equal(found, code)
+      assert.equal(output, '')
+    })
+
+  test('a busy port: code 4 and one message', async context => {
+    const port = await busyPort(context)
+    const { code, errors } = await outcome(['serve', 'steady.ts', '--host', '127.0.0.1', '--port', String(port)])
+    assert.equal(code, 4)
+    assert.match(errors, new RegExp(`^error: 127\\.0\\.0\\.1:${port} is busy: .* choose another --port .*\n$`))
+  })
+
+  test('an admin port that somebody asked for and is busy: code 4', async context => {
+    const port = await busyPort(context)
+    const { code, errors } = await outcome(['serve', 'steady.ts', '--port', '0', '--admin', String(port)])
+    assert.equal(code, 4)
+    assert.match(errors, /is busy/)
+  })
+})
+
+describe('settings', limit, () => {
+  test('come from the app, the config file, .env and the environment, the later the stronger', async context => {
+    const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/configured-'))
+    context.after(() => rm(folder, { recursive: true }))
+    await cp(join(APPS, 'configured'), folder, { recursive: true })
+    await writeFile(join(folder, '.env'), 'PORT=0\nGREETING=from the file\nNODE_ENV=production\n')
+    const server = await startServer(context, ['serve', 'app.ts'], {
+      directory: folder,
+      environment: { NODE_ENV: 'staging' },
+    })
+    assert.notEqual(server.port, 2)
+    assert.equal((await server.status()).workers.length, 2)
+    const answer = await fetch(server.url)
+    assert.deepEqual(await answer.json(), { greeting: 'from the file', mode: 'staging' })
+
+    await writeFile(join(folder, '.env'), 'PORT=0\nGREETING=changed\n')
+    server.signal('SIGHUP')
+    await server.says(/reloaded 2 workers/)
+    const later = await fetch(server.url)
+    assert.deepEqual(await later.json(), { greeting: 'changed', mode: 'staging' })
+  })
+
+  test('PORT of the environment is taken when there is no flag', async context => {
+    const port = await busyPort(context)
+    const { code, errors } = await outcome(['serve', 'steady.ts'], {
+      environment: { PORT: String(port), HOST: '127.0.0.1' },
+    })
+    assert.equal(code, 4)
+    assert.match(errors, new RegExp(`127\\.0\\.0\\.1:${port} is busy`))
+  })
+})
+
+describe('a reload that cannot be done', limit, () => {
+  test('leaves the old workers serving and says why', async context => {
+    const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/reloaded-'))
+    context.after(() => rm(folder, { recursive: true }))
+    await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
+    const server = await startServer(context, ['serve', 'app.ts', '--port', '0', '--keep-alive-timeout', '500ms'], {
+      directory: folder,
+    })
+    const [before] = (await server.status()).workers
+    await writeFile(join(folder, 'app.ts'), 'enum Color { Red }\nexport default Color\n')
+    server.signal('SIGHUP')
+    await server.says(/not reloaded, the old workers go on: app\.ts:1: an enum cannot run here/)
+    await cp(join(APPS, 'bad/lifespan.ts'), join(folder, 'app.ts'))
+    server.signal('SIGHUP')
+    await server.says(/not reloaded, the old workers go on: the app did not start: app\.ts:12/)
+    assert.equal((await fetch(server.url)).status, 200)
+    const after = await server.statusWhen(({ workers }) => workers.length === 1)
+    assert.equal(after.workers[0]!.pid, before!.pid)
+    await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
+    server.signal('SIGHUP')
+    await server.says(/reloaded 1 worker/)
+  })
+})
+
+describe('other commands', limit, () => {
+  test('help, version, routes and openapi print to standard output and end with code 0', async () => {
+    const [help, serveHelp, version, routes, openapi] = await Promise.all(
+      [['--help'], ['serve', '--help'], ['--version'], ['routes', 'steady.ts'], ['openapi', 'steady.ts']].map(args =>
+        outcome(args),
+      ),
+    )
+    for (const result of [help, serveHelp, version, routes, openapi])
+      assert.deepEqual([result!.code, result!.errors], [0, ''])
+    assert.match(help!.output, /^Usage: millrace COMMAND\n/)
+    assert.match(serveHelp!.output, /--port N/)
+    for (const line of `${help!.output}${serveHelp!.output}`.split('\n')) assert.ok(line.length <= 80, line)
+    assert.match(version!.output, /^\d+\.\d+\.\d+\n$/)
+    assert.match(routes!.output, /^GET +\/slow\/\{ms\}$/m)
+    assert.equal((JSON.parse(openapi!.output) as { info: { title: string } }).info.title, 'Steady')
+  })
+})
+
+test(
+  'two start beside each other with default settings, the second without an admin listener',
+  limit,
+  async context => {
+    const start = () => {
+      const command = new RunningCommand(['serve', 'steady.ts', '--port', '0'])
+      context.after(async () => {
+        command.child.kill('SIGKILL')
+        await command.exited
+      })
+      return command
+    }
+    const first = start()
+    await first.says(/ready in/)
+    const second = start()
+    await second.says(/ready in/)
+    assert.match(
+      second.errors,
+      /warn {2}no admin listener: 127\.0\.0\.1:9000 is taken; --admin chooses another address, or off/,
+    )
+  },
+)

@@ -1,0 +1,71 @@
+// Keep-alive connections that ask without pause until told to stop, and count every answer and every broken connection.
+import net from 'node:net'
+
+export interface Broken {
+  readonly error: string
+  /** Process that answered last on this connection; 0 before the first answer. */
+  readonly pid: number
+}
+
+export class SteadyLoad {
+  readonly #port: number
+  readonly #done: Promise<unknown>
+  #isOver = false
+  answered = 0
+  readonly broken: Broken[] = []
+  readonly pids = new Set<number>()
+
+  /** The path must answer `{ pid }`. */
+  constructor(port: number, connections: number) {
+    this.#port = port
+    this.#done = Promise.all(Array.from({ length: connections }, () => this.#keepConnected()))
+  }
+
+  /** Resolves when `count` more requests have been answered. */
+  async more(count: number): Promise<void> {
+    const until = this.answered + count
+    while (this.answered < until) await new Promise(resolve => setTimeout(resolve, 5))
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true
+    await this.#done
+  }
+
+  async #keepConnected(): Promise<void> {
+    while (!this.#isOver) await this.#oneConnection()
+  }
+
+  #oneConnection(): Promise<void> {
+    return new Promise(resolve => {
+      const socket = net.connect({ port: this.#port, host: '127.0.0.1', noDelay: true })
+      let [pid, text, isWaiting] = [0, '', false]
+      const ask = (): void => {
+        isWaiting = true
+        socket.write('GET / HTTP/1.1\r\nHost: load\r\n\r\n')
+      }
+      const broke = (error: string): void => {
+        if (isWaiting || error !== 'closed') this.broken.push({ error, pid })
+        isWaiting = false
+      }
+      socket.on('connect', ask)
+      socket.on('data', (bytes: Buffer) => {
+        text += bytes.toString('latin1')
+        const match = /^HTTP\/1\.1 (\d+)[^]*?\r\n\r\n(\{[^]*\})$/.exec(text)
+        if (!match) return
+        if (match[1] !== '200') this.broken.push({ error: match[1]!, pid })
+        pid = (JSON.parse(match[2]!) as { pid: number }).pid
+        this.pids.add(pid)
+        this.answered++
+        isWaiting = false
+        const closes = /^connection: close\r$/im.test(text)
+        text = ''
+        if (closes || this.#isOver) socket.destroy()
+        else ask()
+      })
+      socket.on('error', error => broke((error as NodeJS.ErrnoException).code ?? error.message))
+      socket.on('end', () => broke('closed'))
+      socket.on('close', () => resolve())
+    })
+  }
+}
