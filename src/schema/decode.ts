@@ -66,8 +66,13 @@ export function compileBody(schema: Schema, where: string): Decoder {
 
 /** `input` is what arrived, before revival: it goes back to the client as JSON. */
 function bodyIssue(found: Found, input: unknown): Issue {
-  const at = found.type === 'missing' ? found.path.slice(0, -1) : found.path
-  return issue(found, 'body', valueAt(input, at) ?? null)
+  const { path, type } = found
+  const isKey = path[path.length - 1] === '[key]'
+  return issue(
+    found,
+    'body',
+    isKey ? path[path.length - 2] : (valueAt(input, type === 'missing' ? path.slice(0, -1) : path) ?? null),
+  )
 }
 
 function issue({ type, path, msg, ctx }: Found, place: Place, input: unknown): Issue {

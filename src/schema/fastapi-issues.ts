@@ -9,7 +9,6 @@ const MESSAGES: Readonly<Record<string, string>> = {
   json_invalid: 'JSON decode error',
   missing: 'Field required',
   extra_forbidden: 'Extra inputs are not permitted',
-  invalid_key: 'Keys should be strings',
   model_attributes_type: 'Input should be a valid dictionary or object to extract fields from',
   none_required: 'Input should be None',
   greater_than: 'Input should be greater than {gt}',

@@ -17,6 +17,8 @@
 export interface JsonSchema {
   readonly type?: string | readonly string[]
   readonly properties?: object
+  readonly required?: readonly string[]
+  readonly additionalProperties?: unknown
   readonly items?: unknown
   readonly $ref?: string
   readonly anyOf?: readonly unknown[]

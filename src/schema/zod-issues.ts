@@ -50,11 +50,16 @@ function findings(issue: ZodIssue, root: unknown, base: Path): Found[] {
     case 'invalid_union':
       return unionFindings(issue, root, path, msg)
     case 'invalid_key':
-    case 'invalid_element':
-      return [{ type: issue.code === 'invalid_key' ? 'invalid_key' : 'value_error', path, msg, ctx: { error: msg } }]
+      return keyFindings(issue['issues'], path)
     default:
       return [broken(path, msg)]
   }
+}
+
+/** What is wrong with a key stands where Pydantic puts it: one step below the key, named "[key]". */
+function keyFindings(issues: readonly ZodIssue[], path: Path): Found[] {
+  const key = path[path.length - 1]
+  return zodFindings(issues, key).map(found => ({ ...found, path: [...path, '[key]', ...found.path] }))
 }
 
 function step(key: PropertyKey): string | number {

@@ -25,7 +25,8 @@ const int = { type: 'integer' } as const
 const number = { type: 'number' } as const
 const boolean = { type: 'boolean' } as const
 
-const CASES: readonly [name: string, schema: z.ZodType, json: object | undefined, text: string, expected: unknown][] = [
+type Case = readonly [name: string, schema: z.ZodType, json: object | undefined, text: string, expected: unknown]
+const CASES: readonly Case[] = [
   ...(
     [
       ['1', 1],
@@ -46,7 +47,7 @@ const CASES: readonly [name: string, schema: z.ZodType, json: object | undefined
       ['\u0661', refused('int_parsing')],
       ['nan', refused('int_parsing')],
     ] as const
-  ).map(([text, expected]) => ['int', z.int(), int, text, expected] as const),
+  ).map(([text, expected]): Case => ['int', z.int(), int, text, expected]),
   ...(
     [
       ['1', 1],
@@ -65,7 +66,7 @@ const CASES: readonly [name: string, schema: z.ZodType, json: object | undefined
       ['0x10', refused('float_parsing')],
       ['', refused('float_parsing')],
     ] as const
-  ).map(([text, expected]) => ['number', z.number(), number, text, expected] as const),
+  ).map(([text, expected]): Case => ['number', z.number(), number, text, expected]),
   ...(
     [
       ['1', true],
@@ -84,7 +85,7 @@ const CASES: readonly [name: string, schema: z.ZodType, json: object | undefined
       ['2', refused('bool_parsing')],
       ['', refused('bool_parsing')],
     ] as const
-  ).map(([text, expected]) => ['boolean', z.boolean(), boolean, text, expected] as const),
+  ).map(([text, expected]): Case => ['boolean', z.boolean(), boolean, text, expected]),
   ['string', z.string(), { type: 'string' }, '', ''],
   ['string', z.string(), { type: 'string' }, '12', '12'],
   ['nullable int', z.int().nullable(), { type: ['integer', 'null'] }, '5', 5],
