@@ -39,13 +39,18 @@ export function compileCopy(keys: readonly Key[], mayGenerate = true): CopyKeys 
   }
 }
 
+/** What every object has from its prototype ("constructor") counts only as its own; of others, getters of a class count too. */
+function isInherited(name: string): boolean {
+  return name in Object.prototype
+}
+
 function loopedCopy(keys: readonly Key[]): CopyKeys {
   const hasOddKey = keys.some(key => key.name === '__proto__')
   return value => {
     const out: Record<string, unknown> = hasOddKey ? (Object.create(null) as Record<string, unknown>) : {}
     for (let n = 0; n < keys.length; n++) {
       const { name, isRequired, pick } = keys[n]!
-      const field = value[name]
+      const field = isInherited(name) && !Object.hasOwn(value, name) ? undefined : value[name]
       if (field === undefined) {
         if (isRequired) return missing(name)
         continue
@@ -74,8 +79,8 @@ function generatedCopy(keys: readonly Key[]): CopyKeys {
 /** The body of a function that makes the copy. Exported for its snapshot test. */
 export function copySource(keys: readonly Omit<Key, 'pick'>[]): string {
   const names = keys.map(key => JSON.stringify(key.name))
-  const lines = keys.flatMap(({ isRequired }, n) => [
-    `  const v${n} = value[${names[n]}]; let c${n}`,
+  const lines = keys.flatMap(({ name, isRequired }, n) => [
+    `  const v${n} = ${isInherited(name) ? `!Object.hasOwn(value, ${names[n]}) ? undefined : ` : ''}value[${names[n]}]; let c${n}`,
     `  if (v${n} !== undefined) { c${n} = p${n}(v${n}); if (c${n} === MISFIT) return missUnder(${names[n]}) }`,
     ...(isRequired ? [`  else return missing(${names[n]})`] : []),
   ])

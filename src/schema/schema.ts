@@ -17,7 +17,7 @@
 export interface JsonSchema {
   readonly type?: string | readonly string[]
   readonly properties?: object
-  readonly required?: readonly string[]
+  readonly required?: readonly string[] | undefined
   readonly additionalProperties?: unknown
   readonly items?: unknown
   readonly $ref?: string
