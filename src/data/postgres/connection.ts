@@ -162,15 +162,15 @@ export class Connection {
     return { ...request, columns, evict }
   }
 
-  #explain(error: unknown, plan: Request): unknown {
+  #explain(error: unknown, request: Request): unknown {
     const { code, routine } = error as { code?: string; routine?: string }
     // A migration changed the statement's columns, or something (DISCARD ALL, a pooler) took the prepared statement away: forget it here,
     // so that the next run prepares it anew.
-    if (plan.name !== '' && (code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery'))) {
-      this.#forget(plan.name)
-      return new StalePlanError(mapError(error, this.#where))
+    if (request.name !== '' && (code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery'))) {
+      this.#forget(request.name)
+      return new StalePlanError(mapError(error, this.#where, request.text))
     }
-    return mapError(error, this.#where)
+    return mapError(error, this.#where, request.text)
   }
 
   #forget(name: string): void {

@@ -79,10 +79,13 @@ function runToEnd(command: string, args: readonly string[], identity: Identity):
   })
 }
 
-// A folder changes hands when the way of running does (root's checkout was opened to others, say), so everything in it is given.
+// A folder changes hands when the way of running does (root's checkout was opened to others, say), so everything in it is given. Some
+// ways of copying keep the owner of files but not of folders, so one of each is looked at.
 async function giveTo(identity: Identity, path: string): Promise<void> {
   const owner = identity.owner
-  if (!owner || (await stat(path)).uid === owner.uid) return
+  if (!owner) return
+  const owners = await Promise.all([path, join(path, 'PG_VERSION')].map(name => stat(name).catch(() => undefined)))
+  if (owners.every(found => found === undefined || found.uid === owner.uid)) return
   for (const entry of await readdir(path, { recursive: true })) await lchown(join(path, entry), owner.uid, owner.gid)
   await chown(path, owner.uid, owner.gid)
 }
@@ -116,23 +119,28 @@ export interface Occupant {
 }
 
 /**
- * Who runs a server on this data, by its postmaster.pid. After `kill -9` that file stays behind, and in a container its number is soon
- * another process's: then the file is removed, because PostgreSQL itself would refuse to start.
+ * Who runs a server on this data, by its postmaster.pid. After `kill -9` that file stays behind, and its number may by then be another
+ * process's (in a container it soon is) or that of a process that is dead but not yet waited for: nobody, then.
  */
 export async function findOccupant(data: string): Promise<Occupant | undefined> {
-  const file = join(data, 'postmaster.pid')
-  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').map(line => line.trim())
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => ''))
+    .split('\n')
+    .map(line => line.trim())
   const pid = Number(lines[0])
   if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined
-  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined)
-  if (name !== undefined && name.trim() !== 'postgres') {
-    await rm(file, { force: true })
-    return undefined
-  }
-  // A zombie waits for its parent to read its status and uses nothing any more.
-  const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  if (/\) Z /.test(state)) return undefined
+  // '1234 (postgres) S 1 ...'. Without /proc (macOS) the number has to do.
+  const process = /\((.*)\) (\w)/s.exec(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))
+  if (process && (process[1] !== 'postgres' || process[2] === 'Z')) return undefined
   return { pid, status: lines[7] ?? '', socketDir: lines[4] ?? '' }
+}
+
+/**
+ * Removes the lock files that a killed server left, which PostgreSQL itself refuses to overrule when their number is alive again. Only for
+ * data without an occupant. Should a child of the killed server still run, PostgreSQL finds its shared memory and waits for it.
+ */
+export async function removeStaleLocks(data: string, socketDir: string, port: number): Promise<void> {
+  for (const file of [join(data, 'postmaster.pid'), join(socketDir, `.s.PGSQL.${port}.lock`)])
+    await rm(file, { force: true })
 }
 
 function isAlive(pid: number): boolean {

@@ -10,7 +10,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { RunningService, ServiceSpec } from '../../core/host.ts'
 import { findBinaries, type PostgresBinaries } from './embedded-binaries.ts'
-import { findOccupant, prepareData, prepareSocketFolder, SUPERUSER, type Occupant } from './embedded-data.ts'
+import {
+  findOccupant,
+  prepareData,
+  prepareSocketFolder,
+  removeStaleLocks,
+  SUPERUSER,
+  type Occupant,
+} from './embedded-data.ts'
 import { chooseIdentity, type Identity } from './embedded-identity.ts'
 import { PostgresSettingsError } from './errors.ts'
 
@@ -158,6 +165,7 @@ class EmbeddedServer implements EmbeddedPostgres {
 
   async #launch(): Promise<void> {
     const { folder, data, binaries, identity } = this.#facts
+    await removeStaleLocks(data, this.address.socketDir, this.address.port)
     const log = join(folder, 'server.log')
     const file = await open(log, 'w', 0o600)
     const [command, ...args] = [

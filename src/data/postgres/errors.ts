@@ -63,6 +63,8 @@ export interface ServerReport {
   readonly hint?: string | undefined
   /** Where in the statement, counted in characters from 1. */
   readonly position?: number | undefined
+  /** The statement's text, with `$1` where its values were. */
+  readonly statement?: string | undefined
 }
 
 /** PostgreSQL refused a statement. Status 500 unless a handler says otherwise. */
@@ -75,6 +77,7 @@ export class QueryError extends MillraceError implements ServerReport {
   readonly serverDetail: string | undefined
   readonly hint: string | undefined
   readonly position: number | undefined
+  readonly statement: string | undefined
 
   constructor(code: string, report: ServerReport, facts: ErrorFacts = {}) {
     super(code, `${report.message} (SQLSTATE ${report.sqlState})`, facts)
@@ -86,6 +89,7 @@ export class QueryError extends MillraceError implements ServerReport {
     this.serverDetail = report.serverDetail
     this.hint = report.hint
     this.position = report.position
+    this.statement = report.statement
   }
 }
 
@@ -134,20 +138,32 @@ const AWAY: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'host name not resolved',
 }
 
-/** @returns the typed error for whatever pg threw; ours pass through unchanged */
-export function mapError(error: unknown, where: string): unknown {
+/**
+ * @param where  host, port and database, for messages
+ * @param statement  the text that was sent, if any
+ * @returns the typed error for whatever pg threw; ours pass through unchanged
+ */
+export function mapError(error: unknown, where: string, statement?: string): unknown {
   if (error instanceof MillraceError || !(error instanceof Error)) return error
   const raw = error as Error & Record<string, unknown>
   const code = typeof raw.code === 'string' ? raw.code : ''
   if (code in AWAY) return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${AWAY[code]}`, { cause: error })
-  if (typeof raw.severity === 'string' && code.length === 5) return mapReport(raw, code, where)
+  if (typeof raw.severity === 'string' && code.length === 5) return mapReport(raw, code, where, statement)
   // pg's own words for a socket that is gone carry no code.
   if (/terminated|timeout expired|not queryable|connection error|aborted/i.test(error.message))
     return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${error.message}`, { cause: error })
+  // No TLS where it was asked for; a password that was asked for and not given.
+  if (/\b(SSL|SASL|SCRAM|password)\b/.test(error.message))
+    return new PostgresSettingsError('POSTGRES_REFUSED', `PostgreSQL at ${where}: ${error.message}`, { cause: error })
   return error
 }
 
-function mapReport(raw: Error & Record<string, unknown>, code: string, where: string): MillraceError {
+function mapReport(
+  raw: Error & Record<string, unknown>,
+  code: string,
+  where: string,
+  statement: string | undefined,
+): MillraceError {
   if (UNAVAILABLE.test(code))
     return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${raw.message}`, { cause: raw })
   if (/^(28|3D)/.test(code))
@@ -162,6 +178,7 @@ function mapReport(raw: Error & Record<string, unknown>, code: string, where: st
     serverDetail: text(raw.detail),
     hint: text(raw.hint),
     position: raw.position === undefined ? undefined : Number(raw.position),
+    statement,
   }
   // No `cause`: everything that pg's error says is in the report.
   if (code === '57014' && raw.message.includes('statement timeout'))

@@ -47,6 +47,7 @@ export class Pool<T extends object> {
   readonly #expiresAtMs = new Map<T, number>()
   readonly #idle: Idle<T>[] = []
   readonly #waiting = new Set<Waiter<T>>()
+  #opening = 0
   readonly #openings = new Set<Promise<void>>()
   readonly #closings = new Set<Promise<void>>()
   #failure: { readonly error: unknown; readonly untilMs: number } | undefined
@@ -159,9 +160,10 @@ export class Pool<T extends object> {
     while (
       !this.#closed &&
       this.#retry === undefined &&
-      this.#openings.size < this.#waiting.size &&
-      this.#openings.size + this.#expiresAtMs.size < this.#options.max
+      this.#opening < this.#waiting.size &&
+      this.#opening + this.#expiresAtMs.size < this.#options.max
     ) {
+      this.#opening++
       const opening = this.#options.open().then(
         item => this.#opened(item),
         (error: unknown) => this.#failedToOpen(error),
@@ -172,6 +174,7 @@ export class Pool<T extends object> {
   }
 
   #opened(item: T): void {
+    this.#opening--
     this.#failure = undefined
     // Up to a tenth earlier than asked, so that connections opened together do not end together.
     const lifetimeMs = this.#options.maxLifetimeMs * (0.9 + 0.1 * Math.random())
@@ -181,6 +184,7 @@ export class Pool<T extends object> {
   }
 
   #failedToOpen(error: unknown): void {
+    this.#opening--
     const { retryAfterMs } = this.#options
     if (this.#expiresAtMs.size === 0) {
       this.#failure = { error, untilMs: performance.now() + retryAfterMs }

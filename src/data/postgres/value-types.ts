@@ -17,13 +17,13 @@ export function parserOf(typeId: number): Parse {
   return OWN[typeId] ?? (pg.types.getTypeParser(typeId, 'text') as Parse)
 }
 
-const parseInterval = pg.types.getTypeParser(INTERVAL, 'text') as (text: string) => { toISOString(): string }
+const readInterval = pg.types.getTypeParser(INTERVAL, 'text') as (text: string) => Partial<Record<string, number>>
 
 const OWN: Readonly<Record<number, Parse>> = {
   [DATE]: text => text,
   [TIMESTAMP]: text => text.replace(' ', 'T'),
   [TIMESTAMPTZ]: instant,
-  [INTERVAL]: text => parseInterval(text).toISOString(),
+  [INTERVAL]: isoDuration,
 }
 
 // '2026-11-23 06:04:05.123456+00' -> '2026-11-23T06:04:05.123456Z'. Always UTC, whatever the session's time zone.
@@ -36,6 +36,16 @@ function instant(text: string): string {
   const offset = Math.abs(Number(hours)) * 3600 + Number(minutes.slice(1)) * 60 + Number(seconds.slice(1))
   const utc = new Date(Date.parse(`${date}T${time}Z`) - sign * offset * 1000)
   return Number.isNaN(utc.getTime()) ? text : `${utc.toISOString().slice(0, -5)}${fraction}Z`
+}
+
+// '1 year 2 days 03:00:00.5' -> 'P1Y2DT3H0.5S', ISO 8601 without its zero parts.
+function isoDuration(text: string): string {
+  const { years = 0, months = 0, days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = readInterval(text)
+  const part = (value: number, unit: string): string => (value === 0 ? '' : `${value}${unit}`)
+  const date = part(years, 'Y') + part(months, 'M') + part(days, 'D')
+  // Six digits: microseconds, without the noise of adding binary fractions.
+  const time = part(hours, 'H') + part(minutes, 'M') + part(Number((seconds + milliseconds / 1000).toFixed(6)), 'S')
+  return date + time === '' ? 'PT0S' : `P${date}${time === '' ? '' : `T${time}`}`
 }
 
 // pg-types parses arrays of dates with its own idea of a date. Arrays of text split alike, and none of these elements needs quotes undone
