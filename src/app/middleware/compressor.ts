@@ -91,6 +91,7 @@ export function compressedStream(coding: Coding, source: ReadableStream<Uint8Arr
   zlib.on('error', error => failed(error))
   const flushed = (piece: Uint8Array) =>
     new Promise<void>(resolve => {
+      if (piece.byteLength === 0) return resolve()
       zlib.write(piece)
       zlib.flush(flush, resolve)
     })
@@ -103,12 +104,18 @@ export function compressedStream(coding: Coding, source: ReadableStream<Uint8Arr
     {
       async pull(controller) {
         try {
-          const { done, value } = await reader.read()
-          await Promise.race([done ? ended() : flushed(toBytes(value)), failure])
-          take()
+          // A pull that enqueues nothing is not followed by another, and a coder may keep the first bytes to itself.
+          while (pieces.length === 0) {
+            const { done, value } = await reader.read()
+            await Promise.race([done ? ended() : flushed(toBytes(value)), failure])
+            take()
+            if (!done) continue
+            for (const piece of pieces) controller.enqueue(piece)
+            controller.close()
+            return
+          }
           for (const piece of pieces) controller.enqueue(piece)
           pieces = []
-          if (done) controller.close()
         } catch (error) {
           zlib.destroy()
           await reader.cancel(error).catch(() => {})

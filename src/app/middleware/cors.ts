@@ -115,7 +115,7 @@ function originTest(origins: NonNullable<CorsOptions['origins']>, credentials: b
     return origin => whole.test(origin)
   }
   for (const origin of origins)
-    if (origin !== 'null' && (!URL.canParse(origin) || new URL(origin).origin !== origin))
+    if (origin !== 'null' && (origin.includes('*') || !URL.canParse(origin) || new URL(origin).origin !== origin))
       throw bad(
         `${JSON.stringify(origin)} is not an origin; write scheme, host and port alone, like https://shop.example, or give a RegExp`,
       )
