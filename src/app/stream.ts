@@ -23,8 +23,9 @@ export async function pipeBody(
         throw new TypeError('a streamed body yields bytes or strings')
       if (!writer.write(value)) await writer.drained()
     }
-    if (signal.aborted) return
-    writer.end()
+    // Half-closed by a client that went away, the connection waits for an end that would be a lie.
+    if (signal.aborted) writer.abort(signal.reason)
+    else writer.end()
   } catch (error) {
     exchange.record.error = error
     writer.abort(error)
