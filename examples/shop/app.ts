@@ -11,6 +11,7 @@ import { orders } from './orders/routes.ts'
 const app = new App({
   title: 'Millrace Shop',
   version: '1.0.0',
+  license: { name: 'MIT', identifier: 'MIT' },
   description: 'A catalogue, carts and orders. Prices are whole cents.',
   openapiTags: [
     { name: 'Catalogue', description: 'What there is to buy.' },

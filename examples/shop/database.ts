@@ -5,7 +5,7 @@ import { migrate } from './migrate.ts'
 import { seed } from './seed/seed.ts'
 
 // 1000: a burst of a thousand readers waits a moment for one of the connections and is answered, not sent away.
-const pool = postgres({ applicationName: 'shop', maxWaiting: 1000 })
+export const pool = postgres({ applicationName: 'shop', maxWaiting: 1000 })
 
 /** Ready when migrated and seeded: the first worker does both, the others wait for it. */
 export const db = dependency({ scope: 'worker', name: 'database', uses: { pool } }, async ({ pool, log }) => {
