@@ -1,0 +1,117 @@
+// The steps of the tour beyond what docs/tour.md shows: their form, and the promises in their comments.
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { cache } from 'millrace'
+import { testClient } from 'millrace/testing'
+import ts from 'typescript'
+import type { App } from '../../src/index.ts'
+
+const folder = join(import.meta.dirname, '../../examples/tour')
+const files = globSync('*.ts', { cwd: folder }).sort()
+const ALLOWED = new Set(['millrace', 'millrace/middleware', 'zod', 'node:timers/promises'])
+
+async function app(file: string): Promise<App> {
+  const { default: app } = (await import(join(folder, file))) as { default: App }
+  return app
+}
+
+describe('every step of the tour', () => {
+  test('is one of six, in order', () => {
+    assert.deepEqual(
+      files.map(file => file.slice(0, 2)),
+      ['01', '02', '03', '04', '05', '06'],
+    )
+  })
+
+  for (const file of files) {
+    const source = readFileSync(join(folder, file), 'utf8')
+
+    test(`${file} asks one question in at most 60 lines, and imports what a reader has`, () => {
+      assert.match(source, /^\/\/ How .*\?\n/)
+      assert.ok(source.split('\n').length <= 60)
+      const { importedFiles } = ts.preProcessFile(source, true, true)
+      for (const { fileName } of importedFiles) assert.ok(ALLOWED.has(fileName), `${file} imports ${fileName}`)
+    })
+
+    test(`${file} describes all its routes`, async () => {
+      const { paths } = (await app(file)).openapi() as { paths: Record<string, object> }
+      const declared = [...source.matchAll(/\b\w+\.(get|post|put|patch|delete)\(\s*'/g)].length
+      const described = Object.values(paths).flatMap(path => Object.keys(path)).length
+      assert.ok(declared > 0)
+      assert.equal(described, declared)
+    })
+  }
+})
+
+describe('answers', () => {
+  test('a status that is not declared, and a key that is not, never leave', async () => {
+    const api = testClient(await app('03-answers.ts'))
+    after(() => api.close())
+    const created = await api.fetch('/notes', json('POST', { text: 'Call Bob' }))
+    assert.equal(created.status, 201)
+    assert.equal(created.headers.get('location'), '/notes/2')
+    assert.deepEqual(Object.keys((await created.json()) as object), ['id', 'text', 'at'])
+  })
+})
+
+describe('dependencies', () => {
+  test('a payment that fails changes nothing, one that succeeds changes both', async () => {
+    const api = testClient(await app('04-dependencies.ts'))
+    after(() => api.close())
+    const pay = async (amount: number, to: string) =>
+      (await api.fetch('/payments', json('POST', { to, amount }, { 'x-user': 'ada' }))).status
+    const balance = async (user: string) => {
+      const answer = await api.fetch('/balance', { headers: { 'x-user': user } })
+      return ((await answer.json()) as { balance: number }).balance
+    }
+    assert.equal(await pay(40, 'bob'), 200)
+    assert.equal(await pay(100, 'bob'), 409)
+    assert.equal(await pay(10, 'eve'), 404)
+    assert.equal(await pay(-10, 'bob'), 422)
+    assert.deepEqual([await balance('ada'), await balance('bob')], [60, 40])
+  })
+})
+
+describe('routers and middleware', () => {
+  test('the guard and the headers are on every route of the router, and on no other', async () => {
+    const api = testClient(await app('05-routers-and-middleware.ts'))
+    after(() => api.close())
+    for (const path of ['/v1/reports/daily', '/v1/reports/2026'] as const) {
+      const refused = await api.fetch(path, { headers: { 'x-api-key': 'guess' } })
+      assert.equal(refused.status, 403)
+      assert.equal(refused.headers.get('cache-control'), 'no-store')
+      assert.equal((await api.fetch(path, { headers: { 'x-api-key': 'secret' } })).status, 200)
+    }
+    const open = await api.fetch('/words')
+    assert.equal(open.status, 200)
+    assert.equal(open.headers.get('cache-control'), null)
+    assert.match(open.headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/)
+  })
+})
+
+describe('cache and limits', () => {
+  test('a hundred first readers cost one load, and one more after an invalidation', async () => {
+    const api = testClient(await app('06-cache-and-limits.ts'))
+    after(() => api.close())
+    const loads = async () => ((await (await api.fetch('/rates/USD')).json()) as { loads: number }).loads
+    const first = await Promise.all(Array.from({ length: 100 }, loads))
+    assert.equal(new Set(first).size, 1)
+    await cache.invalidate('rate:USD')
+    assert.equal(await loads(), first[0]! + 1)
+  })
+
+  test('what comes on top of the queue is refused with the advice to come back', async () => {
+    const api = testClient(await app('06-cache-and-limits.ts'))
+    after(() => api.close())
+    const answers = await Promise.all(Array.from({ length: 5 }, () => api.fetch('/report')))
+    const refused = answers.filter(answer => answer.status === 503)
+    assert.equal(refused.length, 2)
+    for (const answer of refused) assert.match(answer.headers.get('retry-after') ?? '', /^[123]$/)
+  })
+})
+
+function json(method: string, body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }
+}
