@@ -1,6 +1,6 @@
 // What one request leaves behind: each stage writes its own field, sinks (metrics, access log) read it once at the end.
 
-/** One per request; connections reuse theirs, so a sink copies what it wants to keep. */
+/** One per request. A sink reads it when the request is over and keeps what it wants: the handler may still hold it. */
 export class RequestRecord {
   method = ''
   /** The route's pattern, '/products/{id}', never the path a client chose: bounded in number. Empty when none matched. */

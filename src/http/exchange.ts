@@ -82,8 +82,9 @@ export interface Exchange {
   /** Cuts the connection without an answer. */
   destroy(reason: unknown): void
   /**
-   * Bounds the time to the head. When it passes first, `signal` aborts with the DeadlineError and `passed` is called once, which
-   * should answer. Costs two fields: the engine looks at its exchanges every 50 ms while any is open. Infinity lifts the bound.
+   * Bounds the time from the complete request head to the response head. When it passes first, `signal` aborts with the
+   * DeadlineError and `passed` is called once, which should answer. Costs two fields: the engine looks every 50 ms while a limit
+   * under two seconds is running, four times a second otherwise. The last call counts; Infinity lifts the bound.
    */
   limitTime(timeoutMs: number, passed: (exchange: Exchange) => void): void
 }

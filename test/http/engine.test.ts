@@ -1,0 +1,231 @@
+// What the engine does with time, and with many connections. Limits are small here; each test waits for what they cause.
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { afterEach, describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Engine, type EngineOptions } from '../../src/http/engine.ts'
+import type { Handler } from '../../src/http/handler.ts'
+import { prepareHead } from '../../src/http/prepared-head.ts'
+import type { RequestRecord } from '../../src/core/request-record.ts'
+import { inMemory, overTcp, ways, type Client, type Way } from './support/connect.ts'
+
+const OK = prepareHead(200)
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+const cleanups: (() => void)[] = []
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0).reverse()) cleanup()
+})
+
+function engineOf(handler: Handler, options?: EngineOptions): Engine {
+  const engine = new Engine(handler, options)
+  cleanups.push(() => engine.close())
+  return engine
+}
+
+async function open(way: Way, engine: Engine): Promise<Client> {
+  const client = await way.open(engine)
+  cleanups.push(() => client.destroy())
+  return client
+}
+
+/** Writes a byte now and then until the connection is closed. */
+function drip(client: Client, text: string, everyMs: number): void {
+  let at = 0
+  const timer = setInterval(() => client.stream.writable && client.write(text[at++ % text.length]!), everyMs)
+  client.stream.on('close', () => clearInterval(timer))
+  cleanups.push(() => clearInterval(timer))
+}
+
+for (const way of ways) {
+  describe(`time-outs ${way.name}`, () => {
+    test('a head that drips is refused with 408; the drip does not extend its time', async () => {
+      const engine = engineOf(exchange => exchange.send(OK, null), {
+        limits: { headTimeoutMs: 150, keepAliveTimeoutMs: 60_000 },
+      })
+      const client = await open(way, engine)
+      client.write('GET / HTTP/1.1\r\nHost: a\r\nX: ')
+      drip(client, 'x', 10)
+      const [answer] = await client.ended()
+      assert.equal(answer!.status, 408)
+      assert.equal(answer!.fields.get('connection'), 'close')
+    })
+
+    test('an idle connection is closed without an answer', async () => {
+      const engine = engineOf(exchange => exchange.send(OK, null), {
+        limits: { keepAliveTimeoutMs: 60, headTimeoutMs: 60_000 },
+      })
+      const fresh = await open(way, engine)
+      const used = await open(way, engine)
+      used.write(GET)
+      await used.answers(1)
+      assert.equal((await used.ended()).length, 1)
+      assert.deepEqual(await fresh.ended(), [])
+    })
+
+    test('a body that drips is refused with 408, and its reader is told', async () => {
+      let failure: unknown
+      const engine = engineOf(
+        async exchange => {
+          try {
+            await exchange.body.bytes()
+          } catch (error) {
+            failure = error
+          }
+        },
+        { limits: { gatherBytes: 0, minRateGraceMs: 100, bodyMinBytesPerSecond: 1000 } },
+      )
+      const client = await open(way, engine)
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')
+      drip(client, 'x', 10)
+      const [answer] = await client.ended()
+      assert.equal(answer!.status, 408)
+      assert.equal((failure as { code: string }).code, 'HTTP_BODY_TIMEOUT')
+    })
+
+    test('a body that nobody reads is not too slow', async () => {
+      const held = Promise.withResolvers<void>()
+      const engine = engineOf(
+        async exchange => {
+          await held.promise
+          exchange.send(OK, await exchange.body.bytes())
+        },
+        { limits: { gatherBytes: 0, minRateGraceMs: 40, bodyMinBytesPerSecond: 1_000_000 } },
+      )
+      const client = await open(way, engine)
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n')
+      const other = await open(way, engine)
+      // Another connection's time-out tells that enough time has passed.
+      other.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello')
+      setTimeout(() => held.resolve(), 150)
+      await other.answers(1)
+      client.write('hello')
+      assert.equal((await client.answers(1))[0]!.body, 'hello')
+    })
+
+    test('a client that does not read its answer is dropped, and others are not', async () => {
+      const finished: RequestRecord[] = []
+      const engine = engineOf(exchange => exchange.send(OK, exchange.path === '/' ? 'x' : Buffer.alloc(30_000_000)), {
+        limits: { writeStallMs: 150 },
+        onFinished: record => finished.push(record),
+      })
+      const client = await open(way, engine)
+      client.stream.pause()
+      client.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+      const other = await open(way, engine)
+      other.write(GET)
+      assert.equal((await other.answers(1))[0]!.body, 'x')
+      while (engine.connections > 1) await turn()
+      assert.ok(client.received < 30_000_000)
+    })
+
+    test('a connection that does not close is cut after its linger', async () => {
+      const engine = engineOf(exchange => exchange.send(OK, null), { limits: { lingerMs: 80 } })
+      const client = await open(way, engine)
+      client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+      await client.until(({ hasEnded }) => hasEnded)
+      while (engine.connections > 0) await turn()
+    })
+  })
+
+  describe(`draining ${way.name}`, () => {
+    test('answers what arrives with Connection: close, leaves idle connections to their time-out, and resolves when all are gone', async () => {
+      const engine = engineOf(exchange => exchange.send(OK, null), { limits: { keepAliveTimeoutMs: 150 } })
+      const idle = await open(way, engine)
+      const used = await open(way, engine)
+      used.write(GET)
+      await used.answers(1)
+      let isDrained = false
+      const drained = engine.drain(60_000).then(() => (isDrained = true))
+      used.write(GET)
+      const answers = await used.ended()
+      assert.equal(answers[1]!.fields.get('connection'), 'close')
+      assert.equal(isDrained, false)
+      assert.equal(idle.hasEnded, false)
+      await idle.ended()
+      await drained
+      assert.equal(engine.connections, 0)
+    })
+
+    test('destroys what is left after the grace', async () => {
+      let reason: unknown
+      const engine = engineOf(exchange => {
+        exchange.signal.addEventListener('abort', () => (reason = exchange.signal.reason))
+      })
+      const client = await open(way, engine)
+      client.write(GET)
+      while (engine.inflight === 0) await turn()
+      await engine.drain(30)
+      await client.until(({ hasClosed }) => hasClosed)
+      assert.equal((reason as { code: string }).code, 'HTTP_CONNECTION_CLOSED')
+      assert.equal(engine.inflight, 0)
+    })
+  })
+}
+
+describe('an engine', () => {
+  test('counts connections and exchanges', async () => {
+    const held = Promise.withResolvers<void>()
+    const engine = engineOf(async exchange => {
+      await held.promise
+      exchange.send(OK, null)
+    })
+    const clients = await Promise.all([open(overTcp, engine), open(inMemory, engine), open(overTcp, engine)])
+    for (const client of clients.slice(1)) client.write(GET)
+    while (engine.inflight < 2) await turn()
+    assert.equal(engine.connections, 3)
+    held.resolve()
+    await Promise.all(clients.slice(1).map(client => client.answers(1)))
+    assert.equal(engine.inflight, 0)
+    for (const client of clients) client.destroy()
+    while (engine.connections > 0) await turn()
+  })
+
+  test('tells each exchange once when it is over, with what it moved', async () => {
+    const records: RequestRecord[] = []
+    const engine = engineOf(
+      async exchange => {
+        exchange.record.route = '/r'
+        if (exchange.path === '/gone') return
+        exchange.send(OK, Buffer.concat([await exchange.body.bytes(), Buffer.from('é')]).toString())
+      },
+      { onFinished: record => records.push(record) },
+    )
+    const client = await open(overTcp, engine)
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello')
+    await client.answers(1)
+    client.write('GET /gone HTTP/1.1\r\nHost: a\r\n\r\n')
+    while (engine.inflight === 0) await turn()
+    // A reset: after a FIN an answer could still be wanted.
+    ;(client.stream as Socket).resetAndDestroy()
+    while (engine.inflight > 0) await turn()
+    assert.equal(records.length, 2)
+    const [done, gone] = records as [RequestRecord, RequestRecord]
+    assert.deepEqual(
+      { ...done, startedMs: 0 },
+      { method: 'POST', route: '/r', status: 200, startedMs: 0, bytesIn: 5, bytesOut: 7, error: undefined },
+    )
+    assert.equal(gone.status, 0)
+    assert.equal((gone.error as { code: string }).code, 'HTTP_CLIENT_GONE')
+  })
+
+  test('tells what it refused', async () => {
+    const codes: string[] = []
+    const engine = engineOf(exchange => exchange.send(OK, null), { onRefused: ({ code }) => codes.push(code) })
+    const client = await open(inMemory, engine)
+    client.write('GET / HTTP/2.0\r\n\r\n'.replace('\r\n\r\n', '\r\nHost: a\r\n\r\n'))
+    await client.ended()
+    assert.deepEqual(codes, ['HTTP_UNKNOWN_VERSION'])
+  })
+
+  test('closes everything at once when told to', async () => {
+    const engine = engineOf(() => {})
+    const clients = await Promise.all([open(overTcp, engine), open(inMemory, engine)])
+    clients[0].write(GET)
+    while (engine.inflight === 0) await turn()
+    engine.close()
+    await Promise.all(clients.map(client => client.until(({ hasClosed, hasEnded }) => hasClosed || hasEnded)))
+    assert.equal(engine.connections, 0)
+    assert.equal(engine.inflight, 0)
+  })
+})
