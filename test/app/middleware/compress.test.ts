@@ -223,7 +223,7 @@ describe('compress() of a stream', () => {
     })
   })
 
-  test('cancels its source when the client goes away', async () => {
+  test('cancels its source when the client goes away, and lets the server stop', { timeout: 20_000 }, async () => {
     const { stream, controller, wasCancelled } = handed()
     const app = answering(() => new Response(stream, { headers: { 'content-type': 'text/plain' } }))
     controller.enqueue(Buffer.from('first'))
