@@ -41,11 +41,14 @@ export async function drain(serving: Serving, mode: DrainMode, delayMs: number, 
 }
 
 async function within(ms: number, what: string, log: Logger, stop: (ms: number) => Promise<void>): Promise<void> {
-  const late = new Promise<'late'>(resolve => setTimeout(resolve, ms, 'late').unref())
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>(resolve => (timer = setTimeout(resolve, ms, 'late')))
   try {
     if ((await Promise.race([stop(ms), late])) === 'late') log.warn(`${what} was not done within ${Math.round(ms)} ms`)
   } catch (error) {
     log.error({ err: error }, `${what} failed while stopping`)
+  } finally {
+    clearTimeout(timer)
   }
 }
 

