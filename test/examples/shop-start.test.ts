@@ -1,11 +1,13 @@
 // `npm start`: two workers over a database of their own, from nothing and again, and nothing is left when it stops.
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { readPage } from '../docs/pages.ts'
 import { eventually, isAlive, temporaryFolder } from '../data/support/server.ts'
 
 const START = fileURLToPath(new URL('../../examples/shop/start.ts', import.meta.url))
@@ -53,7 +55,8 @@ const postgresOf = async (folder: string) =>
   Number((await readFile(join(folder, '.millrace/postgres/data/postmaster.pid'), 'utf8')).split('\n')[0])
 
 async function asJson(url: string, init?: RequestInit): Promise<{ status: number; body: any }> {
-  const response = await fetch(url, init)
+  // Kept open, they would keep the drain waiting for their time-out.
+  const response = await fetch(url, { ...init, headers: { ...init?.headers, connection: 'close' } })
   return { status: response.status, body: await response.json() }
 }
 
@@ -83,7 +86,7 @@ describe('npm start', () => {
       await asJson(`${first.url}/carts/${cart.id}/items`, post({ productId: product.id, quantity: 1 }))
       return (await asJson(`${first.url}/orders`, post({ cartId: cart.id, email: 'ada@example.com' }))).status
     }
-    await Promise.all(Array.from({ length: 20 }, () => fetch(`${first.url}/products/${product.id}`)))
+    await Promise.all(Array.from({ length: 20 }, () => asJson(`${first.url}/products/${product.id}`)))
     const statuses = await Promise.all(Array.from({ length: 30 }, buy))
     assert.deepEqual(statuses.toSorted(), [...Array(5).fill(201), ...Array(25).fill(409)])
     const reads = await Promise.all(Array.from({ length: 20 }, () => asJson(`${first.url}/products/${product.id}`)))
@@ -101,6 +104,33 @@ describe('npm start', () => {
     assert.equal((await readFile(keyFile, 'utf8')).trim(), key)
     assert.equal((await asJson(`${second.url}/products/${product.id}`)).body.stock, 0)
     assert.equal(await second.stop(), 0, second.said())
+  })
+
+  test('answers every command of its README as the page says', async () => {
+    const folder = await temporaryFolder()
+    const shop = await start(folder)
+    const [npmStart, ...blocks] = readPage('examples/shop/README.md').blocks.map(({ text }) => text)
+    assert.equal(npmStart, 'npm start')
+    // One shell for all: later blocks use what earlier ones have set. Lines, because each answer is one.
+    const script = blocks
+      .join('\n')
+      .replaceAll('localhost:8000', shop.url.slice('http://'.length))
+      .replaceAll(/\bcurl (?!.*\| field)/g, `curl -s -w '\\n' `)
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder })
+    const answers = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as Record<string, any>)
+    const [list, found, product, cart, order, added, changed] = answers
+    assert.equal(answers.length, 7)
+    assert.equal(list!['items'].length, 3)
+    assert.ok(found!['items'].length > 0)
+    assert.equal(product!['id'], 1)
+    assert.equal(cart!['items'][0].productId, 2)
+    assert.equal(order!['status'], 'placed')
+    assert.equal(added!['name'], 'Rocking chair')
+    assert.equal(changed!['stock'], 100)
+    assert.equal(await shop.stop(), 0, shop.said())
   })
 
   test('takes the key from SHOP_ADMIN_KEY and writes none', async () => {
