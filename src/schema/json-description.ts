@@ -124,7 +124,7 @@ class JsonWalk {
   #reference(ref: string, path: string): string {
     const target = this.#targets.get(ref) ?? this.#targets.get(decodeURIComponent(ref))
     if (!target) return this.#refuse(path, `$ref "${ref}" refers to nothing inside this schema`)
-    const name = this.#name(target, ref === '#' ? 'Recursive' : ref)
+    const name = this.#name(target, nameIn(ref))
     this.#component(target as Node, name, path)
     // The root was being copied in place when it turned out to be referred to: it stays, and is a component as well.
     return REF + name
@@ -151,4 +151,15 @@ class JsonWalk {
       `${this.#where}: the schema cannot be described${path ? ` at ${path}` : ''}: ${why}`,
     )
   }
+}
+
+/** 'Part' for '#/$defs/Part'; an id is its own name. */
+function nameIn(ref: string): string {
+  if (ref === '#') return 'Recursive'
+  return ref.startsWith('#/')
+    ? ref
+        .slice(ref.lastIndexOf('/') + 1)
+        .replaceAll('~1', '_')
+        .replaceAll('~0', '_')
+    : ref
 }

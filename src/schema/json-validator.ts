@@ -27,12 +27,14 @@ function ajv(): Ajv2020 {
   const addFormats = require('ajv-formats') as ((ajv: Ajv2020) => void) & { default?: (ajv: Ajv2020) => void }
   // strict off: OpenAPI adds keywords (example, xml, discriminator) that a validator does not know.
   // useDefaults: what `default` says arrives in handlers. verbose: errors carry the value and the rule, both needed below.
+  // ownProperties: a declared key named "constructor" is otherwise found on every object's prototype.
   shared = new Ajv({
     allErrors: true,
     strict: false,
     allowUnionTypes: true,
     useDefaults: true,
     verbose: true,
+    ownProperties: true,
     logger: false,
   })
   ;(addFormats.default ?? addFormats)(shared)

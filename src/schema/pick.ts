@@ -261,8 +261,11 @@ const pickInteger: Pick = value => {
 }
 
 const pickDate: Pick = value => {
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? miss('a valid Date', value) : value.toISOString()
-  return miss('a Date', value)
+  if (!(value instanceof Date)) return miss('a Date', value)
+  if (Number.isNaN(value.getTime())) return miss('a valid Date', value)
+  const text = value.toISOString()
+  // Other years are written with a sign and six digits, which RFC 3339 has not.
+  return text.length === 24 ? text : miss('a Date of the years 0 to 9999', value)
 }
 
 const pickBigint: Pick = value => (typeof value === 'bigint' ? value.toString() : miss('a bigint', value))

@@ -158,7 +158,9 @@ class ZodWalk {
         configurable: true,
         writable: true,
       })
-      if (!this.#isOptional(field)) required.push(key)
+      // What may be anything may be undefined, and then the key does not leave.
+      const mayBeUndefined = this.#direction === 'output' && saysNothing(described)
+      if (!mayBeUndefined && !this.#isOptional(field)) required.push(key)
     }
     if (required.length > 0) node.required = required
     const catchall = def['catchall'] as ZodSchema | undefined
@@ -311,6 +313,10 @@ function sizes(def: ZodDef, of: 'Items'): Node {
 
 function isNever(node: Node): boolean {
   return node.not !== undefined && Object.keys(node.not).length === 0
+}
+
+function saysNothing(node: Node): boolean {
+  return !['$ref', 'type', 'const', 'enum', 'anyOf', 'oneOf', 'allOf', 'not'].some(keyword => keyword in node)
 }
 
 function nullable(inner: Node): Node {

@@ -366,6 +366,31 @@ describe('issues of bodies', () => {
   })
 })
 
+describe('plain JSON Schema', () => {
+  test('fills in defaults, and looks at own keys only', () => {
+    const schema = {
+      type: 'object',
+      properties: { n: { type: 'integer', default: 5 }, constructor: { type: 'string' } },
+      required: ['constructor'],
+    }
+    const decoder = compileBody(schema, 'POST / body')
+    assert.deepEqual(decoder.decode({ constructor: 'x' }, []), { n: 5, constructor: 'x' })
+    assert.deepEqual(summary(issuesOf(schema, {})), ['missing body.constructor'])
+  })
+  test('refers to its parts, and is refused at start-up when it is not one', () => {
+    const schema = {
+      $defs: { P: { type: 'integer', minimum: 2 } },
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/P' } },
+    }
+    assert.deepEqual(summary(issuesOf(schema, { a: 1 })), ['greater_than_equal body.a'])
+    assert.throws(
+      () => compileBody({ type: 'object', required: 'a' } as unknown as Schema, 'POST / body'),
+      /^UsageError: POST \/ body: not a valid JSON Schema/,
+    )
+  })
+})
+
 describe('issues of unions', () => {
   const Shape = z.union([
     z.object({ kind: z.literal('a'), n: z.int() }),

@@ -11,107 +11,10 @@ import { compileCopy, copySource } from '../../src/schema/copy-keys.ts'
 import { ResponseError } from '../../src/schema/errors.ts'
 import type { Schema } from '../../src/schema/schema.ts'
 import { compileResponse } from '../../src/schema/serialize.ts'
+import { kind } from './zod-kinds.ts'
 
 const encode = (schema: Schema, value: unknown) => compileResponse(schema, 'GET / returns 200').encode(value)
 const sent = (schema: Schema, value: unknown): unknown => JSON.parse(encode(schema, value))
-
-/** A schema, values that fit it with junk strewn in, and what must remain of them. */
-interface Kind {
-  readonly schema: z.ZodType
-  readonly value: fc.Arbitrary<unknown>
-  readonly keep: (value: any) => unknown
-}
-const same = (value: unknown) => value
-const leaf: fc.Arbitrary<Kind> = fc.constantFrom<Kind>(
-  { schema: z.string(), value: fc.string({ unit: 'binary' }), keep: same },
-  { schema: z.int(), value: fc.maxSafeInteger(), keep: same },
-  { schema: z.number(), value: fc.double({ noNaN: true, noDefaultInfinity: true }), keep: same },
-  { schema: z.boolean(), value: fc.boolean(), keep: same },
-  { schema: z.enum(['a', 'b']), value: fc.constantFrom('a', 'b'), keep: same },
-  { schema: z.string().nullable(), value: fc.option(fc.string()), keep: same },
-  { schema: z.date(), value: fc.date({ noInvalidDate: true }), keep: (date: Date) => date.toISOString() },
-  { schema: z.bigint(), value: fc.bigInt(), keep: String },
-  {
-    schema: z.set(z.int()),
-    value: fc.array(fc.integer()).map(list => new Set(list)),
-    keep: (set: Set<number>) => [...set],
-  },
-  { schema: z.unknown(), value: fc.jsonValue({ maxDepth: 2 }), keep: same },
-)
-const names = fc.uniqueArray(
-  fc.oneof(
-    fc.constantFrom('id', 'name', '__proto__', 'constructor', '0', 'a"b', 'é\u2028'),
-    fc.string({ maxLength: 5 }),
-  ),
-  { maxLength: 5 },
-)
-
-function objectOf(keys: string[], kinds: Kind[], optional: boolean[]): Kind {
-  const shape: Record<string, z.ZodType> = Object.create(null) as Record<string, z.ZodType>
-  keys.forEach((key, n) => (shape[key] = optional[n] ? kinds[n]!.schema.optional() : kinds[n]!.schema))
-  const fields = fc.tuple(
-    ...kinds.map((kind, n) => (optional[n] ? fc.option(kind.value, { nil: undefined }) : kind.value)),
-  )
-  const junk = fc.dictionary(
-    fc.string({ maxLength: 5 }).map(key => `junk ${key}`),
-    fc.anything({ maxDepth: 1 }),
-    { maxKeys: 2 },
-  )
-  return {
-    schema: z.object(shape),
-    value: fc.tuple(fields, junk).map(([values, extra]) => {
-      const object = { ...extra }
-      keys.forEach((key, n) => {
-        if (values[n] !== undefined)
-          Object.defineProperty(object, key, { value: values[n], enumerable: true, configurable: true, writable: true })
-      })
-      return object
-    }),
-    keep: (value: Record<string, unknown>) => {
-      const kept = Object.create(null) as Record<string, unknown>
-      keys.forEach((key, n) => {
-        if (Object.hasOwn(value, key) && value[key] !== undefined) kept[key] = kinds[n]!.keep(value[key])
-      })
-      return kept
-    },
-  }
-}
-
-const { kind } = fc.letrec<{ kind: Kind; object: Kind }>(tie => ({
-  kind: fc.oneof(
-    { maxDepth: 3, withCrossShrink: true },
-    leaf,
-    tie('object'),
-    tie('kind').map<Kind>(of => ({
-      schema: z.array(of.schema),
-      value: fc.array(of.value, { maxLength: 3 }),
-      keep: (list: unknown[]) => list.map(of.keep),
-    })),
-    tie('object').map<Kind>(of => ({
-      schema: of.schema.nullable(),
-      value: fc.option(of.value),
-      keep: value => (value === null ? null : of.keep(value)),
-    })),
-    tie('kind').map<Kind>(of => ({
-      schema: z.record(z.string(), of.schema),
-      value: fc.dictionary(
-        fc.string({ maxLength: 4 }).map(key => `k${key}`),
-        of.value,
-        { maxKeys: 3 },
-      ),
-      keep: (record: Record<string, unknown>) =>
-        Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of.keep(value)])),
-    })),
-  ),
-  object: names.chain(keys =>
-    fc
-      .tuple(
-        fc.array(tie('kind'), { minLength: keys.length, maxLength: keys.length }),
-        fc.array(fc.boolean(), { minLength: keys.length, maxLength: keys.length }),
-      )
-      .map(([kinds, optional]) => objectOf(keys, kinds, optional)),
-  ),
-}))
 
 describe('what leaves', () => {
   test('is what JSON.stringify makes of the declared part, for any schema and value', () => {
@@ -270,6 +173,7 @@ describe('a value that does not fit', () => {
     [{ items: [{ price: 1, n: 2n ** 60n }] }, /items\.0\.n should be an integer, found a bigint/],
     [{ items: [{ price: 1 }] }, /items\.0\.n should be a value, found nothing/],
     [{ items: [{ price: 1, n: 1, at: new Date(NaN) }] }, /items\.0\.at should be a valid Date/],
+    [{ items: [{ price: 1, n: 1, at: new Date(-1e15) }] }, /items\.0\.at should be a Date of the years 0 to 9999/],
     [{ items: [{ price: 1, n: 1, k: 'c' }] }, /items\.0\.k should be "a" or "b", found a string/],
     [{ items: {} }, /items should be an array, found an object of Object/],
     [{}, /items should be a value, found nothing/],
