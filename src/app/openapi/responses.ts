@@ -31,8 +31,16 @@ export function responsesOf(route: MountedRoute, components: Components, format:
       )
   const own = statusMap(spec.returns) ?? {}
   const outer: StatusMap = Object.assign({}, ...route.groups.map(group => group.returns))
-  for (const [status, schema] of Object.entries<Schema | null>({ ...outer, ...own }))
-    responses.set(status, declared(status, schema, JSON_TYPE, `${route.name} returns ${status}`, components))
+  for (const [status, schema] of Object.entries<Schema | null>({ ...outer, ...own })) {
+    const response = declared(status, schema, JSON_TYPE, `${route.name} returns ${status}`, components)
+    // `reply(404, ...)` sends what was declared; `fail(404)` and Millrace itself send a problem.
+    if (format === 'problem' && Number(status) >= 400 && schema !== null)
+      (response['content'] as JsonObject)[errors.type] = {
+        schema:
+          status === '422' && readsInput(route) ? validationSchema(components, format) : components.own(...errors.any),
+      }
+    responses.set(status, response)
+  }
   if (!responses.has('200') && !Object.keys(own).some(status => /^[23]/.test(status)))
     responses.set('200', { description: phrase('200'), content: { [JSON_TYPE]: { schema: {} } } })
 

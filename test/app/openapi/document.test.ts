@@ -141,11 +141,22 @@ describe('the OpenAPI document', () => {
     const app = new App().include(router)
     const { responses } = operation(app, '/a', 'get')
     assert.deepEqual(Object.keys(responses), ['200', '401', '403', '404', '409', 'default'])
-    assert.deepEqual(responses['409'].content, { 'application/json': { schema: { type: 'string' } } })
+    assert.deepEqual(responses['409'].content['application/json'], { schema: { type: 'string' } })
     assert.deepEqual(responses['401'].content, {
       'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
     })
     assert.deepEqual(Object.keys(responses['403'].content), ['application/problem+json'])
+  })
+
+  test('tells both forms of a declared error: as replied, and as a problem when it was thrown', () => {
+    const app = new App()
+    app.get('/a', { query: Id, returns: { 200: Id, 404: Id, 422: Id, 410: null } }, () => ({ id: 1 }))
+    const { responses } = operation(app, '/a', 'get')
+    const problemOf = (status: number) => responses[status].content['application/problem+json'].schema.$ref
+    assert.equal(problemOf(404), '#/components/schemas/Problem')
+    assert.equal(problemOf(422), '#/components/schemas/ValidationProblem')
+    assert.deepEqual(Object.keys(responses[404].content), ['application/json', 'application/problem+json'])
+    assert.deepEqual(responses[410], { description: 'Gone' })
   })
 
   test("tells FastAPI's shapes where the app answers with them", () => {

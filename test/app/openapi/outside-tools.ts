@@ -1,0 +1,59 @@
+// Tools of other people that read an OpenAPI document, as tests call them: a linter, and a client generator with the compiler after it.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { createClient } from '@hey-api/openapi-ts'
+
+const run = promisify(execFile)
+const require = createRequire(import.meta.url)
+
+/** What Redocly's recommended rules say, as 'rule: message'. */
+export async function lint(file: string): Promise<string[]> {
+  const redocly = join(require.resolve('@redocly/cli/package.json'), '../bin/cli.js')
+  const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
+  const args = [redocly, 'lint', file, '--extends', 'recommended', '--format', 'json']
+  // It leaves with 1 where it found something; what it found is on stdout either way.
+  const { stdout } = await run(process.execPath, args, { env, cwd: join(file, '..') }).catch(
+    (error: Error & { stdout: string }) => error,
+  )
+  const { problems } = JSON.parse(stdout) as { problems: { ruleId: string; message: string }[] }
+  return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)
+}
+
+/**
+ * Has openapi-ts make a client in `folder`/client, type-checks `code` against it with nothing skipped, and imports that.
+ *
+ * @param code  a module that imports './client/sdk.gen.ts' and its like
+ */
+export async function withGeneratedClient<T>(folder: string, document: object, code: string): Promise<T> {
+  const input = join(folder, 'openapi.json')
+  await writeFile(input, JSON.stringify(document))
+  await createClient({
+    input,
+    output: { path: join(folder, 'client'), module: { extension: '.ts' } },
+    logs: { level: 'silent' },
+  })
+  await writeFile(join(folder, 'use.ts'), code)
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: STRICT, include: ['use.ts'] }))
+  await run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', folder]).catch(
+    (error: Error & { stdout: string }) => assert.fail(error.stdout),
+  )
+  return (await import(pathToFileURL(join(folder, 'use.ts')).href)) as T
+}
+
+const STRICT = {
+  target: 'es2024',
+  module: 'nodenext',
+  lib: ['es2024', 'dom', 'dom.iterable'],
+  types: [],
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+  allowImportingTsExtensions: true,
+  erasableSyntaxOnly: true,
+}

@@ -1,0 +1,66 @@
+// The shop's document before the same tools, and an order placed by a client that was generated from it.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import SwaggerParser from '@apidevtools/swagger-parser'
+import app from '../../../examples/shop/app.ts'
+import { openShop } from '../../examples/support/shop.ts'
+import { lint, withGeneratedClient } from './outside-tools.ts'
+
+const shop = await openShop(0)
+
+describe("the shop's document", () => {
+  let folder: string
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-shop-client-'))
+  })
+  after(() => rm(folder, { recursive: true, force: true }))
+
+  test("passes Redocly's recommended rules and swagger-parser", async () => {
+    const file = join(folder, 'shop.json')
+    await writeFile(file, JSON.stringify(app.openapi()))
+    assert.deepEqual(await lint(file), [])
+    await SwaggerParser.validate(structuredClone(app.openapi()) as never)
+  })
+
+  test('gives a client that type-checks and places an order', { timeout: 120_000 }, async () => {
+    const product = await shop.product({ stock: 5, priceCents: 250 })
+    const { buy } = await withGeneratedClient<{
+      buy(fetch: (request: Request) => Promise<Response>, productId: number): Promise<any>
+    }>(
+      folder,
+      app.openapi(),
+      `import { client } from './client/client.gen.ts'
+import { addCart, addCartItem, getProduct, placeOrder } from './client/sdk.gen.ts'
+import type { Order } from './client/types.gen.ts'
+
+export async function buy(fetch: typeof globalThis.fetch, productId: number) {
+  client.setConfig({ baseUrl: 'http://shop.test', fetch })
+  const cart = await addCart({ throwOnError: true })
+  await addCartItem({ path: { id: cart.data.id }, body: { productId, quantity: 2 }, throwOnError: true })
+  const placed = await placeOrder({ body: { cartId: cart.data.id, email: 'ada@example.com' } })
+  const order: Order | undefined = placed.data
+  const again = await placeOrder({ body: { cartId: cart.data.id, email: 'ada@example.com' } })
+  const left = await getProduct({ path: { id: productId }, throwOnError: true })
+  return { status: placed.response?.status, order, again: again.response?.status, stock: left.data.stock }
+}
+`,
+    )
+    const fetch = async (request: Request) => {
+      const { pathname, search } = new URL(request.url)
+      const body = request.body === null ? null : await request.text()
+      return shop.api.fetch(`/${pathname.slice(1)}${search}`, {
+        method: request.method,
+        headers: request.headers,
+        body,
+      })
+    }
+    const bought = await buy(fetch, product.id)
+    assert.equal(bought.status, 201)
+    assert.equal(bought.order.totalCents, 500)
+    assert.equal(bought.again, 409)
+    assert.equal(bought.stock, 3)
+  })
+})
