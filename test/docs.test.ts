@@ -39,8 +39,22 @@ describe('snippets', () => {
   test('are in a language that is tested', () => {
     for (const page of pages)
       for (const { language, line } of page.blocks)
-        assert.match(language, /^(ts|console|sh|text)$/, `${page.path}:${line}`)
+        assert.match(language, /^(ts|console|sh|json|text)$/, `${page.path}:${line}`)
   })
+})
+
+test('the tsconfig.json of README.md is one that the compiler knows, and takes its snippets', () => {
+  const block = readPage('README.md').blocks.find(({ language }) => language === 'json')
+  const { compilerOptions } = JSON.parse(block!.text) as { compilerOptions: object }
+  const { options, errors } = ts.convertCompilerOptionsFromJson(compilerOptions, root)
+  assert.deepEqual(errors, [])
+  const files = ['examples/hello/app.ts', 'examples/guide/endpoint.ts'].map(file => join(root, file))
+  const program = ts.createProgram(files, { ...options, customConditions: ['millrace-source'] })
+  const complaints = files.flatMap(file => ts.getPreEmitDiagnostics(program, program.getSourceFile(file)))
+  assert.deepEqual(
+    complaints.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n')),
+    [],
+  )
 })
 
 describe('commands and their output', { skip: curlIsMissing(), concurrency: 3 }, () => {
