@@ -94,9 +94,10 @@ export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, whe
     name,
     coerce: compileCoercion(node, described.components),
     failed(type: string, path: readonly number[]) {
-      mistakes.push({ type, path: [name, ...path], msg: MESSAGES[type] ?? 'Invalid input', ctx: CONTEXTS[type] })
+      mistakes.push(mistake(type, name, path))
     },
   }))
+  const rest = shape.rest && compileCoercion(shape.rest, described.components)
   const lists = new Set(
     [...shape.fields].filter(([, node]) => isList(node, described.components)).map(([name]) => name),
   )
@@ -110,8 +111,12 @@ export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, whe
       const text = fields[name]
       if (text !== undefined) set(values, name, coerce(text, failed))
     }
-    if (takesAll)
-      for (const name of Object.keys(fields)) if (!shape.fields.has(name)) set(values, name, lastOf(fields[name]!))
+    if (!takesAll) return values
+    for (const name of Object.keys(fields)) {
+      if (shape.fields.has(name)) continue
+      const text = fields[name]!
+      set(values, name, rest ? rest(text, (type, path) => void mistakes.push(mistake(type, name, path))) : lastOf(text))
+    }
     return values
   }
 
@@ -140,6 +145,10 @@ export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, whe
         : finish(outcome, fields, noted, issues)
     },
   }
+}
+
+function mistake(type: string, name: string, path: readonly number[]): Found {
+  return { type, path: [name, ...path], msg: MESSAGES[type] ?? 'Invalid input', ctx: CONTEXTS[type] }
 }
 
 const MESSAGES: Readonly<Record<string, string>> = {
@@ -191,15 +200,21 @@ function set(values: Record<string, unknown>, name: string, value: unknown): voi
   else values[name] = value
 }
 
-/** Every field that some form of the schema declares, and whether it has a say about others. */
-function fieldsOf({ schema, components }: Described): {
+interface Shape {
+  /** Every field that some form of the schema declares. */
   readonly fields: ReadonlyMap<string, Node>
+  /** What undeclared fields are, where the schema says it. */
+  readonly rest: Node | undefined
+  /** The schema has a say about undeclared fields. */
   readonly isOpen: boolean
-} {
+}
+
+function fieldsOf({ schema, components }: Described): Shape {
   const found = new Map<string, Node[]>()
   const isOpen = gather(schema, components, found, 0)
   const fields = new Map([...found].map(([name, nodes]) => [name, nodes.length === 1 ? nodes[0]! : { anyOf: nodes }]))
-  return { fields, isOpen }
+  const { additionalProperties } = resolve(schema, components)
+  return { fields, isOpen, rest: typeof additionalProperties === 'object' ? additionalProperties : undefined }
 }
 
 function gather(node: Node, components: Described['components'], into: Map<string, Node[]>, depth: number): boolean {

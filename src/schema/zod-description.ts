@@ -2,7 +2,7 @@
 // directions: optional keys and defaults are those of the output, but at a codec the wire carries the codec's input.
 // Leaves (strings, numbers, enums, ...) with all their checks are left to Zod's own converter.
 import { UsageError } from '../core/error.ts'
-import { componentName, type Described, HELD, type Node, REF } from './described.ts'
+import { componentName, type Described, type Held, HELD, type Node, REF } from './described.ts'
 import { isCodec, someInside, zodCore, type ZodDef, type ZodSchema } from './zod-library.ts'
 
 export type Direction = 'input' | 'output'
@@ -100,9 +100,9 @@ class ZodWalk {
       case 'pipe':
         return this.#pipe(schema, def)
       case 'date':
-        return { type: 'string', format: 'date-time', [HELD]: 'date' }
+        return this.#held({ type: 'string', format: 'date-time' }, 'date', def)
       case 'bigint':
-        return { type: 'string', pattern: '^-?\\d+$', [HELD]: 'bigint' }
+        return this.#held({ type: 'string', pattern: '^-?\\d+$' }, 'bigint', def)
       case 'undefined':
       case 'void':
         return { not: {} }
@@ -129,6 +129,11 @@ class ZodWalk {
       default:
         return this.#leaf(schema)
     }
+  }
+
+  /** z.coerce takes the text itself, and more forms of it than we would; only what leaves is ours to convert. */
+  #held(node: Node, held: Held, def: ZodDef): Node {
+    return this.#direction === 'input' && def['coerce'] === true ? node : { ...node, [HELD]: held }
   }
 
   #leaf(schema: ZodSchema): Node {

@@ -128,6 +128,8 @@ const CASES: readonly Case[] = [
   ['preprocess', z.preprocess(n => n, z.int()), undefined, '5', 5],
   ['readonly', z.int().readonly(), undefined, '5', 5],
   ['unknown', z.unknown(), {}, '5', '5'],
+  ["z.coerce's own reading", z.coerce.date(), undefined, '2020-02-29', new Date('2020-02-29T00:00:00Z')],
+  ["z.coerce's own reading", z.coerce.bigint(), undefined, '0x10', 16n],
 ]
 
 describe('coercion of one field', () => {
@@ -224,6 +226,13 @@ describe('coercion of several fields', () => {
     assert.deepEqual(
       decode(z.intersection(z.object({ a: z.int() }), z.object({ b: z.int() })), { a: '1', b: '2' }).value,
       { a: 1, b: 2 },
+    )
+  })
+  test('a record converts every field', () => {
+    assert.deepEqual(decode(z.record(z.string(), z.int()), { a: '1', b: ['2', '3'] }).value, { a: 1, b: 3 })
+    assert.deepEqual(
+      decode(z.record(z.string(), z.int()), { a: 'x' }).issues.map(({ type, loc }) => [type, loc]),
+      [['int_parsing', ['query', 'a']]],
     )
   })
   test('a key named __proto__ is data at most', () => {
