@@ -1,12 +1,8 @@
 // millrace/postgres: PostgreSQL for handlers (`postgres`), for scripts (`connect`), and a server of one's own (`embeddedPostgres`).
 export { connect, type ConnectOptions, type StartLog } from './connect.ts'
 export { type Database, type Queryable, type RetryingTransactionOptions } from './database.ts'
-export {
-  embeddedPostgres,
-  type EmbeddedAddress,
-  type EmbeddedOptions,
-  type EmbeddedPostgres,
-} from './embedded-service.ts'
+export { type EmbeddedAddress } from './embedded-address.ts'
+export { embeddedPostgres, type EmbeddedOptions, type EmbeddedPostgres } from './embedded-service.ts'
 export {
   CheckViolation,
   ConstraintError,

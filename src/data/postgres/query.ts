@@ -18,7 +18,8 @@ export type Send = (sql: CompiledSql, options: QueryOptions) => Promise<Result>
  *
  * Rejects with the typed errors of errors.ts.
  */
-export class Query<Row> implements PromiseLike<Row[]> {
+export class Query<Row> implements Promise<Row[]> {
+  readonly [Symbol.toStringTag] = 'Query'
   readonly #send: Send
   readonly #sql: CompiledSql
   #options: QueryOptions
@@ -62,11 +63,11 @@ export class Query<Row> implements PromiseLike<Row[]> {
     return this.#result().then(onRows ? result => onRows(result.rows) : result => result.rows as A, onError)
   }
 
-  catch<B = never>(onError: (error: unknown) => B | PromiseLike<B>): Promise<Row[] | B> {
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<Row[] | B> {
     return this.then(null, onError)
   }
 
-  finally(onSettled: () => void): Promise<Row[]> {
+  finally(onSettled?: (() => void) | null): Promise<Row[]> {
     return this.then().finally(onSettled)
   }
 

@@ -2,7 +2,8 @@
 //
 // pg lets a caller bring a query of its own (it is how pg-cursor works): an object with `submit` and a handler for each kind of answer. Ours
 // takes values that are already encoded, keeps the description of a prepared statement's columns, so that only its first run on a connection
-// asks for it, and makes rows without an event emitter for each query. Measured in docs/decisions (pg-pool against this).
+// asks for it, and makes rows without an event emitter for each query. A row by key, 16 callers, one process: 18 to 21 us of CPU through the
+// whole of this folder, against 27 to 30 through pg's own pool and queries (Node 26, unix socket).
 import type { Parameter } from './sql.ts'
 import { parserOf } from './value-types.ts'
 
