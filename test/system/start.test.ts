@@ -99,6 +99,42 @@ describe('a server that cannot start', limit, () => {
   })
 })
 
+describe('a start that hangs', limit, () => {
+  test('is given up after the start time-out: code 3', async () => {
+    const { code, errors } = await outcome([
+      'serve',
+      'slow-start.ts',
+      '--port',
+      '0',
+      '--admin',
+      'off',
+      '--start-timeout',
+      '200ms',
+    ])
+    assert.equal(errors, 'error: worker 1 was not ready within 0.2 s; --start-timeout gives it longer\n')
+    assert.equal(code, 3)
+  })
+
+  test('is ended by INT: code 0 and no worker left', async context => {
+    const command = new RunningCommand([
+      'serve',
+      'slow-start.ts',
+      '--port',
+      '0',
+      '--workers',
+      '2',
+      '--admin',
+      '127.0.0.1:0',
+    ])
+    context.after(() => command.child.kill('SIGKILL'))
+    await command.says(/the lifespan has begun/)
+    command.signal('SIGINT')
+    assert.deepEqual(await command.exited, { code: 0, signal: null })
+    assert.doesNotMatch(command.output, /ready in/)
+    assert.equal(command.errors, '')
+  })
+})
+
 describe('settings', limit, () => {
   test('come from the app, the config file, .env and the environment, the later the stronger', async context => {
     const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/configured-'))

@@ -1,0 +1,220 @@
+// The workers of one supervisor: a slot for each that is wanted, and somebody in every slot. Who dies is replaced, after a while if that
+// happens again and again; who falls silent is killed and replaced; who is replaced on purpose finishes first.
+import type { Logger } from '../observe/logger.ts'
+import { addCounters, type Counters, NO_COUNTS, totalsOnly } from './counters.ts'
+import { failureOf } from './errors.ts'
+import type { Generation } from './generation.ts'
+import type { DrainMode, FromWorker, StartedService } from './messages.ts'
+import { Relay } from './relay.ts'
+import { roll, type Slot } from './reload.ts'
+import { RestartPolicy } from './restart-policy.ts'
+import { endedHow, type WorkerExit, WorkerProcess } from './worker-process.ts'
+
+/** What a worker is started with; read anew for each, because a reload changes it. */
+export interface Orders {
+  readonly app: string
+  readonly generation: Generation
+  readonly services: readonly StartedService[]
+  readonly socketFd: number
+  readonly drainMode: DrainMode
+  readonly log: Logger
+}
+
+export interface CrewFacts {
+  readonly orders: () => Orders
+  /** A worker asks for a service that was not declared. */
+  readonly startService: (message: FromWorker & { type: 'service' }) => Promise<StartedService['address']>
+}
+
+// Ten heartbeats missed. Node's own long pauses (a large heap collected, a machine swapping) stay below.
+const SILENT_TICKS = 10
+
+export class Crew {
+  readonly #facts: CrewFacts
+  readonly #workers = new Set<WorkerProcess>()
+  readonly #slots = new Map<number, Slot>()
+  readonly #relay = new Relay<WorkerProcess>(this.#workers)
+  #keepsFilled = false
+  #buried: Counters = NO_COUNTS
+  #restarts = 0
+
+  constructor(facts: CrewFacts) {
+    this.#facts = facts
+  }
+
+  /** How many are wanted. */
+  get size(): number {
+    return this.#slots.size
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Everybody who is alive. */
+  get workers(): readonly WorkerProcess[] {
+    return [...this.#workers]
+  }
+
+  /** Totals include those who are gone; what is open is of those alive. */
+  get counters(): Counters {
+    return this.workers.reduce((sum, { counters }) => addCounters(sum, counters), this.#buried)
+  }
+
+  /**
+   * The first of all. One that becomes ready is enough to go on with the others.
+   *
+   * @throws StartError when none does
+   */
+  async start(count: number): Promise<void> {
+    for (let number = 1; number <= count; number++) this.#addSlot(number)
+    const slots = [...this.#slots.values()]
+    const first = slots.map(slot => (slot.current = this.#launch(slot)))
+    const outcomes = await Promise.allSettled(first.map(worker => worker.ready))
+    const failures = outcomes.filter(outcome => outcome.status === 'rejected')
+    if (failures.length === count) throw failures[0]!.reason
+    this.#keepsFilled = true
+    for (const { reason } of failures) this.#log.error(failureOf(reason).message)
+    for (const slot of slots) this.#fill(slot)
+  }
+
+  /** @returns how many were replaced. @throws StartError of a new one that did not become ready; the old ones go on */
+  roll(signal: AbortSignal): Promise<number> {
+    return roll({
+      slots: [...this.#slots.values()],
+      launch: slot => this.#launch(slot),
+      drain: worker => this.#retire(worker),
+      isWanted: slot => this.#slots.get(slot.number) === slot,
+      signal,
+    })
+  }
+
+  grow(): void {
+    let number = 1
+    while (this.#slots.has(number)) number++
+    this.#fill(this.#addSlot(number))
+    this.#tellSize()
+  }
+
+  /** There is always at least one. */
+  shrink(): void {
+    if (this.#slots.size <= 1) return
+    const last = this.#slots.get(Math.max(...this.#slots.keys()))!
+    this.#slots.delete(last.number)
+    clearTimeout(last.timer)
+    if (last.current) void this.#retire(last.current)
+    this.#tellSize()
+  }
+
+  /** Nobody is replaced from now on; resolves when all are gone. Again with 'quick' for those who take long. */
+  async dismiss(mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
+    this.#keepsFilled = false
+    for (const { timer } of this.#slots.values()) clearTimeout(timer)
+    const gone = this.workers.map(worker => {
+      if (mode === 'quick') return worker.drain('quick', 0, 0)
+      // One that never was open has nothing to finish; one that drains already keeps its own time.
+      if (!worker.isOpen) worker.kill()
+      return worker.state === 'ready' ? worker.drain(mode, delayMs, graceMs) : worker.exited
+    })
+    await Promise.all(gone)
+  }
+
+  // Counts its own ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.
+  /** Called once a second. */
+  killSilent(): void {
+    for (const worker of this.#workers) {
+      if (!worker.isOpen || ++worker.silentTicks <= SILENT_TICKS) continue
+      this.#log.warn(`${told(worker)} was silent for ${SILENT_TICKS} s: its event loop is blocked; it is killed`)
+      worker.kill()
+    }
+  }
+
+  get #log(): Logger {
+    return this.#facts.orders().log
+  }
+
+  #addSlot(number: number): Slot {
+    const slot: Slot = { number, restarts: new RestartPolicy(), current: undefined, timer: undefined }
+    this.#slots.set(number, slot)
+    return slot
+  }
+
+  #fill(slot: Slot): void {
+    if (!this.#keepsFilled || slot.current || this.#slots.get(slot.number) !== slot) return
+    const worker = this.#launch(slot)
+    slot.current = worker
+    worker.ready.then(
+      () => this.#log.info(`${told(worker)} is ready`),
+      (error: unknown) => this.#log.error(failureOf(error).message),
+    )
+  }
+
+  #launch(slot: Slot): WorkerProcess {
+    const { app, generation, services, socketFd } = this.#facts.orders()
+    const { environment, settings } = generation
+    const worker = new WorkerProcess({
+      plan: { app, worker: slot.number, workers: this.#slots.size, settings, services },
+      environment,
+      socketFd,
+      onMessage: (from, message) => this.#hear(from, message),
+    })
+    this.#workers.add(worker)
+    void worker.exited.then(exit => this.#bury(worker, slot, exit))
+    return worker
+  }
+
+  #hear(worker: WorkerProcess, message: FromWorker): void {
+    switch (message.type) {
+      case 'loaded':
+        worker.send({ type: 'open' })
+        break
+      case 'publish':
+        this.#relay.publish(worker, message)
+        break
+      case 'request':
+        this.#relay.request(worker, message)
+        break
+      case 'answer':
+        this.#relay.answer(worker, message)
+        break
+      case 'service':
+        this.#facts.startService(message).then(
+          address => worker.send({ type: 'service', id: message.id, address }),
+          (error: unknown) => worker.send({ type: 'service', id: message.id, failure: failureOf(error) }),
+        )
+        break
+    }
+  }
+
+  /** What a dead worker counted stays counted. If it still had its place, somebody takes it. */
+  #bury(worker: WorkerProcess, slot: Slot, exit: WorkerExit): void {
+    this.#workers.delete(worker)
+    this.#relay.gone(worker)
+    this.#buried = addCounters(this.#buried, totalsOnly(worker.counters))
+    if (slot.current !== worker) return
+    slot.current = undefined
+    if (!this.#keepsFilled || this.#slots.get(slot.number) !== slot) return
+    const livedMs = worker.readyAtMs === undefined ? 0 : performance.now() - worker.readyAtMs
+    const waitMs = slot.restarts.died(livedMs)
+    this.#restarts++
+    const when = waitMs === 0 ? 'at once' : `in ${waitMs / 1000} s`
+    this.#log.warn(`${told(worker)} ${endedHow(exit)}; the next one starts ${when}`)
+    slot.timer = setTimeout(() => this.#fill(slot), waitMs)
+  }
+
+  /** One worker leaves while the others go on: no delay, because nothing looks at the readiness of one. */
+  #retire(worker: WorkerProcess): Promise<unknown> {
+    const { drainMode, generation } = this.#facts.orders()
+    if (!worker.isOpen) worker.kill()
+    return worker.drain(drainMode, 0, generation.settings.graceTimeout)
+  }
+
+  #tellSize(): void {
+    this.#log.info(`${this.size} ${this.size === 1 ? 'worker' : 'workers'} wanted`)
+    for (const worker of this.#workers) worker.send({ type: 'workers', count: this.size })
+  }
+}
+
+function told(worker: WorkerProcess): string {
+  return `worker ${worker.number} (pid ${worker.pid})`
+}
