@@ -12,6 +12,9 @@ import { eventually, isAlive, temporaryFolder } from '../data/support/server.ts'
 
 const START = fileURLToPath(new URL('../../examples/shop/start.ts', import.meta.url))
 
+// A drain waits for idle connections until their time-out, which is 5 s by default.
+const FLAGS = ['--port', '0', '--host', '127.0.0.1', '--admin', 'off', '--keep-alive-timeout', '500ms']
+
 const running = new Set<ChildProcess>()
 after(() => {
   for (const child of running) child.kill('SIGKILL')
@@ -26,11 +29,11 @@ interface Started {
 
 async function start(folder: string, more: NodeJS.ProcessEnv = {}): Promise<Started> {
   const { DATABASE_URL: _, SHOP_ADMIN_KEY: __, SHOP_OUTBOX: ___, WEB_CONCURRENCY: ____, ...env } = process.env
-  const child = spawn(
-    process.execPath,
-    ['--conditions=millrace-source', START, '--port', '0', '--host', '127.0.0.1', '--admin', 'off'],
-    { cwd: folder, env: { ...env, SHOP_SEED_PRODUCTS: '500', ...more }, stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const child = spawn(process.execPath, ['--conditions=millrace-source', START, ...FLAGS], {
+    cwd: folder,
+    env: { ...env, SHOP_SEED_PRODUCTS: '500', ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   running.add(child)
   let said = ''
   for (const stream of [child.stdout, child.stderr])
@@ -55,8 +58,7 @@ const postgresOf = async (folder: string) =>
   Number((await readFile(join(folder, '.millrace/postgres/data/postmaster.pid'), 'utf8')).split('\n')[0])
 
 async function asJson(url: string, init?: RequestInit): Promise<{ status: number; body: any }> {
-  // Kept open, they would keep the drain waiting for their time-out.
-  const response = await fetch(url, { ...init, headers: { ...init?.headers, connection: 'close' } })
+  const response = await fetch(url, init)
   return { status: response.status, body: await response.json() }
 }
 
