@@ -21,6 +21,7 @@ import type { Duplex } from 'node:stream'
 import { ChunkedDecoder, LengthDecoder, type BodyDecoder } from './body-decoder.ts'
 import { bodyAborted, bodyTooSlow, ConnectionError, type ProtocolError, protocolError } from './errors.ts'
 import type { Peer } from './exchange.ts'
+import type { FieldSection } from './field-section.ts'
 import type { Handler } from './handler.ts'
 import { HttpExchange, SHORT_LIMIT_MS, type ExchangeLine } from './http-exchange.ts'
 import type { Limits } from './limits.ts'
@@ -62,6 +63,8 @@ export class Connection implements ExchangeLine, BodySource {
   readonly #socket: Duplex
   readonly #owner: ConnectionOwner
   readonly #in = new ReceiveBuffer()
+  /** Of the request before, while the connection is busy. */
+  #lastSection: FieldSection | undefined
   #phase: Phase = 'idle'
   #sinceMs = 0
   #exchange: HttpExchange | undefined
@@ -131,7 +134,7 @@ export class Connection implements ExchangeLine, BodySource {
       }
       let head: RequestHead | undefined
       try {
-        head = parseHead(this.#in, limits)
+        head = parseHead(this.#in, limits, this.#lastSection)
       } catch (error) {
         this.#refuse(error as ProtocolError)
         break
@@ -141,6 +144,7 @@ export class Connection implements ExchangeLine, BodySource {
         break
       }
       this.#served++
+      this.#lastSection = head.section
       if (head.kind === 'none') this.#open(head)
       else this.#expectBody(head)
     }
@@ -472,6 +476,7 @@ export class Connection implements ExchangeLine, BodySource {
     if (this.#exchange !== undefined) this.#lose(this.#exchange, reason)
     this.#body?.fail(bodyAborted(reason))
     this.#decoder = undefined
+    this.#lastSection = undefined
     this.#in.clear()
     const waiters = this.#roomWaiters
     this.#roomWaiters = undefined
@@ -496,6 +501,8 @@ export class Connection implements ExchangeLine, BodySource {
         // An answer on its way is not idleness.
         if (progress === 'moving') this.#sinceMs = nowMs
         else if (ageMs >= limits.keepAliveTimeoutMs && this.#in.length === 0) this.#shutDown()
+        // What is idle for longer than a sweep may be idle for long: it keeps no more than it must.
+        else if (ageMs > 0) this.#lastSection = undefined
         break
       case 'head':
         if (ageMs < limits.headTimeoutMs) break

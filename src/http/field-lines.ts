@@ -1,5 +1,6 @@
 // The fields of a request, read only when somebody asks. The parser has checked every byte already.
 import type { FieldLines } from './exchange.ts'
+import { latin1 } from './latin1.ts'
 
 const NONE: readonly string[] = []
 
@@ -47,7 +48,7 @@ export class HeadFields implements FieldLines {
   }
 
   #read(): readonly string[] {
-    return (this.#lines ??= readLines(this.#bytes.toString('latin1', this.#start, this.#end)))
+    return (this.#lines ??= readLines(latin1(this.#bytes, this.#start, this.#end)))
   }
 }
 

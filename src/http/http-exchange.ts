@@ -3,7 +3,6 @@ import { DeadlineError } from '../core/deadline.ts'
 import { UsageError } from '../core/error.ts'
 import { RequestRecord } from '../core/request-record.ts'
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from './exchange.ts'
-import { HeadFields } from './field-lines.ts'
 import { isAscii, type PreparedHead } from './prepared-head.ts'
 import type { RequestHead } from './request-parser.ts'
 import { encodeHead, FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
@@ -35,7 +34,6 @@ export class HttpExchange implements Exchange, PieceOwner {
   limitAtMs = Infinity
   readonly #line: ExchangeLine
   #passed: ((exchange: Exchange) => void) | undefined
-  #fields: HeadFields | undefined
   #controller: AbortController | undefined
   #isAborted = false
   #abortReason: unknown = undefined
@@ -76,7 +74,7 @@ export class HttpExchange implements Exchange, PieceOwner {
   }
 
   get fields(): FieldLines {
-    return (this.#fields ??= new HeadFields(this.head.bytes, this.head.fieldsStart, this.head.fieldsEnd))
+    return this.head.section.fields
   }
 
   get peer(): Peer {

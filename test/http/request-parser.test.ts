@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { ProtocolError } from '../../src/http/errors.ts'
-import { HeadFields } from '../../src/http/field-lines.ts'
 import { DEFAULT_LIMITS } from '../../src/http/limits.ts'
 import { ReceiveBuffer } from '../../src/http/receive-buffer.ts'
 import { parseHead, type RequestHead } from '../../src/http/request-parser.ts'
@@ -74,7 +73,7 @@ describe('parseHead', () => {
           assert.equal(head.authority, sent.host)
           assert.equal(head.kind, sent.length === 0 ? 'none' : 'length')
           assert.equal(head.contentLength, sent.length)
-          const fields = [...new HeadFields(head.bytes, head.fieldsStart, head.fieldsEnd).entries()]
+          const fields = [...head.section.fields.entries()]
           const expected = sent.fields.map(([a, b]) => [a.toLowerCase(), b])
           assert.deepEqual(fields.slice(1, 1 + sent.fields.length), expected)
           assert.deepEqual(left, tail)
@@ -159,8 +158,54 @@ describe('parseHead', () => {
     const first = parseHead(input, DEFAULT_LIMITS)!
     input.append(Buffer.from('wo HTTP/1.1\r\nHost: b\r\n\r\n'))
     const second = parseHead(input, DEFAULT_LIMITS)!
-    assert.equal(new HeadFields(first.bytes, first.fieldsStart, first.fieldsEnd).get('x'), 'first')
+    assert.equal(first.section.fields.get('x'), 'first')
     assert.equal(first.target, '/one')
     assert.equal(second.target, '/two')
+  })
+
+  test('takes fields that are those of the request before as they were, and no others', () => {
+    const last = (text: string) => {
+      const input = new ReceiveBuffer()
+      input.append(Buffer.from(text, 'latin1'))
+      return parseHead(input, DEFAULT_LIMITS)!.section
+    }
+    fc.assert(
+      fc.property(request, request, fc.boolean(), fc.uint8Array({ maxLength: 40 }), (one, other, isSame, rest) => {
+        const before = encode(one).toString('latin1')
+        const bytes = encode(isSame ? { ...other, host: one.host, fields: one.fields, length: one.length } : other)
+        const tail = Buffer.from(rest)
+        const input = new ReceiveBuffer()
+        input.append(Buffer.concat([bytes, tail]))
+        const section = last(before)
+        const head = parseHead(input, DEFAULT_LIMITS, section)!
+        const { head: fresh } = parsed(bytes, [], tail)
+        if (isSame) assert.equal(head.section, section)
+        assert.deepEqual(
+          [
+            head.path,
+            head.authority,
+            head.kind,
+            head.contentLength,
+            head.keepsAlive,
+            [...head.section.fields.entries()],
+          ],
+          [
+            fresh.path,
+            fresh.authority,
+            fresh.kind,
+            fresh.contentLength,
+            fresh.keepsAlive,
+            [...fresh.section.fields.entries()],
+          ],
+        )
+        assert.deepEqual(Buffer.from(input.bytes.subarray(input.start, input.end)), tail)
+      }),
+      { numRuns: 300 },
+    )
+    // What the fields mean depends on the version: the same bytes behind HTTP/1.0 are judged again.
+    const section = last('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n')
+    const input = new ReceiveBuffer()
+    input.append(Buffer.from('POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'))
+    assert.throws(() => parseHead(input, DEFAULT_LIMITS, section), { code: 'HTTP_BAD_TRANSFER_ENCODING' })
   })
 })
