@@ -125,6 +125,17 @@ describe('search', () => {
     )
   })
 
+  test('is done once for everybody who asks the same, and again after a product has come or changed', async () => {
+    const before = shop.statements()
+    await Promise.all(Array.from({ length: 100 }, () => search('okapi')))
+    assert.equal(shop.statements() - before, 1)
+    const { id } = await shop.product({ name: 'Okapi' })
+    assert.equal((await search('okapi'))[0]?.name, 'Okapi')
+    const changed = await shop.send('PATCH', `/products/${id}`, { name: 'Okapi, plush' }, ADMIN)
+    assert.equal(changed.status, 200)
+    assert.equal((await search('okapi'))[0]?.name, 'Okapi, plush')
+  })
+
   test('takes any text for words, never for syntax', async () => {
     for (const q of [`'`, '"', '\\', ':*', '& | !', '(', '%', `'; drop table products; --`, '-', '\u{1f680}'])
       assert.deepEqual(await search(q), [], q)

@@ -12,6 +12,9 @@ import * as store from './store.ts'
 /** What cached answers about a product are tagged with; whoever changes the product invalidates it. */
 export const productTag = (id: number): string => `product:${id}`
 
+/** What cached searches are tagged with; new and changed products invalidate all of them, orders none. */
+const SEARCHES = 'searches'
+
 export const catalog = new Router({ tags: ['Catalogue'] })
 
 const params = z.object({ id: ProductId })
@@ -43,7 +46,8 @@ export const searchProducts = catalog.get(
   {
     operationId: 'searchProducts',
     summary: 'Search products',
-    description: 'In name, category and description, in English: `desks` finds `desk`.',
+    description:
+      'In name, category and description, in English: `desks` finds `desk`. The stock shown may be some seconds old.',
     query: SearchQuery,
     returns: { 200: Found },
     uses: { db },
@@ -51,6 +55,8 @@ export const searchProducts = catalog.get(
     timeout: '5s',
     // Ranking reads every product that matches: a burst of searches must not take all connections from the other routes.
     limit: { concurrent: 5, queue: 500 },
+    // Many people look for the same few things.
+    cache: { ttl: '5s', staleFor: '10s', tags: [SEARCHES] },
   },
   async ({ query, db, signal }) => ({ items: await store.searchProducts(db, query, { signal }) }),
 )
@@ -80,7 +86,11 @@ export const addProduct = catalog.post(
     returns: { 201: Product },
     uses: { db, shopkeeper },
   },
-  ({ body, db }) => store.addProduct(db, body),
+  async ({ body, db }) => {
+    const product = await store.addProduct(db, body)
+    await cache.invalidate(SEARCHES)
+    return product
+  },
 )
 
 export const changeProduct = catalog.patch(
@@ -96,7 +106,7 @@ export const changeProduct = catalog.patch(
   },
   async ({ params, body, db }) => {
     const product = (await store.changeProduct(db, params.id, body)) ?? fail(404, 'No such product')
-    await cache.invalidate(productTag(product.id))
+    await cache.invalidate(productTag(product.id), SEARCHES)
     return product
   },
 )
