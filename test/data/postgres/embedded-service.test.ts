@@ -6,7 +6,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { connect, embeddedPostgres } from '../../../src/data/postgres/index.ts'
-import { eventually, isAlive, preparedFolder, temporaryFolder } from '../support/server.ts'
+import { copyOf, eventually, isAlive, temporaryFolder } from '../support/server.ts'
 
 const LAUNCHER = join(import.meta.dirname, '../support/launcher.ts')
 const isRoot = process.getuid?.() === 0
@@ -25,9 +25,13 @@ async function launch(dataDir: string, environment: NodeJS.ProcessEnv = process.
 
 const whenGone = (pid: number) => eventually(() => (isAlive(pid) ? undefined : true))
 
+// The first start of a server in this file; what follows begins with a copy.
+const template = await temporaryFolder()
+await (await embeddedPostgres({ dataDir: template, database: 'shop' })).stop()
+
 describe('one folder, from the first start on', () => {
   test('a server is made, keeps its data, and leaves no process when stopped', async () => {
-    const dataDir = await temporaryFolder()
+    const dataDir = await copyOf(template)
     for (const [start, expected] of [
       ['create table kept (n int); insert into kept values (42)', 42],
       ['select 1', 42],
@@ -48,7 +52,7 @@ describe('one folder, from the first start on', () => {
   })
 
   test('it listens on a socket that only its owner reaches, and nowhere else', async () => {
-    const server = await embeddedPostgres({ dataDir: await preparedFolder() })
+    const server = await embeddedPostgres({ dataDir: await copyOf(template) })
     const db = await connect({ url: server.url })
     const { listen } = await db.sql`select current_setting('listen_addresses') as listen`.one()
     assert.equal(listen, '')
@@ -58,7 +62,7 @@ describe('one folder, from the first start on', () => {
   })
 
   test('text is UTF-8 with the same rules on every machine, and time is UTC', async () => {
-    const server = await embeddedPostgres({ dataDir: await preparedFolder() })
+    const server = await embeddedPostgres({ dataDir: await copyOf(template) })
     const db = await connect({ url: server.url })
     const row = await db.sql`select upper('é'), current_setting('server_encoding') as encoding,
       current_setting('timezone') as zone, current_setting('fsync') as fsync`.one()
@@ -81,7 +85,7 @@ describe('one folder, from the first start on', () => {
 
 describe('a folder that cannot be used', () => {
   test('is refused while another server uses it, naming that server, which goes on undisturbed', async () => {
-    const dataDir = await preparedFolder()
+    const dataDir = await copyOf(template)
     const server = await embeddedPostgres({ dataDir })
     await assert.rejects(embeddedPostgres({ dataDir }), {
       code: 'POSTGRES_DATA_IN_USE',
@@ -101,7 +105,7 @@ describe('a folder that cannot be used', () => {
   })
 
   test('a server that cannot start says what PostgreSQL said', async () => {
-    const dataDir = await preparedFolder()
+    const dataDir = await copyOf(template)
     const server = await embeddedPostgres({ dataDir })
     await server.stop()
     await writeFile(join(dataDir, 'data', 'postgresql.conf'), 'no such setting = 1\n', { flag: 'a' })
@@ -124,7 +128,7 @@ describe('a folder that cannot be used', () => {
 
 describe('no orphans', () => {
   test('the server ends when its launcher is killed, and the next start finds a clean folder', async () => {
-    const dataDir = await preparedFolder()
+    const dataDir = await copyOf(template)
     const { launcher, pid } = await launch(dataDir)
     assert.ok(isAlive(pid))
     launcher.kill('SIGKILL')
@@ -135,14 +139,14 @@ describe('no orphans', () => {
   })
 
   test('the same where setpriv is missing: a shell watches instead', async () => {
-    const dataDir = await preparedFolder()
+    const dataDir = await copyOf(template)
     const { launcher, pid } = await launch(dataDir, { ...process.env, PATH: await pathWithout('setpriv') })
     launcher.kill('SIGKILL')
     await whenGone(pid)
   })
 
   test('a pid file left behind does not stop a start, also when its number is now another process', async () => {
-    const dataDir = await preparedFolder()
+    const dataDir = await copyOf(template)
     const { launcher, pid } = await launch(dataDir)
     process.kill(launcher.pid!, 'SIGSTOP') // so that it does not start the server again
     process.kill(pid, 'SIGKILL')
@@ -159,7 +163,7 @@ describe('no orphans', () => {
 
 describe('as root', { skip: !isRoot && 'needs root' }, () => {
   test('the server runs as nobody, who owns its files', async () => {
-    const dataDir = await preparedFolder()
+    const dataDir = await copyOf(template)
     const server = await embeddedPostgres({ dataDir })
     assert.equal((await stat(`/proc/${server.pid}`)).uid, 65534)
     await server.stop()
@@ -169,7 +173,7 @@ describe('as root', { skip: !isRoot && 'needs root' }, () => {
     const closed = await mkdtemp(join(homedir(), 'millrace-test-'))
     after(() => rm(closed, { recursive: true, force: true }))
     const dataDir = join(closed, 'database')
-    await cp(await preparedFolder(), dataDir, { recursive: true })
+    await cp(await copyOf(template), dataDir, { recursive: true })
     const open = join(await temporaryFolder(), 'database')
     const inside = await embeddedPostgres({ dataDir })
     assert.equal((await stat(`/proc/${inside.pid}`)).uid, 0)

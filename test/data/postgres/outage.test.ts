@@ -4,9 +4,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect, DatabaseUnavailableError, embeddedPostgres } from '../../../src/data/postgres/index.ts'
-import { eventually, isAlive, preparedFolder, testServer } from '../support/server.ts'
+import { eventually, isAlive, testServer } from '../support/server.ts'
 
-const { server, open } = await testServer()
+const { server, dataDir, open } = await testServer()
 const db = await open({ maxConnections: 4 })
 
 /** What happened while `until` had not yet come true: the errors of callers that never stop asking. */
@@ -49,24 +49,6 @@ test('connections that the server ends while they idle are replaced unnoticed', 
   assert.deepEqual(await db.sql`select 1 as a`.one(), { a: 1 })
 })
 
-test('a database that is away at start is waited for, with a warning that names it and no password', async () => {
-  const dataDir = await preparedFolder()
-  const first = await embeddedPostgres({ dataDir, database: 'late' })
-  await first.stop()
-  const warnings: string[] = []
-  const { promise: warned, resolve } = Promise.withResolvers<void>()
-  const log = { warn: (message: string) => (warnings.push(message), resolve()) }
-  const opening = connect({ url: `${first.url}&password=pa55word`, log })
-  await warned
-  const second = await embeddedPostgres({ dataDir, database: 'late' })
-  const late = await opening
-  assert.deepEqual(await late.sql`select current_database() as name`.one(), { name: 'late' })
-  assert.equal(warnings[0], `PostgreSQL at ${join(dataDir, 'socket')}/late: no such socket; retrying in 0.25 s`)
-  assert.doesNotMatch(warnings.join(), /pa55word/)
-  await late.close()
-  await second.stop()
-})
-
 test('the wait ends with its signal, or after startTimeout', async () => {
   const port = await closedPort()
   const url = `postgresql://me:pa55word@127.0.0.1:${port}/shop`
@@ -88,6 +70,23 @@ test('a server that accepts and never answers is given up after connectTimeout',
   await assert.rejects(connect({ url, connectTimeout: 50, startTimeout: 0 }), DatabaseUnavailableError)
   silent.close()
   await once(silent, 'close')
+})
+
+test('a database that is away at start is waited for, with a warning that names it and no password', async () => {
+  await db.close()
+  await server.stop()
+  const warnings: string[] = []
+  const { promise: warned, resolve } = Promise.withResolvers<void>()
+  const log = { warn: (message: string) => (warnings.push(message), resolve()) }
+  const opening = connect({ url: `${server.url}&password=pa55word`, log })
+  await warned
+  const second = await embeddedPostgres({ dataDir })
+  const late = await opening
+  assert.deepEqual(await late.sql`select current_database() as name`.one(), { name: 'app' })
+  assert.equal(warnings[0], `PostgreSQL at ${join(dataDir, 'socket')}/app: no such socket; retrying in 0.25 s`)
+  assert.doesNotMatch(warnings.join(), /pa55word/)
+  await late.close()
+  await second.stop()
 })
 
 async function closedPort(): Promise<number> {

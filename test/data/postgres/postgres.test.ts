@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { resolve } from 'node:path'
 import { after, test } from 'node:test'
 import * as z from 'zod'
 import { App, dependency, fail } from '../../../src/index.ts'
 import { declaredServices, LocalHost, provideHost } from '../../../src/core/host.ts'
 import { postgres, UniqueViolation } from '../../../src/data/postgres/index.ts'
 import { testClient } from '../../../src/testing/index.ts'
-import { eventually, preparedFolder, testServer } from '../support/server.ts'
+import { eventually, testServer } from '../support/server.ts'
 
-const { server, open } = await testServer()
+const { server, dataDir, open } = await testServer()
 const watcher = await open({ maxConnections: 1 })
 await watcher.script('create table note (id int primary key, text text not null)')
 
@@ -82,7 +81,6 @@ test('a database that is down is a 503 with Retry-After that tells clients nothi
 test('without a URL an embedded server is declared, and the worker uses the one that its host started', async () => {
   const before = process.env['DATABASE_URL']
   delete process.env['DATABASE_URL']
-  const dataDir = await preparedFolder()
   const host = new LocalHost()
   const outer = provideHost(host)
   try {
@@ -93,7 +91,7 @@ test('without a URL an embedded server is declared, and the worker uses the one 
       declaredServices()
         .slice(declaredBefore)
         .map(({ name, key, options }) => ({ name, key, options })),
-      [{ name: 'embedded-postgres', key: resolve(dataDir), options: { dataDir: resolve(dataDir), database: 'own' } }],
+      [{ name: 'embedded-postgres', key: dataDir, options: { dataDir, database: 'own' } }],
     )
     const names = new App().get('/', { uses: { embedded, second } }, async ({ embedded, second }) => [
       await embedded.sql`select current_database() as name`.one(),

@@ -37,16 +37,10 @@ export async function testServer(): Promise<TestServer> {
   }
 }
 
-let template: Promise<string> | undefined
-
-/** A folder with a database in it that was stopped properly: copied, because making one takes most of a second. */
-export async function preparedFolder(): Promise<string> {
-  template ??= temporaryFolder().then(async folder => {
-    await (await embeddedPostgres({ dataDir: folder })).stop()
-    return folder
-  })
+/** A copy of a stopped server's folder: making a database takes most of a second. */
+export async function copyOf(dataDir: string): Promise<string> {
   const folder = await temporaryFolder()
-  await cp(join(await template, 'data'), join(folder, 'data'), { recursive: true })
+  await cp(join(dataDir, 'data'), join(folder, 'data'), { recursive: true })
   return folder
 }
 
