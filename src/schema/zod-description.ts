@@ -4,6 +4,19 @@
 import { UsageError } from '../core/error.ts'
 import { componentName, type Described, type Held, HELD, type Node, REF } from './described.ts'
 import { isCodec, someInside, zodCore, type ZodDef, type ZodSchema } from './zod-library.ts'
+import {
+  annotations,
+  compactUnion,
+  describedByMeta,
+  inputOptionality,
+  isNever,
+  jsonOf,
+  nullable,
+  pathText,
+  saysNothing,
+  sizes,
+  stringKeys,
+} from './zod-nodes.ts'
 
 export type Direction = 'input' | 'output'
 
@@ -287,82 +300,5 @@ class ZodWalk {
   #freeName(base: string): string {
     const used = new Set(this.#names.values())
     for (let n = 1; ; n++) if (!used.has(n === 1 ? base : `${base}${n}`)) return n === 1 ? base : `${base}${n}`
-  }
-}
-
-/** `items[].price`, from `['items', '[]', 'price']`. */
-function pathText(path: readonly string[]): string {
-  return path.join('.').replace(/\.(\[\]|\|\d+|&\d+)/g, '$1')
-}
-
-/** Whether a field may be absent on the wire. Transforms and catch accept absence at run time, but do not declare it. */
-function inputOptionality(field: ZodSchema): string | undefined {
-  const def = field._zod.def
-  if (def.type === 'pipe' && (def['in'] as ZodSchema)._zod.def.type === 'transform') return inputOptionality(def['out'])
-  if (def.type === 'catch') return inputOptionality(def['innerType'])
-  return field._zod.optin
-}
-
-function sizes(def: ZodDef, of: 'Items'): Node {
-  const node: Node = {}
-  for (const { _zod } of def.checks ?? []) {
-    const check = _zod.def
-    const { minimum, maximum } = check
-    const exact = check['length'] ?? check['size']
-    if (typeof minimum === 'number') node[`min${of}`] = Math.max(minimum, node[`min${of}`] ?? 0)
-    if (typeof maximum === 'number') node[`max${of}`] = Math.min(maximum, node[`max${of}`] ?? Infinity)
-    if (typeof exact === 'number') node[`min${of}`] = node[`max${of}`] = exact
-  }
-  return node
-}
-
-function isNever(node: Node): boolean {
-  return node.not !== undefined && Object.keys(node.not).length === 0
-}
-
-function saysNothing(node: Node): boolean {
-  return !['$ref', 'type', 'const', 'enum', 'anyOf', 'oneOf', 'allOf', 'not'].some(keyword => keyword in node)
-}
-
-function nullable(inner: Node): Node {
-  if (typeof inner.type === 'string' && inner.const === undefined && inner.enum === undefined)
-    return { ...inner, type: [inner.type, 'null'] }
-  return { anyOf: [inner, { type: 'null' }] }
-}
-
-/** `anyOf` of bare types as one list of types, which readers show better. */
-function compactUnion(nodes: readonly Node[]): Node {
-  const isBare = (node: Node) => typeof node.type === 'string' && Reflect.ownKeys(node).length === 1
-  if (nodes.every(isBare)) return { type: [...new Set(nodes.map(node => node.type as string))] }
-  return { anyOf: [...nodes] }
-}
-
-/** Keys of an object are strings: a numeric key schema becomes the text of its numbers. */
-function stringKeys(node: Node): Node {
-  if (node.type === 'number' || node.type === 'integer')
-    return { type: 'string', pattern: node.type === 'integer' ? '^-?\\d+$' : '^-?\\d+(?:\\.\\d+)?$' }
-  return node
-}
-
-const DESCRIBES = ['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const']
-
-function describedByMeta(meta: Readonly<Record<string, unknown>> | undefined): Node | undefined {
-  return meta && DESCRIBES.some(keyword => keyword in meta) ? {} : undefined
-}
-
-/** What .meta() and .describe() said, but for the id, which became the component's name. */
-function annotations(meta: Readonly<Record<string, unknown>> | undefined): Node {
-  if (!meta) return {}
-  const { id: _, ...rest } = meta
-  const text = jsonOf(rest)
-  return text === undefined ? {} : (JSON.parse(text) as Node)
-}
-
-/** undefined where the value has no JSON form (a bigint, a cycle). */
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value)
-  } catch {
-    return undefined
   }
 }
