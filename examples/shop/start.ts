@@ -2,8 +2,7 @@
 //
 // What comes after `npm start --` goes to `millrace serve`: npm start -- --port 9000 --workers auto
 import { fileURLToPath } from 'node:url'
-// The command line of this clone; where Millrace is installed it is the command `millrace`.
-import { run } from '../../src/cli/run.ts'
+import { run } from 'millrace/cli'
 import { ADMIN_KEY_FILE, adminKey } from './admin-key.ts'
 
 if (!process.env['SHOP_ADMIN_KEY']) {

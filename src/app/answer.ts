@@ -144,6 +144,8 @@ export function send(exchange: Exchange, answer: Answer): void | Promise<void> {
   if (answer.error !== undefined) exchange.record.error = answer.error
   const { body } = answer
   if (body instanceof ReadableStream) {
+    // Too late, or nobody is there: nothing will read it.
+    if (exchange.answered) return body.cancel().catch(() => {})
     if (exchange.method === 'HEAD' || answer.head.isBodyless) {
       exchange.send(answer.head, null)
       return body.cancel().catch(() => {})

@@ -74,8 +74,10 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   }
 
   manifest(): AppManifest {
+    const { docs, openapi } = this.#paths
     this.#compile({})
-    const { docs } = this.#paths
+    // Described here, where a mistake in it can still be told at start-up.
+    if (openapi !== false) this.openapi()
     return {
       title: this.#options.title ?? 'Millrace',
       version: this.#options.version ?? '0.1.0',
@@ -132,7 +134,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   #compile(of: StartOptions): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
     const mounted = this['~mounted']()
     const info = this.#options
-    const all = [...mounted, ...docsEndpoints(info, this.#paths, () => this.openapi())]
+    const all = [...mounted, ...docsEndpoints(info, this.#paths, () => this.openapi(), this['~middleware'])]
     this.#cache ??= new Cache({ name: 'endpoints' })
     const surroundings = {
       overrides: this.#overrides,

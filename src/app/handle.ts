@@ -19,6 +19,7 @@ import { type Answer, send } from './answer.ts'
 import { CleanUp } from './dependencies.ts'
 import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
+import { waitedTooLong } from '../flow/errors.ts'
 import type { Log } from './context.ts'
 import type { ReadInputs } from './input.ts'
 import { type ErrorFormat, problemAnswer } from './problem.ts'
@@ -62,7 +63,7 @@ function runRoute(
   }
   if (!(answer instanceof Promise)) return conclude(of, state, answer)
   if (route.middleware.length === 0)
-    exchange.limitTime(route.timeoutMs, passed => void send(passed, problemAnswer(timedOut(route), of.format)))
+    exchange.limitTime(route.timeoutMs, passed => void send(passed, problemAnswer(timedOut(route, state), of.format)))
   return concludeLater(of, state, answer)
 }
 
@@ -103,7 +104,7 @@ function staged(
   const onError = (error: unknown) => problemAnswer(error, of.format)
   const innermost = () =>
     new Promise<Answer>(resolve => {
-      state.exchange.limitTime(route.timeoutMs, () => resolve(onError(timedOut(route))))
+      state.exchange.limitTime(route.timeoutMs, () => resolve(onError(timedOut(route, state))))
       const run = async () => permitted(route, state, values)
       run().then(resolve, error => resolve(onError(error)))
     })
@@ -138,7 +139,11 @@ function cached(route: CompiledRoute, state: RequestState, read: ReadInputs): An
 async function holdingPermit(route: CompiledRoute, state: RequestState, run: () => Promise<Answer>): Promise<Answer> {
   const { limiter } = route
   if (!limiter) return run()
-  if (!limiter.tryAcquire()) await limiter.acquire(route.priority, state.signal)
+  if (!limiter.tryAcquire()) {
+    state.isQueued = true
+    await limiter.acquire(route.priority, state.signal)
+    state.isQueued = false
+  }
   try {
     return await run()
   } finally {
@@ -182,8 +187,10 @@ function conclude(of: Surroundings, state: RequestState, answer: Answer): void |
   const { exchange } = state
   if (answer.error !== undefined) {
     state.deferred = undefined
-    if (answer.status === 500)
-      of.log.error({ err: answer.error, method: exchange.method, route: exchange.record.route }, 'request failed')
+    const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
+    // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.
+    if (exchange.answered) of.log.debug(facts, 'request ended after its answer')
+    else if (answer.status === 500) of.log.error(facts, 'request failed')
   }
   let sent: void | Promise<void>
   try {
@@ -199,7 +206,9 @@ function conclude(of: Surroundings, state: RequestState, answer: Answer): void |
   return sent.then(() => of.afterResponse.run(deferred))
 }
 
-function timedOut(route: CompiledRoute): DeadlineError {
+/** 503 for what never started, 504 for what did not finish. */
+function timedOut(route: CompiledRoute, state: RequestState): Error {
+  if (state.isQueued) return waitedTooLong(Math.random())
   return new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
 }
 

@@ -47,12 +47,17 @@ class Source {
 
   headers(decoder: FieldsDecoder): Fields {
     const picked = Object.create(null) as Record<string, string | readonly string[]>
-    for (const name of decoder.names) {
+    const names = decoder.takesAll ? new Set([...decoder.names, ...fieldNames(this.exchange)]) : decoder.names
+    for (const name of names) {
       const value = decoder.lists.has(name) ? this.exchange.fields.all(name) : this.exchange.fields.get(name)
       if (value !== undefined && value.length > 0) picked[name] = value
     }
     return picked
   }
+}
+
+function* fieldNames(exchange: Exchange): Generator<string> {
+  for (const [name] of exchange.fields.entries()) yield name
 }
 
 /** One set of declared inputs: the route's own, or a dependency's. */

@@ -10,6 +10,8 @@ export class RequestState {
   readonly exchange: Exchange
   readonly log: Log
   deferred: (() => unknown)[] | undefined = undefined
+  /** Waiting for a permit: nothing of it has begun. */
+  isQueued = false
   /** Stands in for the exchange's where work outlives one caller: a load that several requests wait for. */
   sharedSignal: AbortSignal | undefined = undefined
   #request: Request | undefined = undefined

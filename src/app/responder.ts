@@ -65,9 +65,7 @@ export class Responder {
         if (value instanceof Uint8Array) return new Answer(200, value, BYTES_FIELDS)
         if (value instanceof ReadableStream) return new Answer(200, value as ReadableStream<Uint8Array>, BYTES_FIELDS)
         if (Symbol.asyncIterator in value || (Symbol.iterator in value && 'next' in value))
-          throw new BadAnswerError(
-            'a handler returned an iterator; return a Response with ReadableStream.from(it) to stream it',
-          )
+          throw new BadAnswerError('a handler returned an iterator; return new Response(stream) to stream')
       }
     }
     return code(this.#bare, value)

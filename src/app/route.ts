@@ -82,6 +82,8 @@ export interface Endpoint<M, P, S> {
 export type Handler<PO, QS, BS, O, HS, CS, V> = (
   context: Context<PO, QS, BS, ReplyFn<O>, HS, CS> & V,
 ) => Result<Bare<O>>
+/** A router with a prefix may answer at the prefix itself: ''. */
+type Path<Base extends string> = `/${string}` | (Base extends '' ? never : '')
 /** A handler's own result is kept only where no `returns` speaks for it. */
 type Own<RS, H> = RS extends undefined ? (H extends (context: any) => infer R ? R : never) : unknown
 
@@ -92,7 +94,7 @@ type Own<RS, H> = RS extends undefined ? (H extends (context: any) => infer R ? 
  * is read, and `{ kind: 'a' }` keeps its literal; written as `handler: Handler<...>` it widens to string and is refused.
  */
 export interface Add<M, Base extends string, RV, RO, X> {
-  <P extends `/${string}`, R>(
+  <P extends Path<Base>, R>(
     path: P,
     handler: (
       context: Context<
@@ -107,7 +109,7 @@ export interface Add<M, Base extends string, RV, RO, X> {
     ) => R,
   ): Endpoint<M, `${Base}${P}`, Shape<undefined, undefined, undefined, undefined, undefined, undefined, R, X>>
   <
-    P extends `/${string}`,
+    P extends Path<Base>,
     const RS extends Schema | undefined | StatusMap = undefined,
     U extends Uses & Reserved = {},
     const PS extends Schema | undefined = undefined,
@@ -130,7 +132,7 @@ export interface Add<M, Base extends string, RV, RO, X> {
 export interface AddRoute<Base extends string, RV, RO, X> {
   <
     M extends Method,
-    P extends `/${string}`,
+    P extends Path<Base>,
     const RS extends Schema | undefined | StatusMap = undefined,
     U extends Uses & Reserved = {},
     const PS extends Schema | undefined = undefined,

@@ -128,7 +128,7 @@ export class Router<
     const full = this.#group.prefix + path
     if (typeof handler !== 'function')
       throw new UsageError('APP_NO_HANDLER', `${method} ${full} has no handler; give a function as the last argument`)
-    if (!path.startsWith('/'))
+    if (!path.startsWith('/') && (path !== '' || full === ''))
       throw new UsageError('APP_BAD_PATTERN', `${method} ${JSON.stringify(path)}: a path starts with '/'`)
     parsePattern(full)
     if (spec.uses) definitions(spec.uses as never)

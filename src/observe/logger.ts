@@ -28,8 +28,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     format = process.stderr.isTTY ? 'lines' : 'json',
     write = (text: string) => void process.stderr.write(text),
   } = options
-  if (format === 'json')
-    return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
+  if (format === 'json') return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
   const line = (of: LogLevel) =>
     ORDER.indexOf(of) < ORDER.indexOf(level) ? () => {} : (...args: unknown[]) => write(asLine(of, args))
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
@@ -50,5 +49,6 @@ function asLine(level: LogLevel, args: readonly unknown[]): string {
 function told(value: unknown): string {
   if (!(value instanceof Error)) return typeof value === 'string' ? value : JSON.stringify(value)
   const cause = value.cause === undefined ? '' : `\ncaused by: ${told(value.cause)}`
-  return `${value.stack ?? value.message}${cause}`
+  const { code } = value as { code?: unknown }
+  return `${typeof code === 'string' ? `${code} ` : ''}${value.stack ?? value.message}${cause}`
 }

@@ -102,6 +102,21 @@ describe('routers', () => {
     assert.equal((await ask('/inner/1/late')).status, 404)
   })
 
+  onEachSeam(
+    'a prefix can be an answer itself',
+    () => {
+      const router = new Router({ prefix: '/things' })
+      router.get('', () => 'all')
+      router.get('/{id}', ({ params }) => params.id)
+      return new App({ log: silent }).include(router)
+    },
+    async ask => {
+      assert.equal(await (await ask('/things')).json(), 'all')
+      assert.equal(await (await ask('/things/1')).json(), '1')
+      assert.equal((await ask('/things/', { redirect: 'manual' })).headers.get('location'), '/things')
+    },
+  )
+
   test('an endpoint is a value that another app can include, with its router’s prefix', async () => {
     const router = new Router({ prefix: '/r' })
     const endpoint = router.get('/x', () => 'here')
@@ -117,6 +132,7 @@ describe('routers', () => {
     assert.throws(() => app.get('/a/{x*}/b', handler), { code: 'APP_BAD_PATTERN', message: /last/ })
     assert.throws(() => app.get('/a/{x}/{x}', handler), { code: 'APP_BAD_PATTERN', message: /twice/ })
     assert.throws(() => app.get('/a', {} as never, undefined as never), { code: 'APP_NO_HANDLER' })
+    assert.throws(() => app.get('' as '/', handler), { code: 'APP_BAD_PATTERN' })
     assert.throws(() => new Router({ prefix: '/a/' }), { code: 'APP_BAD_PREFIX' })
     assert.throws(() => app.include({} as never), { code: 'APP_NOT_ROUTES' })
     const one = new Router()

@@ -156,6 +156,9 @@ app.get('/a', { priority: 'high' }, () => 1)
 app.get('/a', { timeout: '2 seconds' }, () => 1)
 // @ts-expect-error no leading slash
 app.get('a', () => 1)
+new Router({ prefix: '/p' }).get('', () => 1)
+// @ts-expect-error nothing but a prefix can be empty
+app.get('', () => 1)
 // @ts-expect-error undeclared input
 app.get('/a', { query: z.object({ q: z.string() }) }, ({ body }) => body.x)
 // @ts-expect-error undeclared dependency
