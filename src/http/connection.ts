@@ -116,7 +116,7 @@ export class Connection implements ExchangeLine, BodySource {
     if (this.#phase === 'linger' || this.#phase === 'closed') return
     this.#in.append(chunk)
     if (this.#decoder !== undefined) this.#readBody()
-    else if (this.#exchange !== undefined || this.#served >= this.#owner.limits.requestsPerTurn) this.#readAhead(chunk)
+    else if (this.#exchange !== undefined) this.#readAhead(chunk)
     else {
       if (!this.#awaitsTurnEnd) this.#served = 0
       this.#run()
@@ -130,6 +130,12 @@ export class Connection implements ExchangeLine, BodySource {
     while (this.#exchange === undefined && this.#decoder === undefined && this.#in.length > 0 && this.isOpen) {
       if (this.#served >= limits.requestsPerTurn) {
         this.#awaitTurnEnd()
+        this.#pause()
+        break
+      }
+      // Who asks and asks and does not read the answers would have us keep them all: `drained` goes on.
+      if (this.#socket.writableNeedDrain) {
+        this.#pause()
         break
       }
       let head: RequestHead | undefined
@@ -149,7 +155,9 @@ export class Connection implements ExchangeLine, BodySource {
       else this.#expectBody(head)
     }
     this.#isRunning = false
-    if (this.#peerEnded && this.#exchange === undefined && !this.#awaitsTurnEnd) this.#shutDown()
+    // A cut head, or nothing: what is whole is still answered.
+    const isOver = this.#phase === 'head' || (this.#phase === 'idle' && this.#in.length === 0)
+    if (this.#peerEnded && isOver) this.#shutDown()
     else this.#settle()
   }
 
@@ -178,7 +186,7 @@ export class Connection implements ExchangeLine, BodySource {
   serveOn(): void {
     if (this.#exchange !== undefined || this.#decoder !== undefined || !this.isOpen) return
     if (this.#in.length > 0) this.#run()
-    if (this.#exchange === undefined && this.#in.length === 0) this.#resume()
+    if (this.#decoder === undefined && (this.#in.length === 0 || this.#phase === 'head')) this.#resume()
   }
 
   #readAhead(chunk: Buffer): void {
@@ -366,6 +374,7 @@ export class Connection implements ExchangeLine, BodySource {
     const waiters = this.#roomWaiters
     this.#roomWaiters = undefined
     if (waiters !== undefined) for (const waiter of waiters) waiter.resolve()
+    if (this.#isPaused) this.serveOn()
   }
 
   hurry(): void {
@@ -412,18 +421,23 @@ export class Connection implements ExchangeLine, BodySource {
     exchange.record.error ??= reason
     this.#error ??= reason
     this.#lose(exchange, new ConnectionError('HTTP_ANSWER_CUT', 'the answer was cut', { cause: reason }))
-    this.destroy(undefined)
+    this.#abandon(true)
   }
 
   /** Now, whatever is under way. */
-  destroy(reason: ConnectionError | undefined): void {
+  destroy(reason: ConnectionError): void {
     if (this.#phase === 'closed') return
     this.#error ??= reason
+    const isMidAnswer = this.#exchange !== undefined || this.#socket.writableLength > 0
     if (this.#exchange !== undefined) this.#lose(this.#exchange, this.#goneReason())
+    this.#abandon(isMidAnswer)
+  }
+
+  #abandon(isMidAnswer: boolean): void {
     this.#enter('linger')
     try {
-      // A FIN could pass for the end of a body that the connection delimits.
-      if (this.#socket instanceof Socket) this.#socket.resetAndDestroy()
+      // A FIN could pass for the end of a body that the connection delimits. To an idle client it is the kinder of the two.
+      if (isMidAnswer && this.#socket instanceof Socket) this.#socket.resetAndDestroy()
     } catch {
       // Not TCP: there is no reset.
     }

@@ -40,6 +40,7 @@ export class Engine implements ConnectionOwner {
   #sweeper: NodeJS.Timeout | undefined
   #looker: NodeJS.Timeout | undefined
   #sweptMs = 0
+  #isLate = false
   #inflight = 0
   #isDraining = false
   #emptied: (() => void)[] = []
@@ -69,8 +70,12 @@ export class Engine implements ConnectionOwner {
 
   /** Serves one connection: a net.Socket, a TLSSocket, or any Duplex of bytes. Reading starts at once. */
   accept(socket: Duplex): void {
+    // It broke on its way here: nothing will come of it, not even its close event.
+    if (socket.destroyed) return
     this.#open.add(new Connection(socket, this))
     if (this.#sweeper === undefined) {
+      // Nobody has looked at it since the last connection went.
+      expireDate()
       this.#sweptMs = performance.now()
       this.#sweeper = setInterval(() => this.#sweep(), this.#sweepEveryMs).unref()
     }
@@ -106,8 +111,9 @@ export class Engine implements ConnectionOwner {
     const elapsedMs = nowMs - this.#sweptMs
     this.#sweptMs = nowMs
     expireDate()
-    // The loop was held up: what clients sent meanwhile is still in the kernel. Read it before blaming them.
-    if (elapsedMs > 4 * this.#sweepEveryMs) return
+    // The loop was held up: what clients sent meanwhile is still in the kernel. Read it, once, before blaming them.
+    this.#isLate = !this.#isLate && elapsedMs > 4 * this.#sweepEveryMs
+    if (this.#isLate) return
     for (const connection of this.#open) connection.sweep(nowMs, elapsedMs)
   }
 

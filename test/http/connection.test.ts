@@ -678,6 +678,37 @@ describe('a busy connection', () => {
     }
   })
 
+  test('serves on after exactly as many as fit into one turn', async () => {
+    const { client } = await serve(inMemory, exchange => exchange.send(OK, exchange.path))
+    client.write(get('/a').repeat(16))
+    await client.answers(16)
+    client.write(get('/b').repeat(16))
+    await client.answers(32)
+    client.write(get('/c').repeat(17) + 'GET /d HT')
+    await client.answers(49)
+    client.write('TP/1.1\r\nHost: a\r\n\r\n')
+    assert.equal((await client.answers(50))[49]!.body, '/d')
+  })
+
+  test('is served no further while it does not read its answers', async () => {
+    let served = 0
+    const { client } = await serve(overTcp, exchange => {
+      served++
+      exchange.send(OK, Buffer.alloc(100_000, 'a'))
+    })
+    client.stream.pause()
+    client.write(get().repeat(1000))
+    for (let before = -1; before < served;) {
+      before = served
+      for (let n = 0; n < 50; n++) await turn()
+    }
+    // What the kernel takes (some megabytes), and one more.
+    assert.ok(served < 200, `${served} of 1000 served`)
+    client.stream.resume()
+    await client.until(({ received }) => received > 100_000_000)
+    assert.equal(served, 1000)
+  })
+
   test('reads at most some requests ahead of the one being answered', async () => {
     const held = gate()
     let served = 0

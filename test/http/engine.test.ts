@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
+import { duplexPair } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Engine, type EngineOptions } from '../../src/http/engine.ts'
 import type { Handler } from '../../src/http/handler.ts'
@@ -227,5 +228,28 @@ describe('an engine', () => {
     await Promise.all(clients.map(client => client.until(({ hasClosed, hasEnded }) => hasClosed || hasEnded)))
     assert.equal(engine.connections, 0)
     assert.equal(engine.inflight, 0)
+  })
+
+  test('dates an answer anew after a time without connections', async () => {
+    const engine = engineOf(exchange => exchange.send(OK, null))
+    const dateOf = async () => {
+      const client = await open(inMemory, engine)
+      client.write(GET)
+      const [answer] = await client.answers(1)
+      client.destroy()
+      while (engine.connections > 0) await turn()
+      return Date.parse(answer!.fields.get('date')!)
+    }
+    const before = await dateOf()
+    await new Promise(resolve => setTimeout(resolve, 1100))
+    assert.ok((await dateOf()) > before)
+  })
+
+  test('lets go of a socket that broke before it came', async () => {
+    const engine = engineOf(() => {})
+    const [side] = duplexPair()
+    side.destroy()
+    engine.accept(side)
+    assert.equal(engine.connections, 0)
   })
 })
