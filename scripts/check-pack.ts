@@ -60,9 +60,10 @@ import { cache } from 'millrace/cache'
 import { testClient } from 'millrace/testing'
 import * as http from 'millrace/http'
 import * as postgres from 'millrace/postgres'
+import { run } from 'millrace/cli'
 
 export const server: Promise<Server> = serve(app, { port: 0 })
-export const all = [cache, testClient, http, postgres]
+export const all = [cache, testClient, http, postgres, run]
 `
 
 const TSCONFIG = {
@@ -131,10 +132,9 @@ function checkManifest(files: readonly string[]): void {
 
 function install(tarball: string): void {
   const { version: zod } = require('zod/package.json') as { version: string }
-  const { version: pg } = require('@types/pg/package.json') as { version: string }
   const { version: node } = require('@types/node/package.json') as { version: string }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'packed-app', private: true, type: 'module' }))
-  const packages = [tarball, `zod@${zod}`, `@types/node@${node}`, `@types/pg@${pg}`]
+  const packages = [tarball, `zod@${zod}`, `@types/node@${node}`]
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages], folder)
   writeFileSync(join(folder, 'app.ts'), APP)
   writeFileSync(join(folder, 'uses.ts'), USES)

@@ -1,7 +1,6 @@
 // Finds the database (a URL, or a server of our own) and waits until it answers.
-import type pg from 'pg'
 import { host } from '../../core/host.ts'
-import { Connection, makeClient } from './connection.ts'
+import { type ClientConfig, Connection, makeClient } from './connection.ts'
 import { Database } from './database.ts'
 import { ensureDatabase, type EmbeddedAddress } from './embedded-address.ts'
 import { embeddedSpec } from './embedded-service.ts'
@@ -47,7 +46,7 @@ export function databaseUrl(options: PostgresOptions): string | undefined {
   return options.url ?? (process.env['DATABASE_URL'] || undefined)
 }
 
-async function findServer(options: ConnectOptions): Promise<pg.ClientConfig> {
+async function findServer(options: ConnectOptions): Promise<ClientConfig> {
   const url = databaseUrl(options)
   if (url !== undefined) return parseUrl(url)
   if (options.embedded === false)
@@ -63,7 +62,7 @@ async function findServer(options: ConnectOptions): Promise<pg.ClientConfig> {
   return { host: address.socketDir, port: address.port, user: address.user, database, ssl: false }
 }
 
-function parseUrl(url: string): pg.ClientConfig {
+function parseUrl(url: string): ClientConfig {
   // Never the cause: the parser's errors quote the URL, and it may hold a password.
   const bad = new PostgresSettingsError(
     'POSTGRES_BAD_URL',
@@ -78,7 +77,7 @@ function parseUrl(url: string): pg.ClientConfig {
   }
 }
 
-function clientSettings(options: ResolvedOptions): pg.ClientConfig {
+function clientSettings(options: ResolvedOptions): ClientConfig {
   return {
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,

@@ -10,7 +10,7 @@ import { encodeParameters } from './sql.ts'
 import { Statement, type Columns, type Result, type StatementPlan, type Wire } from './statement.ts'
 
 export interface ConnectionOptions {
-  readonly config: pg.ClientConfig
+  readonly config: ClientConfig
   /** How many prepared statements a connection keeps; beyond it the least recently used is forgotten. */
   readonly maxPrepared: number
 }
@@ -22,11 +22,22 @@ const CLOSE_WITHIN_MS = 1000
 
 type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script'>
 
-// Known only at run time: pg has it, its types do not.
-interface PgClient extends pg.Client {
+/** What pg's Client takes. Named here, so that our declarations need none of pg's types. */
+export type ClientConfig = Readonly<Record<string, unknown>>
+
+/** What we use of pg's Client, some of which its own types do not tell. */
+interface PgClient {
+  readonly host: string
+  readonly port: number
+  readonly database?: string
+  readonly ssl?: unknown
   readonly processID: number
   readonly secretKey: number
-  readonly connection: pg.Connection & Wire
+  readonly connection: Wire & { readonly stream: { destroy(): unknown } }
+  on(event: 'error' | 'end', listener: () => void): unknown
+  connect(): Promise<unknown>
+  query(statement: object): unknown
+  end(): Promise<void>
 }
 
 interface PgConnection extends pg.Connection {
@@ -135,7 +146,7 @@ export class Connection {
         if (error) reject(error)
         else resolve(result!)
       })
-      this.#client.query(statement as unknown as pg.Submittable)
+      this.#client.query(statement)
     })
   }
 
@@ -204,22 +215,22 @@ export class StalePlanError extends Error {
 }
 
 /** @returns host, port and database, as messages name them; no user, no password */
-export function placeOf(client: pg.Client): string {
+export function placeOf(client: PgClient): string {
   const { host, port, database } = client
   return host.startsWith('/') ? `${host}/${database}` : `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`
 }
 
-export function makeClient(config: pg.ClientConfig): PgClient {
-  return new pg.Client(config) as PgClient
+export function makeClient(config: ClientConfig): PgClient {
+  return new pg.Client(config) as unknown as PgClient
 }
 
 // Resolves when the server has closed the cancel's socket: by then it has signalled the process, or found none to signal.
-function sendCancel(client: PgClient, config: pg.ClientConfig): Promise<void> {
+function sendCancel(client: PgClient, config: ClientConfig): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const ssl = (client.ssl ?? false) as never
   const socket = new pg.Connection({
     ssl,
-    sslNegotiation: config.sslnegotiation,
+    sslNegotiation: config['sslnegotiation'],
   } as pg.ConnectionConfig) as PgConnection
   const send = (): void => socket.cancel(client.processID, client.secretKey)
   socket.on('connect', () => (ssl ? socket.requestSsl() : send()))
