@@ -54,7 +54,7 @@ export function settingsPage(): string {
   return `# Settings
 
 Printed from \`src/server/settings.ts\`; change the table there, then run
-\`node --conditions=millrace-source src/cli/main.ts settings > docs/reference/settings.md\`.
+\`npm run --silent millrace -- settings > docs/reference/settings.md\`.
 
 A flag beats the environment, the environment beats the config file, the config file beats \`new App({ server })\`, and that beats the
 default. Variables in \`.env\` count as environment; those already set win. The config file is \`millrace.config.ts\` (or \`.js\`, \`.mjs\`)
