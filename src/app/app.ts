@@ -108,8 +108,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
         log,
         afterResponse,
       }),
-      async stop(deadlineMs: number) {
-        await afterResponse.drain(deadlineMs)
+      async stop(graceMs: number) {
+        await afterResponse.drain(graceMs)
         stopping.abort()
         await worker.finish()
       },

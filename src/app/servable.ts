@@ -15,7 +15,7 @@ export interface AppManifest {
 export interface StartedApp {
   readonly handler: Handler
   /** After the last request: deferred tasks, worker-scoped dependencies in reverse, lifespan. */
-  stop(deadlineMs: number): Promise<void>
+  stop(graceMs: number): Promise<void>
 }
 
 export interface StartOptions {
