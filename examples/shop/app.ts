@@ -23,7 +23,9 @@ const app = new App({
 })
 
 // A browser that opens the shop's address finds its documentation.
-app.get('/', { hidden: true, returns: { 307: null } }, ({ reply }) => reply(307, null, { headers: { location: '/docs' } }))
+app.get('/', { hidden: true, returns: { 307: null } }, ({ reply }) =>
+  reply(307, null, { headers: { location: '/docs' } }),
+)
 app.include(catalog)
 app.include(carts)
 app.include(checkout)
