@@ -5,7 +5,7 @@ import { RequestRecord } from '../core/request-record.ts'
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from './exchange.ts'
 import { isAscii, type PreparedHead } from './prepared-head.ts'
 import type { RequestHead } from './request-parser.ts'
-import { encodeHead, FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
+import { encodeHead, encodeHeadUntilLength, FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
 import { PieceWriter, type PieceFraming, type PieceLine, type PieceOwner } from './response-writer.ts'
 
 /** What an exchange needs of the connection it came on. */
@@ -94,15 +94,19 @@ export class HttpExchange implements Exchange, PieceOwner {
     const { out } = this.#line
     // Encoded before anything changes: a field that may not be sent throws, and the exchange can still be answered.
     const connection = this.#line.connectionField(this, true)
-    let text = encodeHead(head, more, connection)
+    if (head.isBodyless) {
+      const text = encodeHead(head, more, connection)
+      this.#begin(head.status)
+      out.latin1(text + '\r\n')
+      return this.#line.finished(this)
+    }
+    const start = encodeHeadUntilLength(head, more, connection)
     this.#begin(head.status)
-    if (head.isBodyless) out.latin1(text + '\r\n')
-    else if (body === null) out.latin1(text + 'Content-Length: 0\r\n\r\n')
-    else if (typeof body === 'string') {
+    const isBodyWanted = this.head.method !== 'HEAD'
+    if (typeof body === 'string') {
       const bytes = Buffer.byteLength(body)
-      text += 'Content-Length: ' + bytes + '\r\n\r\n'
-      if (this.head.method === 'HEAD') out.latin1(text)
-      else {
+      const text = start + bytes + '\r\n\r\n'
+      if (isBodyWanted) {
         this.record.bytesOut = bytes
         if (bytes === body.length) out.latin1(text + body)
         else if (head.isAscii && (more === undefined || isAscii(text))) out.utf8(text + body)
@@ -110,12 +114,13 @@ export class HttpExchange implements Exchange, PieceOwner {
           out.latin1(text)
           out.utf8(body)
         }
-      }
+      } else out.latin1(text)
     } else {
-      out.latin1(text + 'Content-Length: ' + body.length + '\r\n\r\n')
-      if (this.head.method !== 'HEAD') {
-        this.record.bytesOut = body.length
-        out.bytes(body)
+      const length = body === null ? 0 : body.length
+      out.latin1(start + length + '\r\n\r\n')
+      if (isBodyWanted && length > 0) {
+        this.record.bytesOut = length
+        out.bytes(body!)
       }
     }
     this.#line.finished(this)

@@ -17,7 +17,7 @@ export class PreparedHead {
   readonly hasDate: boolean
   /** No obs-text in the fields: head and a UTF-8 body can go out as one string. */
   readonly isAscii: boolean
-  #dated = ''
+  #untilLength = ''
   #date = ''
 
   constructor(status: number, fields: FieldList) {
@@ -29,14 +29,14 @@ export class PreparedHead {
     this.isAscii = isAscii(this.text)
   }
 
-  /** `text` with the date line behind it, joined once for each date: the encoder then adds one string and not two. */
-  withDate(line: string): string {
-    if (this.#date !== line) {
-      this.#date = line
+  /** What most answers start with, up to the digits of their length; joined once for each date. */
+  untilLength(dateLine: string): string {
+    if (this.#date !== dateLine) {
+      this.#date = dateLine
       // Through bytes, because a joined string stays a tree of its parts, walked again for each answer that contains it.
-      this.#dated = Buffer.from(this.text + line, 'latin1').toString('latin1')
+      this.#untilLength = Buffer.from(`${this.text}${dateLine}Content-Length: `, 'latin1').toString('latin1')
     }
-    return this.#dated
+    return this.#untilLength
   }
 }
 

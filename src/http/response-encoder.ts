@@ -17,10 +17,16 @@ export const CONNECTION_KEEP_ALIVE = 'Connection: keep-alive\r\n'
  * @throws UsageError `HTTP_BAD_FIELD` for what prepareHead would not take either
  */
 export function encodeHead(head: PreparedHead, more: FieldList | undefined, connection: string): string {
-  if (more === undefined || more.length === 0)
-    return (head.hasDate ? head.text : head.withDate(dateLine())) + connection
-  const fields = encodeFields(more)
-  return (head.hasDate || namesDate(more) ? head.text : head.withDate(dateLine())) + fields + connection
+  const fields = more === undefined ? '' : encodeFields(more)
+  const hasDate = head.hasDate || (more !== undefined && namesDate(more))
+  return head.text + (hasDate ? '' : dateLine()) + fields + connection
+}
+
+/** The same, and `Content-Length: ` behind it: for most answers a string that is there already. */
+export function encodeHeadUntilLength(head: PreparedHead, more: FieldList | undefined, connection: string): string {
+  if (connection === CONNECTION_KEPT && !head.hasDate && (more === undefined || more.length === 0))
+    return head.untilLength(dateLine())
+  return encodeHead(head, more, connection) + 'Content-Length: '
 }
 
 function namesDate(fields: FieldList): boolean {
