@@ -435,12 +435,8 @@ export class Connection implements ExchangeLine, BodySource {
 
   #abandon(isMidAnswer: boolean): void {
     this.#enter('linger')
-    try {
-      // A FIN could pass for the end of a body that the connection delimits. To an idle client it is the kinder of the two.
-      if (isMidAnswer && this.#socket instanceof Socket) this.#socket.resetAndDestroy()
-    } catch {
-      // Not TCP: there is no reset.
-    }
+    // A FIN could pass for the end of a body that the connection delimits. To an idle client it is the kinder of the two.
+    if (isMidAnswer) resetOnClose(this.#socket)
     this.#socket.destroy()
   }
 
@@ -562,6 +558,15 @@ export class Connection implements ExchangeLine, BodySource {
 
 function clientGone(cause: unknown): ConnectionError {
   return new ConnectionError('HTTP_CLIENT_GONE', 'the client went away before its answer was complete', { cause })
+}
+
+/**
+ * What node:net's own resetAndDestroy sets. That one ends the stream first: it would send the FIN that this is about, and wait for
+ * a peer that takes nothing. Where there is no reset (unix sockets, in memory, TLS) the connection just closes.
+ */
+function resetOnClose(socket: Duplex): void {
+  const inner = socket as { _handle?: { reset?: unknown } | null; resetAndClosing?: boolean }
+  if (!socket.writableEnded && typeof inner._handle?.reset === 'function') inner.resetAndClosing = true
 }
 
 function peerOf(socket: Duplex): Peer {

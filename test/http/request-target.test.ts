@@ -6,7 +6,10 @@ import { isAuthority, normalPath } from '../../src/http/request-target.ts'
 
 describe('normalPath', () => {
   test('resolves dot segments as the WHATWG URL does', () => {
+    // Node 22's URL forgets the dot segments behind a segment like '.a'.
+    const isRight = new URL('http://h/a/.a/./b').pathname === '/a/.a/b'
     const part = fc.constantFrom(
+      ...(isRight ? ['.a'] : []),
       '.',
       '..',
       '%2e',
@@ -17,7 +20,6 @@ describe('normalPath', () => {
       'a',
       'b.c',
       '...',
-      '.a',
       'a..',
       '%41',
       '%C3%A9',
