@@ -16,8 +16,10 @@ interface Finished {
 }
 
 const UNCACHED: CachePolicy = { ttl: 0 }
-// As many texts as the cache has entries by default. Forgetting one costs a decoding, no load.
+// As many texts as the cache has entries by default. Forgetting one costs a decoding, no load. Longer ones are not remembered: clients
+// make them up, and 10,000 of 8 KiB are 80 MB for each route.
 const MAX_KNOWN_TEXTS = 10_000
+const LONGEST_KNOWN_TEXT = 512
 
 export class EndpointCache {
   readonly #cache: Cache
@@ -32,6 +34,11 @@ export class EndpointCache {
     const { method, spec } = route.endpoint
     const policy = spec.cache!
     if (method !== 'GET') throw new UsageError('APP_CACHE', `${route.name}: only a GET can be cached`)
+    if (spec.body !== undefined)
+      throw new UsageError(
+        'APP_CACHE',
+        `${route.name}: a body is no part of what an answer is kept under; take a query`,
+      )
     if (makesPerRequest.length > 0)
       throw new UsageError(
         'APP_CACHE',
@@ -60,14 +67,19 @@ export class EndpointCache {
   /** The fresh answer for these inputs, or the key to load it under. */
   find(exchange: Exchange, inputs: Inputs): Answer | string {
     const key = this.#key(inputs)
-    if (this.#known) {
-      if (this.#known.size >= MAX_KNOWN_TEXTS) this.#known.clear()
-      this.#known.set(text(exchange), key)
+    const known = this.#known && text(exchange)
+    if (known !== undefined && known.length <= LONGEST_KNOWN_TEXT) {
+      if (this.#known!.size >= MAX_KNOWN_TEXTS) this.#known!.clear()
+      this.#known!.set(known, key)
     }
     return this.#peek(key) ?? key
   }
 
-  /** Built from what was declared and decoded, so that unknown query parameters cannot fill the cache with copies. */
+  /**
+   * Built from what was declared and decoded, so that unknown query parameters cannot fill the cache with copies.
+   *
+   * @throws UsageError `APP_CACHE` for an input that JSON cannot tell from another
+   */
   #key(inputs: Inputs): string {
     const { params, query, headers, cookies } = inputs
     return `${this.#name} ${JSON.stringify([params, query, headers, cookies], stable)}`
@@ -80,7 +92,8 @@ export class EndpointCache {
 
   /**
    * The answer from the cache, or from one `load` however many ask. `load` gets a signal that aborts only when all who wait have gone.
-   * Only complete 2xx answers are kept, and none with Set-Cookie or Cache-Control private or no-store.
+   * Only complete 2xx answers are kept. One with Set-Cookie, or Cache-Control private or no-store, is for whoever started its load;
+   * those who waited for it run their own.
    */
   async get(
     key: string,
@@ -88,18 +101,23 @@ export class EndpointCache {
     load: (signal: AbortSignal) => Promise<Answer>,
     signal: AbortSignal,
   ): Promise<Answer> {
+    let isOurs = false
     const finished = await this.#cache.get<Finished>(
       key,
-      async ({ signal }) => finish(await load(signal), inputs),
+      async ({ signal }) => {
+        isOurs = true
+        return finish(await load(signal), inputs)
+      },
       finished => (isStorable(finished.head) ? { ...this.#policy, tags: this.#tags(finished.inputs) } : UNCACHED),
       { signal },
     )
-    return new Answer(finished.head, finished.body)
+    return !isOurs && isPersonal(finished.head) ? load(signal) : new Answer(finished.head, finished.body)
   }
 }
 
+// Between them what no decoded path holds: '/a%3Fb' and '/a?b' are not the same request.
 function text(exchange: Exchange): string {
-  return exchange.search === '' ? exchange.path : `${exchange.path}?${exchange.search}`
+  return exchange.search === '' ? exchange.path : `${exchange.path}\0${exchange.search}`
 }
 
 function finish(answer: Answer, inputs: Inputs): Finished {
@@ -110,20 +128,32 @@ function finish(answer: Answer, inputs: Inputs): Finished {
   return { head: prepareHead(head.status, head.fields), body, inputs }
 }
 
+// 206 is a part, by a header that the key may not hold.
 function isStorable(head: PreparedHead): boolean {
-  if (head.status < 200 || head.status > 299) return false
-  for (let n = 0; n < head.fields.length; n += 2) {
-    const name = head.fields[n]!.toLowerCase()
-    if (name === 'set-cookie' || (name === 'cache-control' && /\b(?:private|no-store)\b/i.test(head.fields[n + 1]!)))
-      return false
-  }
-  return true
+  return head.status >= 200 && head.status <= 299 && head.status !== 206 && !isPersonal(head)
 }
 
-// Sets, maps and bigints would all become '{}' or throw; two different inputs must never share a key.
+function isPersonal({ fields }: PreparedHead): boolean {
+  for (let n = 0; n < fields.length; n += 2) {
+    const name = fields[n]!.toLowerCase()
+    if (name === 'set-cookie' || (name === 'cache-control' && /\b(?:private|no-store)\b/i.test(fields[n + 1]!)))
+      return true
+  }
+  return false
+}
+
+// Sets, maps and bigints would all become '{}' or throw, and so would objects that keep their fields to themselves; two different inputs
+// must never share a key. What has a toJSON (dates, URLs) arrives here as its text.
 function stable(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   if (value instanceof Set) return { set: [...value] }
   if (value instanceof Map) return { map: [...value] }
+  const made: unknown = Object.getPrototypeOf(value)
+  if (made !== null && made !== Object.prototype)
+    throw new UsageError(
+      'APP_CACHE',
+      `an input of a cached endpoint is a ${value.constructor.name}, which cannot be told from another; give it a toJSON(), or decode it in the handler`,
+    )
   return value
 }

@@ -100,41 +100,80 @@ function staged(
   state: RequestState,
   values: readonly string[],
 ): Answer | Promise<Answer> {
-  if (route.middleware.length === 0) return permitted(route, state, values)
+  if (route.middleware.length === 0) return permitted(of, route, state, values)
   const onError = (error: unknown) => problemAnswer(error, of.format)
   const innermost = () =>
     new Promise<Answer>(resolve => {
       state.exchange.limitTime(route.timeoutMs, () => resolve(onError(timedOut(route, state))))
-      const run = async () => permitted(route, state, values)
+      const run = async () => permitted(of, route, state, values)
       run().then(resolve, error => resolve(onError(error)))
     })
   return composed(route.middleware, new MiddlewareView(state), innermost, onError)
 }
 
 /** A cached answer needs no permit; everything else does, before its body is read. */
-function permitted(route: CompiledRoute, state: RequestState, values: readonly string[]): Answer | Promise<Answer> {
+function permitted(
+  of: Surroundings,
+  route: CompiledRoute,
+  state: RequestState,
+  values: readonly string[],
+): Answer | Promise<Answer> {
   const { cache, limiter } = route
   if (cache?.applies(state.exchange)) {
     const recalled = cache.recall(state.exchange)
     if (recalled) return recalled
     const read = route.inputs.read(state.exchange, values)
-    if (read instanceof Promise) return read.then(late => cached(route, state, late))
-    return cached(route, state, read)
+    if (read instanceof Promise) return read.then(late => cached(of, route, state, late))
+    return cached(of, route, state, read)
   }
   if (!limiter && route.plan.isStatic) return plain(route, state, values)
   return holdingPermit(route, state, async () => made(route, state, await route.inputs.read(state.exchange, values)))
 }
 
-function cached(route: CompiledRoute, state: RequestState, read: ReadInputs): Answer | Promise<Answer> {
+function cached(
+  of: Surroundings,
+  route: CompiledRoute,
+  state: RequestState,
+  read: ReadInputs,
+): Answer | Promise<Answer> {
   const cache = route.cache!
   const found = cache.find(state.exchange, read.own)
   if (typeof found !== 'string') return found
-  const load = (signal: AbortSignal) => {
-    state.sharedSignal = signal
-    return holdingPermit(route, state, () => made(route, state, read))
-  }
-  return cache.get(found, read.own, load, state.exchange.signal)
+  return cache.get(found, read.own, signal => loaded(of, route, state, read, signal), state.exchange.signal)
 }
+
+/** Bounded by the route's time: nobody waits for a reload behind a stale answer, so nobody else would end one that hangs. */
+async function loaded(
+  of: Surroundings,
+  route: CompiledRoute,
+  state: RequestState,
+  read: ReadInputs,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const late = new AbortController()
+  const own = state.forLoad(AbortSignal.any([signal, late.signal]))
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_resolve, reject) => {
+    const passed = () => {
+      const error = timedOut(route, own)
+      late.abort(error)
+      reject(error)
+    }
+    timer = setTimeout(passed, Math.min(route.timeoutMs, LONGEST_TIMER_MS)).unref()
+  })
+  const run = holdingPermit(route, own, () => made(route, own, read)).then(answer => {
+    if (own.deferred) of.afterResponse.run(own.deferred)
+    return answer
+  })
+  try {
+    return await Promise.race([run, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** setTimeout takes no longer delay: 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 async function holdingPermit(route: CompiledRoute, state: RequestState, run: () => Promise<Answer>): Promise<Answer> {
   const { limiter } = route
@@ -208,7 +247,7 @@ function conclude(of: Surroundings, state: RequestState, answer: Answer): void |
 
 /** 503 for what never started, 504 for what did not finish. */
 function timedOut(route: CompiledRoute, state: RequestState): Error {
-  if (state.isQueued) return waitedTooLong(Math.random())
+  if (state.isWaiting) return waitedTooLong(Math.random())
   return new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
 }
 

@@ -10,19 +10,31 @@ export class RequestState {
   readonly exchange: Exchange
   readonly log: Log
   deferred: (() => unknown)[] | undefined = undefined
-  /** Waiting for a permit: nothing of it has begun. */
+  /** Waiting for a permit. */
   isQueued = false
-  /** Stands in for the exchange's where work outlives one caller: a load that several requests wait for. */
-  sharedSignal: AbortSignal | undefined = undefined
+  readonly #signal: AbortSignal | undefined
+  #load: RequestState | undefined = undefined
   #request: Request | undefined = undefined
 
-  constructor(exchange: Exchange, log: Log) {
+  /** @param signal  where work outlives one caller: stands in for the exchange's */
+  constructor(exchange: Exchange, log: Log, signal?: AbortSignal) {
     this.exchange = exchange
     this.log = log
+    this.#signal = signal
   }
 
   get signal(): AbortSignal {
-    return this.sharedSignal ?? this.exchange.signal
+    return this.#signal ?? this.exchange.signal
+  }
+
+  /** Nothing of it has begun. */
+  get isWaiting(): boolean {
+    return this.isQueued || this.#load?.isQueued === true
+  }
+
+  /** For a load that this request starts and others may wait for: it goes on, and has its own deferred tasks, when this one is over. */
+  forLoad(signal: AbortSignal): RequestState {
+    return (this.#load = new RequestState(this.exchange, this.log, signal))
   }
 
   get request(): Request {

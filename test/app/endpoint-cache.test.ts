@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as z from 'zod'
 import { App, cache, dependency, fail } from 'millrace'
+import { testClient } from 'millrace/testing'
 import { onEachSeam, silent } from './support/seams.ts'
 
 describe('cache on an endpoint', () => {
@@ -88,6 +89,132 @@ describe('cache on an endpoint', () => {
       for (const expected of [3, 4]) assert.equal(await (await ask('/b')).json(), expected)
     },
   )
+
+  onEachSeam(
+    'a path that holds an escaped question mark is not taken for a path with a query',
+    () => {
+      const app = new App({ log: silent })
+      app.get('/find/{what}', { query: z.object({ x: z.string().default('-') }), cache: { ttl: '1m' } }, of => ({
+        what: of.params.what,
+        x: of.query.x,
+      }))
+      return app
+    },
+    async ask => {
+      assert.deepEqual(await (await ask('/find/a%3Fx=1')).json(), { what: 'a?x=1', x: '-' })
+      assert.deepEqual(await (await ask('/find/a?x=1')).json(), { what: 'a', x: '1' })
+    },
+  )
+
+  onEachSeam(
+    'those who wait for one load do not share an answer that is personal',
+    () => {
+      let runs = 0
+      const app = new App({ log: silent })
+      const next = () => new Promise(resolve => setImmediate(resolve))
+      app.get('/cookie', { cache: { ttl: '1m' } }, async ({ reply }) => {
+        await next()
+        return reply(200, ++runs, { cookies: { session: String(runs) } })
+      })
+      app.get('/private', { cache: { ttl: '1m' } }, async ({ reply }) => {
+        await next()
+        return reply(200, ++runs, { headers: { 'cache-control': 'private' } })
+      })
+      return app
+    },
+    async ask => {
+      for (const path of ['/cookie', '/private'] as const) {
+        const answers = await Promise.all([ask(path), ask(path), ask(path)])
+        const bodies = await Promise.all(answers.map(answer => answer.text()))
+        assert.equal(new Set(bodies).size, 3, path)
+      }
+    },
+  )
+
+  onEachSeam(
+    'a part of a resource is not kept as the whole',
+    () => {
+      let runs = 0
+      const app = new App({ log: silent })
+      app.get('/part', { cache: { ttl: '1m' } }, ({ reply }) => reply(206, ++runs))
+      return app
+    },
+    async ask => {
+      for (const expected of [1, 2]) assert.equal(await (await ask('/part')).json(), expected)
+    },
+  )
+
+  onEachSeam(
+    'an input that cannot be told from another by its fields is a mistake, never the other’s answer',
+    () => {
+      class Money {
+        readonly #cents: number
+        constructor(cents: number) {
+          this.#cents = cents
+        }
+        get cents() {
+          return this.#cents
+        }
+      }
+      const app = new App({ log: silent })
+      const price = z.codec(z.string(), z.instanceof(Money), {
+        decode: text => new Money(Number(text)),
+        encode: money => String(money.cents),
+      })
+      app.get('/priced', { query: z.object({ price }), cache: { ttl: '1m' } }, ({ query }) => query.price.cents)
+      return app
+    },
+    async ask => {
+      for (const cents of [100, 250]) assert.equal((await ask(`/priced?price=${cents}`)).status, 500)
+    },
+  )
+
+  test('what a handler defers runs though nobody waits for its answer any more', async () => {
+    const { promise: ran, resolve: run } = Promise.withResolvers<void>()
+    const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    let runs = 0
+    const app = new App({ log: silent })
+    app.get('/a', { cache: { ttl: 1, staleFor: '1m' } }, async ({ defer }) => {
+      if (++runs === 2) {
+        enter()
+        await gate
+        defer(run)
+      }
+      return runs
+    })
+    const client = testClient(app)
+    assert.equal(await (await client.fetch('/a')).json(), 1)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    assert.equal(await (await client.fetch('/a')).json(), 1) // stale, with a reload behind it
+    await entered
+    open()
+    await ran
+    await client.close()
+  })
+
+  test('a reload that hangs is given up at the route’s timeout, and another tried', async () => {
+    let runs = 0
+    const { promise: aborted, resolve: abort } = Promise.withResolvers<void>()
+    const app = new App({ log: silent })
+    app.get('/a', { timeout: 100, cache: { ttl: 1, staleFor: '1h' } }, async ({ signal }) => {
+      if (++runs === 1) return runs
+      signal.addEventListener('abort', () => abort())
+      return new Promise<number>(() => {})
+    })
+    const client = testClient(app)
+    assert.equal(await (await client.fetch('/a')).json(), 1)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    assert.equal(await (await client.fetch('/a')).json(), 1)
+    await aborted
+    await client.close()
+  })
+
+  test('a GET with a body is refused: its answers depend on more than the key', async () => {
+    const app = new App({ log: silent })
+    app.get('/a', { body: z.object({}), cache: { ttl: '1s' } }, () => 1)
+    await assert.rejects(app.start(), { code: 'APP_CACHE', message: /body/ })
+  })
 
   test('is refused where answers are not the same for everybody', async () => {
     const user = dependency(() => 'me')
