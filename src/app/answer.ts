@@ -114,6 +114,8 @@ export function answerFromResponse(response: Response): Answer {
     if (name === 'content-length') length = value
     else if (!HOP_BY_HOP.has(name)) fields.push(name, value)
   }
+  if (response.bodyUsed || response.body?.locked)
+    throw new BadAnswerError('this Response has been sent or read already; make a new one for each request')
   const answer = new Answer(response.status === 0 ? 500 : response.status, response.body, fields)
   if (
     length !== undefined &&
@@ -144,15 +146,19 @@ export function send(exchange: Exchange, answer: Answer): void | Promise<void> {
   if (answer.error !== undefined) exchange.record.error = answer.error
   const { body } = answer
   if (body instanceof ReadableStream) {
-    // Too late, or nobody is there: nothing will read it.
-    if (exchange.answered) return body.cancel().catch(() => {})
-    if (exchange.method === 'HEAD' || answer.head.isBodyless) {
-      exchange.send(answer.head, null)
-      return body.cancel().catch(() => {})
+    if (exchange.method === 'HEAD' || answer.head.isBodyless || exchange.answered) {
+      // `start` and not `send`: no body here is not a body of length 0.
+      exchange.start(answer.head, undefined, answer.length).end()
+      return discard(answer)
     }
     return pipeBody(exchange, exchange.start(answer.head, undefined, answer.length), body)
   }
   exchange.send(answer.head, body)
+}
+
+/** An answer that nobody will read lets go of what its stream holds open. A stream that somebody has wrapped is theirs to end. */
+export function discard({ body }: Answer): void {
+  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {})
 }
 
 /** A handler gave something that no answer can be made of. */

@@ -1,6 +1,6 @@
 // Middleware: functions around a request, at app, router and route level. Composed once per route, before listening.
 import type { FieldLines } from '../http/exchange.ts'
-import { Answer, answerFromResponse, BadAnswerError } from './answer.ts'
+import { Answer, answerFromResponse, BadAnswerError, discard } from './answer.ts'
 import type { RequestContext } from './context.ts'
 
 export interface MiddlewareContext extends RequestContext {
@@ -45,15 +45,21 @@ export function composed(
     let inner: Promise<Answer> | undefined
     try {
       const result = await layer(context, () => (inner ??= runFrom(at + 1)))
-      if (result instanceof Response) return answerFromResponse(result)
-      if (result instanceof Answer) return result
+      const answer = result instanceof Response ? answerFromResponse(result) : result
+      if (answer instanceof Answer) {
+        inner?.then(replaced => replaced.body === answer.body || discard(replaced), nothing)
+        return answer
+      }
       if (result !== undefined)
         throw new BadAnswerError('a middleware returned something that is neither an Answer, a Response nor nothing')
       if (!inner) throw new BadAnswerError('a middleware neither called next() nor returned an answer')
       return await inner
     } catch (error) {
+      inner?.then(discard, nothing)
       return onError(error)
     }
   }
   return runFrom(0)
 }
+
+function nothing(): void {}

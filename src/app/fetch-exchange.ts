@@ -25,7 +25,11 @@ export async function fetchThrough(handler: Handler, request: Request): Promise<
   })
 }
 
+const NOBODY_READS: ResponseWriter = { write: () => true, drained: async () => {}, end() {}, abort() {} }
 const NOBODY: Peer = { address: '', port: 0, encrypted: false }
+
+/** setTimeout takes no longer delay: 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 class FetchFields implements FieldLines {
   readonly #headers: Headers
@@ -150,13 +154,14 @@ class FetchExchange implements Exchange {
   }
 
   start(head: PreparedHead, more: readonly string[] = [], length?: number): ResponseWriter {
+    if (this.answered) return NOBODY_READS
+    const hasBody = !head.isBodyless && this.method !== 'HEAD'
     const pipe = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 16 })
+    const response = this.#response(head, more, hasBody ? pipe.readable : null)
+    if (length !== undefined && !head.isBodyless) response.headers.set('content-length', String(length))
+    this.#answer(response)
+    if (!hasBody) return NOBODY_READS
     const writer = pipe.writable.getWriter()
-    if (!this.answered) {
-      const response = this.#response(head, more, pipe.readable)
-      if (length !== undefined) response.headers.set('content-length', String(length))
-      this.#answer(response)
-    }
     const text = new TextEncoder()
     writer.closed.catch((reason: unknown) => this.#stop.abort(reason))
     return {
@@ -180,11 +185,13 @@ class FetchExchange implements Exchange {
   limitTime(timeoutMs: number, passed: (exchange: Exchange) => void): void {
     clearTimeout(this.#timer)
     if (timeoutMs === Infinity || this.answered) return
-    this.#timer = setTimeout(() => {
+    const remainingMs = this.record.startedMs + timeoutMs - performance.now()
+    const stop = () => {
       if (this.answered) return
       this.#stop.abort(new DeadlineError(`no answer within ${timeoutMs} ms`))
       passed(this)
-    }, timeoutMs)
+    }
+    this.#timer = setTimeout(stop, Math.min(remainingMs, LONGEST_TIMER_MS))
   }
 
   #answer(response: Response): void {

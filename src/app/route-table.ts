@@ -8,7 +8,6 @@ import { parsePattern, type PatternSegment } from './pattern.ts'
 /** Everything declared on one pattern. */
 export interface PathEntry<T> {
   readonly methods: Map<string, T>
-  /** Method to what serves it, HEAD and OPTIONS included. */
   readonly pattern: string
 }
 
@@ -45,11 +44,11 @@ export class RouteTable<T> {
     entry.methods.set(method, target)
   }
 
-  /** The methods on every pattern that matches; undefined when none does. */
+  /** The best pattern that matches and has the method; for HEAD one that has GET will do. */
   find(method: string, path: string): Found<T> | undefined {
     const plain = this.#plain.get(path)
-    if (plain !== undefined && plain.entry.methods.has(method)) return plain
-    return this.#walk(this.#root, path, 1, NONE, method) ?? plain ?? this.#walk(this.#root, path, 1, NONE, undefined)
+    if (plain !== undefined && has(plain.entry, method)) return plain
+    return this.#walk(this.#root, path, 1, NONE, method)
   }
 
   /** The union of methods over all patterns that match the path, sorted: what Allow says. */
@@ -82,15 +81,8 @@ export class RouteTable<T> {
     return (node.entry ??= { methods: new Map(), pattern })
   }
 
-  // `at` is where the next segment begins. A method of undefined takes any entry. Values are collected on the way back up, so a
-  // branch that leads nowhere costs no copy.
-  #walk(
-    node: Node<T>,
-    path: string,
-    at: number,
-    values: readonly string[],
-    method: string | undefined,
-  ): Found<T> | undefined {
+  // `at` is where the next segment begins.
+  #walk(node: Node<T>, path: string, at: number, values: readonly string[], method: string): Found<T> | undefined {
     const slash = path.indexOf('/', at)
     const end = slash === -1 ? path.length : slash
     const text = path.slice(at, end)
@@ -120,10 +112,10 @@ export class RouteTable<T> {
   }
 }
 
-function serves<T>(
-  entry: PathEntry<T> | undefined,
-  values: readonly string[],
-  method: string | undefined,
-): Found<T> | undefined {
-  return entry && (method === undefined || entry.methods.has(method)) ? { entry, values } : undefined
+function serves<T>(entry: PathEntry<T> | undefined, values: readonly string[], method: string): Found<T> | undefined {
+  return entry && has(entry, method) ? { entry, values } : undefined
+}
+
+function has({ methods }: PathEntry<unknown>, method: string): boolean {
+  return methods.has(method) || (method === 'HEAD' && methods.has('GET'))
 }

@@ -39,6 +39,42 @@ describe('routing', () => {
     assert.equal(await answer.text(), '')
   })
 
+  onEachSeam(
+    'HEAD finds the GET that would answer, whatever else is on the path',
+    () => {
+      const app = new App({ log: silent })
+      app.post('/items/special', () => 1)
+      app.get('/items/{id}', () => 'one')
+      app.put('/shop/{id}', () => 1)
+      app.get('/shop/{rest*}', () => 'rest')
+      return app
+    },
+    async ask => {
+      for (const path of ['/items/special', '/shop/7'] as const) {
+        assert.equal((await ask(path)).status, 200)
+        assert.equal((await ask(path, { method: 'HEAD' })).status, 200, path)
+      }
+    },
+  )
+
+  onEachSeam(
+    'HEAD on a streamed answer declares no length that the GET would not have',
+    () => {
+      const app = new App({ log: silent })
+      app.get('/unknown', () => new Response('hello'))
+      app.get('/known', () => new Response('hello', { headers: { 'content-length': '5' } }))
+      return app
+    },
+    async ask => {
+      const unknown = await ask('/unknown', { method: 'HEAD' })
+      assert.equal(unknown.headers.get('content-length'), null)
+      assert.equal(await unknown.text(), '')
+      const known = await ask('/known', { method: 'HEAD' })
+      assert.equal(known.headers.get('content-length'), '5')
+      assert.equal(await known.text(), '')
+    },
+  )
+
   onEachSeam('405 names the union of methods over all routes of the path', make, async ask => {
     const answer = await ask('/items/special', { method: 'DELETE' })
     assert.equal(answer.status, 405)
