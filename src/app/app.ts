@@ -68,6 +68,11 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return this
   }
 
+  override '~beforeChange'(): void {
+    if (this.#started > 0)
+      throw new UsageError('APP_STARTED', 'routes and middleware come before the app starts: they are compiled then')
+  }
+
   /** The OpenAPI 3.1 document. @throws UsageError for a schema that cannot be described, naming route and place */
   openapi(): OpenApiDocument {
     return buildDocument(this.#options, this['~mounted'](), this.#options.errorFormat ?? 'problem')
@@ -95,7 +100,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     for (const { mounted, route } of routes) table.add(mounted.endpoint.method, mounted.path, route)
     const stopping = new AbortController()
     const worker = await startWorker(
-      { signal: stopping.signal, log },
+      stopping,
+      log,
       this.#options.lifespan,
       routes.map(({ route }) => route),
     )
@@ -104,6 +110,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       handler: handle({
         table,
         middleware: this['~middleware'],
+        requestTimeoutMs: of.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
         format: this.#options.errorFormat ?? 'problem',
         log,
         afterResponse,
@@ -118,7 +125,10 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
 
   /** Answers a Request in this process, through every stage but the engine. Starts the app on first use. */
   readonly fetch = async (request: Request): Promise<Response> => {
-    this.#forFetch ??= this.start()
+    if (!this.#forFetch) {
+      this.#forFetch = this.start()
+      this.#forFetch.catch(() => (this.#forFetch = undefined))
+    }
     const { handler } = await this.#forFetch
     return fetchThrough(handler, request)
   }
@@ -140,18 +150,22 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       overrides: this.#overrides,
       cache: this.#cache,
       format: info.errorFormat ?? 'problem',
-      requestTimeoutMs: of.requestTimeoutMs ?? 30_000,
+      requestTimeoutMs: of.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     }
     return all.map(mounted => ({ mounted, route: new CompiledRoute(mounted, surroundings) }))
   }
 }
 
+const REQUEST_TIMEOUT_MS = 30_000
+
 /** Runs the lifespan and makes every worker-scoped value, in order; undoes all of it when one of them fails. */
 async function startWorker(
-  context: WorkerContext,
+  stopping: AbortController,
+  log: Log,
   lifespan: ((context: WorkerContext) => AsyncGenerator<void, void, undefined>) | undefined,
   routes: readonly CompiledRoute[],
 ): Promise<CleanUp> {
+  const context: WorkerContext = { signal: stopping.signal, log }
   const cleanUp = new CleanUp()
   const values = new Map<DependencyDefinition, unknown>()
   try {
@@ -165,6 +179,7 @@ async function startWorker(
       }
     for (const route of routes) route.bind(values satisfies WorkerValues)
   } catch (error) {
+    stopping.abort(error)
     throw await cleanUp.fail(error)
   }
   return cleanUp

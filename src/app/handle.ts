@@ -15,7 +15,7 @@
 import { DeadlineError } from '../core/deadline.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
-import { type Answer, send } from './answer.ts'
+import { type Answer, discard, send } from './answer.ts'
 import { CleanUp } from './dependencies.ts'
 import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly table: RouteTable<CompiledRoute>
   /** The app's own, for requests that no route takes. */
   readonly middleware: readonly Middleware[]
+  /** For them; a route has its own. */
+  readonly requestTimeoutMs: number
   readonly format: ErrorFormat
   readonly log: Log
   readonly afterResponse: { run(tasks: readonly (() => unknown)[]): void }
@@ -62,10 +64,22 @@ function runRoute(
     answer = problemAnswer(error, of.format)
   }
   if (!(answer instanceof Promise)) return conclude(of, state, answer)
-  if (route.middleware.length === 0)
-    exchange.limitTime(route.timeoutMs, passed => void send(passed, problemAnswer(timedOut(route, state), of.format)))
+  limitTime(of, state, route.name, route.timeoutMs)
   return concludeLater(of, state, answer)
 }
+
+/** A 504 through the middleware while what it surrounds is at work; at once when the middleware itself takes too long. */
+function limitTime(of: Surroundings, state: RequestState, name: string, timeoutMs: number): void {
+  state.exchange.limitTime(timeoutMs, exchange => {
+    const answer = () => void send(exchange, problemAnswer(timedOut(state, name, timeoutMs), of.format))
+    if (!state.interrupt) return answer()
+    state.interrupt()
+    exchange.limitTime(timeoutMs + MIDDLEWARE_GRACE_MS, answer)
+  })
+}
+
+/** What middleware gets on top for a 504: enough to note it, not to hang on it. */
+const MIDDLEWARE_GRACE_MS = 1000
 
 async function concludeLater(of: Surroundings, state: RequestState, pending: Promise<Answer>): Promise<void> {
   let answer: Answer
@@ -93,7 +107,7 @@ async function answerOf(route: CompiledRoute, value: PromiseLike<unknown>): Prom
   return route.responder.answer(await value)
 }
 
-/** Middleware around the rest; the deadline counts inside it, so that a 504 passes through it like any answer. */
+/** Middleware around the rest. */
 function staged(
   of: Surroundings,
   route: CompiledRoute,
@@ -104,9 +118,17 @@ function staged(
   const onError = (error: unknown) => problemAnswer(error, of.format)
   const innermost = () =>
     new Promise<Answer>(resolve => {
-      state.exchange.limitTime(route.timeoutMs, () => resolve(onError(timedOut(route, state))))
+      const end = (answer: Answer) => {
+        state.interrupt = undefined
+        if (state.isOverdue) concludeOverdue(of, state, answer)
+        else resolve(answer)
+      }
+      state.interrupt = () => {
+        state.isOverdue = true
+        resolve(onError(timedOut(state, route.name, route.timeoutMs)))
+      }
       const run = async () => permitted(of, route, state, values)
-      run().then(resolve, error => resolve(onError(error)))
+      run().then(end, error => end(onError(error)))
     })
   return composed(route.middleware, new MiddlewareView(state), innermost, onError)
 }
@@ -155,7 +177,7 @@ async function loaded(
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
     const passed = () => {
-      const error = timedOut(route, own)
+      const error = timedOut(own, route.name, route.timeoutMs)
       late.abort(error)
       reject(error)
     }
@@ -212,20 +234,17 @@ async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> 
   const state = new RequestState(exchange, of.log)
   const onError = (error: unknown) => problemAnswer(error, of.format)
   const answer = async () => unrouted(of.table, exchange, of.format)
-  return conclude(
-    of,
-    state,
-    of.middleware.length === 0
-      ? await answer()
-      : await composed(of.middleware, new MiddlewareView(state), answer, onError),
-  )
+  if (of.middleware.length === 0) return conclude(of, state, await answer())
+  const answered = composed(of.middleware, new MiddlewareView(state), answer, onError)
+  limitTime(of, state, `middleware around ${exchange.method} without a route`, of.requestTimeoutMs)
+  return conclude(of, state, await answered)
 }
 
 /** The one way out: log what was ours to prevent, send, then run what was deferred. */
 function conclude(of: Surroundings, state: RequestState, answer: Answer): void | Promise<void> {
   const { exchange } = state
   if (answer.error !== undefined) {
-    state.deferred = undefined
+    if (!state.isOverdue) state.deferred = undefined
     const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
     // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.
     if (exchange.answered) of.log.debug(facts, 'request ended after its answer')
@@ -236,19 +255,32 @@ function conclude(of: Surroundings, state: RequestState, answer: Answer): void |
     sent = send(exchange, answer)
   } catch (error) {
     // A field or status that no response may carry: nothing has been written yet.
+    discard(answer)
     of.log.error({ err: error, method: exchange.method, route: exchange.record.route }, 'response refused')
     sent = send(exchange, problemAnswer(error, of.format))
   }
   const { deferred } = state
-  if (!deferred) return sent
+  if (!deferred || state.isOverdue) return sent
   if (!(sent instanceof Promise)) return of.afterResponse.run(deferred)
   return sent.then(() => of.afterResponse.run(deferred))
 }
 
+/** The end of what was overdue: a 504 went out in its place, and what it deferred has waited for it. */
+function concludeOverdue(of: Surroundings, state: RequestState, answer: Answer): void {
+  discard(answer)
+  const { exchange, deferred } = state
+  if (answer.error === undefined) {
+    if (deferred) of.afterResponse.run(deferred)
+  } else {
+    const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
+    of.log.debug(facts, 'request ended after its answer')
+  }
+}
+
 /** 503 for what never started, 504 for what did not finish. */
-function timedOut(route: CompiledRoute, state: RequestState): Error {
+function timedOut(state: RequestState, name: string, timeoutMs: number): Error {
   if (state.isWaiting) return waitedTooLong(Math.random())
-  return new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
+  return new DeadlineError(`${name} gave no answer within ${timeoutMs} ms`)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

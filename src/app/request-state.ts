@@ -10,6 +10,10 @@ export class RequestState {
   readonly exchange: Exchange
   readonly log: Log
   deferred: (() => unknown)[] | undefined = undefined
+  /** While what middleware surrounds is at work: answers in its place, so that the 504 passes through the middleware. */
+  interrupt: (() => void) | undefined = undefined
+  /** `interrupt` has been called. */
+  isOverdue = false
   /** Waiting for a permit. */
   isQueued = false
   readonly #signal: AbortSignal | undefined

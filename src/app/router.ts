@@ -78,12 +78,14 @@ export class Router<
 
   /** Adds middleware for every route in this router, inside what was added before. */
   use(...middleware: readonly Middleware[]): this {
+    this['~beforeChange']()
     this.#use.push(...middleware)
     return this
   }
 
   /** Takes in another router, or one endpoint declared elsewhere, with its own router's prefix and dependencies. */
   include(what: Routes | Endpoint<any, any, any>, of: IncludeOptions = {}): this {
+    this['~beforeChange']()
     if (what instanceof Router) {
       if (what === (this as unknown) || what.#holds(this))
         throw new UsageError('APP_INCLUDE_CYCLE', 'a router cannot include itself, directly or through others')
@@ -101,6 +103,9 @@ export class Router<
     return this
   }
 
+  /** Throws where what is added would come too late. For the app. */
+  '~beforeChange'(): void {}
+
   /** Its own middleware, for the app: requests that no route takes run through it too. */
   get '~middleware'(): readonly Middleware[] {
     return this.#use
@@ -112,8 +117,8 @@ export class Router<
       if (entry.group) return entry.router['~mounted']([...outer, this.#group, entry.group])
       const { endpoint } = entry
       // An endpoint declared here brings this router as its own; one included alone brings the router it was declared in.
-      const groups =
-        endpoint.router === this.#group ? [...outer, this.#group] : [...outer, this.#group, endpoint.router]
+      const around = [...outer, this.#group]
+      const groups = around.includes(endpoint.router) ? around : [...around, endpoint.router]
       const own = endpoint.path.slice(endpoint.router.prefix.length)
       const path = groups.map(group => group.prefix).join('') + own
       return [{ endpoint, path, name: `${endpoint.method} ${path}`, groups }]
@@ -125,6 +130,7 @@ export class Router<
   }
 
   #add(method: Method, path: string, spec: AnySpec, handler: unknown): Endpoint<any, any, any> {
+    this['~beforeChange']()
     const full = this.#group.prefix + path
     if (typeof handler !== 'function')
       throw new UsageError('APP_NO_HANDLER', `${method} ${full} has no handler; give a function as the last argument`)

@@ -108,7 +108,11 @@ class Driver {
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const { engine } = await (this.#running ??= this.#start())
+    if (!this.#running) {
+      this.#running = this.#start()
+      this.#running.catch(() => (this.#running = undefined))
+    }
+    const { engine } = await this.#running
     const [ours, theirs] = duplexPair()
     engine.accept(theirs)
     // The platform's Request does the work of reading an init; node:http's client speaks over our end.
@@ -147,9 +151,10 @@ class Driver {
     const running = this.#running
     this.#running = undefined
     if (!running) return
-    const { engine, started } = await running
-    engine.close()
-    await started.stop(5_000)
+    const up = await running.catch(() => undefined)
+    if (!up) return // it never started, which its callers were told
+    up.engine.close()
+    await up.started.stop(5_000)
   }
 
   async #start(): Promise<{ engine: Engine; started: StartedApp }> {

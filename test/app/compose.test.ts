@@ -90,6 +90,122 @@ describe('middleware', () => {
     },
   )
 
+  onEachSeam(
+    'one that hangs, before or after what is inside it, is a 504 at the route’s time',
+    () => {
+      const app = new App({ log: silent })
+      const hang = () => new Promise<never>(() => {})
+      app.get('/before', { timeout: 60, use: [mark('outer'), hang] }, () => 1)
+      app.get(
+        '/after',
+        {
+          timeout: 60,
+          use: [
+            async (_context, next) => {
+              await next()
+              return hang()
+            },
+          ],
+        },
+        () => 1,
+      )
+      app.get(
+        '/both',
+        {
+          timeout: 60,
+          use: [
+            async (_context, next) => {
+              await next()
+              return hang()
+            },
+          ],
+        },
+        hang,
+      )
+      return app
+    },
+    async ask => {
+      const answers = await Promise.all([ask('/before'), ask('/after'), ask('/both')])
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [504, 504, 504],
+      )
+    },
+  )
+
+  test('what a handler over its time deferred still runs when it ends well', async () => {
+    for (const use of [[], [mark('x')]]) {
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+      const { promise: ran, resolve: run } = Promise.withResolvers<void>()
+      const app = new App({ log: silent })
+      app.get('/slow', { timeout: 40, use }, async ({ defer }) => {
+        defer(run)
+        await gate
+      })
+      assert.equal((await app.fetch(new Request('http://a/slow'))).status, 504)
+      open()
+      await ran
+    }
+  })
+
+  test('a streamed answer that is not sent after all is cancelled', async () => {
+    for (const replace of [
+      () => new Response('other'),
+      () => {
+        throw new Error('x')
+      },
+    ]) {
+      const { promise: cancelled, resolve: cancel } = Promise.withResolvers<void>()
+      const app = new App({ log: silent })
+      app.get(
+        '/',
+        {
+          use: [
+            async (_context, next) => {
+              await next()
+              return replace()
+            },
+          ],
+        },
+        () => new Response(new ReadableStream({ cancel: () => cancel() })),
+      )
+      await (await app.fetch(new Request('http://a/'))).text()
+      await cancelled
+    }
+  })
+
+  test('a stream is passed on by who wraps it', async () => {
+    const app = new App({ log: silent })
+    app.get(
+      '/',
+      {
+        use: [
+          async (_context, next) => {
+            const { body } = await next()
+            await new Promise(resolve => setImmediate(resolve))
+            return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, { status: 203 })
+          },
+        ],
+      },
+      () => new Response('whole'),
+    )
+    assert.equal(await (await app.fetch(new Request('http://a/'))).text(), 'whole')
+  })
+
+  onEachSeam(
+    'a Response given a second time is a mistake that is told, not a cut connection',
+    () => {
+      const once = new Response('used up')
+      const app = new App({ log: silent })
+      app.get('/', () => once)
+      return app
+    },
+    async ask => {
+      assert.equal(await (await ask('/')).text(), 'used up')
+      assert.equal((await ask('/')).status, 500)
+    },
+  )
+
   test('knows the route’s pattern, and calling next twice runs the inside once', async () => {
     let runs = 0
     const seen: string[] = []
