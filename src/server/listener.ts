@@ -6,6 +6,7 @@ import { lookup } from 'node:dns/promises'
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
+import { leanSocket } from '../http/lean-socket.ts'
 import { StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { hostAndPort } from './setting-types.ts'
@@ -133,7 +134,9 @@ export function listenError(error: unknown, wanted: ListenAddress): StartError {
 
 function makeServer(accept: (socket: net.Socket) => void): net.Server {
   // Half-open: a client may send its FIN after the request and still read the answer. No delay: the engine writes whole answers.
-  return net.createServer({ allowHalfOpen: true, noDelay: true }, accept)
+  return net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, socket =>
+    accept(leanSocket(socket)),
+  )
 }
 
 function listening(server: net.Server, start: (server: net.Server) => void): Promise<net.Server> {
