@@ -31,7 +31,7 @@ export function leanSocket(accepted: Socket): Socket {
     onread: { buffer: SHARED, callback: onRead },
   }
   inner._handle = null
-  const lean = new Socket(options as SocketConstructorOpts)
+  const lean = new Socket(options)
   const outer = lean as Inner
   outer._server = inner._server
   outer.server = inner.server
