@@ -1,4 +1,5 @@
 // Where the log goes: JSON lines (pino) for machines, short lines for a person at a terminal.
+import { inspect } from 'node:util'
 import { pino } from 'pino'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -37,18 +38,47 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 function asLine(level: LogLevel, args: readonly unknown[]): string {
   const [first, ...rest] = args
   const isFields = typeof first === 'object' && first !== null && !(first instanceof Error)
-  const words = (isFields ? rest : args).map(told)
   const { err, ...fields } = (isFields ? first : {}) as Record<string, unknown>
-  const extra = Object.entries(fields).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
+  const words = (isFields ? rest : args).map(value => told(value))
+  const extra = Object.entries(fields).map(([name, value]) => `${name}=${oneLine(value)}`)
   const head = [new Date().toISOString().slice(11, 19), level.padEnd(5), ...words, ...extra].join(' ')
-  return err === undefined ? `${head}\n` : `${head}\n${told(err).replaceAll(/^/gm, '  ')}\n`
+  return `${harmless(err === undefined ? head : `${head}\n${told(err).replaceAll(/^/gm, '  ')}`)}\n`
 }
 
-function told(value: unknown): string {
-  if (!(value instanceof Error)) return typeof value === 'string' ? value : JSON.stringify(value)
-  const cause = value.cause === undefined ? '' : `\ncaused by: ${told(value.cause)}`
+function oneLine(value: unknown): string {
+  return typeof value === 'string' && !value.includes('\n') ? value : json(value)
+}
+
+// As deep as causes are ever read; they may go round in a circle.
+const MAX_CAUSES = 8
+
+function told(value: unknown, depth = 0): string {
+  if (!(value instanceof Error)) return typeof value === 'string' ? value : json(value)
   const { code } = value as { code?: unknown }
-  return `${typeof code === 'string' ? `${code} ` : ''}${value.stack ?? value.message}${cause}`
+  // What an AggregateError gathered is not in its stack: a connection refused by IPv6 and by IPv4 says so only there.
+  const more = [
+    ...(value instanceof AggregateError ? value.errors.map((each: unknown) => ['one of', each] as const) : []),
+    ...(value.cause === undefined ? [] : [['caused by', value.cause] as const]),
+  ]
+  return [
+    `${typeof code === 'string' ? `${code} ` : ''}${value.stack ?? value.message}`,
+    ...(depth < MAX_CAUSES ? more.map(([how, each]) => `${how}: ${told(each, depth + 1)}`) : []),
+  ].join('\n')
+}
+
+// A log call never throws: it stands in the places that answer for errors.
+function json(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return inspect(value, { breakLength: Infinity })
+  }
+}
+
+// Values come from clients: an escape sequence would speak to the terminal of whoever reads the log.
+function harmless(text: string): string {
+  return text.replaceAll(
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
+    char => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
 }
