@@ -20,6 +20,7 @@ import { CleanUp } from './dependencies.ts'
 import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
 import { waitedTooLong } from '../flow/errors.ts'
+import type { AfterResponse } from '../tasks/after-response.ts'
 import type { Log } from './context.ts'
 import type { ReadInputs } from './input.ts'
 import { type ErrorFormat, problemAnswer } from './problem.ts'
@@ -35,7 +36,7 @@ export interface Surroundings {
   readonly requestTimeoutMs: number
   readonly format: ErrorFormat
   readonly log: Log
-  readonly afterResponse: { run(tasks: readonly (() => unknown)[]): void }
+  readonly afterResponse: AfterResponse
 }
 
 export function handle(of: Surroundings): Handler {
@@ -184,7 +185,7 @@ async function loaded(
     timer = setTimeout(passed, Math.min(route.timeoutMs, LONGEST_TIMER_MS)).unref()
   })
   const run = holdingPermit(route, own, () => made(route, own, read)).then(answer => {
-    if (own.deferred) of.afterResponse.run(own.deferred)
+    own.runDeferred(of.afterResponse)
     return answer
   })
   try {
@@ -223,7 +224,6 @@ async function made(route: CompiledRoute, state: RequestState, read: ReadInputs)
     route.plan.give(view, values)
     answer = route.responder.answer(await route.handler(view))
   } catch (error) {
-    state.deferred = undefined
     throw await cleanUp.fail(error)
   }
   await cleanUp.finish()
@@ -244,10 +244,9 @@ async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> 
 function conclude(of: Surroundings, state: RequestState, answer: Answer): void | Promise<void> {
   const { exchange } = state
   if (answer.error !== undefined) {
-    if (!state.isOverdue) state.deferred = undefined
     const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
     // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.
-    if (exchange.answered) of.log.debug(facts, 'request ended after its answer')
+    if (exchange.answered || exchange.signal.aborted) of.log.debug(facts, 'request ended after its answer')
     else if (answer.status === 500) of.log.error(facts, 'request failed')
   }
   let sent: void | Promise<void>
@@ -259,19 +258,17 @@ function conclude(of: Surroundings, state: RequestState, answer: Answer): void |
     of.log.error({ err: error, method: exchange.method, route: exchange.record.route }, 'response refused')
     sent = send(exchange, problemAnswer(error, of.format))
   }
-  const { deferred } = state
-  if (!deferred || state.isOverdue) return sent
-  if (!(sent instanceof Promise)) return of.afterResponse.run(deferred)
-  return sent.then(() => of.afterResponse.run(deferred))
+  if (state.isOverdue || answer.error !== undefined) return sent
+  if (!(sent instanceof Promise)) return state.runDeferred(of.afterResponse)
+  return sent.then(() => state.runDeferred(of.afterResponse))
 }
 
 /** The end of what was overdue: a 504 went out in its place, and what it deferred has waited for it. */
 function concludeOverdue(of: Surroundings, state: RequestState, answer: Answer): void {
   discard(answer)
-  const { exchange, deferred } = state
-  if (answer.error === undefined) {
-    if (deferred) of.afterResponse.run(deferred)
-  } else {
+  const { exchange } = state
+  if (answer.error === undefined) state.runDeferred(of.afterResponse)
+  else {
     const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
     of.log.debug(facts, 'request ended after its answer')
   }

@@ -1,5 +1,6 @@
 // One request as the app's stages share it, and the contexts through which user code sees it.
 import type { Exchange, FieldLines } from '../http/exchange.ts'
+import type { AfterResponse } from '../tasks/after-response.ts'
 import type { MiddlewareContext } from './compose.ts'
 import type { Log, RequestContext } from './context.ts'
 import { reply } from './reply.ts'
@@ -9,7 +10,9 @@ import { webRequest } from './web-request.ts'
 export class RequestState {
   readonly exchange: Exchange
   readonly log: Log
-  deferred: (() => unknown)[] | undefined = undefined
+  #deferred: (() => unknown)[] | undefined = undefined
+  /** Where tasks go that are deferred when it is over. */
+  #afterResponse: AfterResponse | undefined = undefined
   /** While what middleware surrounds is at work: answers in its place, so that the 504 passes through the middleware. */
   interrupt: (() => void) | undefined = undefined
   /** `interrupt` has been called. */
@@ -41,6 +44,18 @@ export class RequestState {
     return (this.#load = new RequestState(this.exchange, this.log, signal))
   }
 
+  defer(task: () => unknown): void {
+    if (typeof task !== 'function') throw new TypeError('defer() takes a function')
+    if (this.#afterResponse) this.#afterResponse.run([task])
+    else (this.#deferred ??= []).push(task)
+  }
+
+  /** It is over and ended well: runs what was deferred, and what still will be (a deferred task may defer another). */
+  runDeferred(afterResponse: AfterResponse): void {
+    this.#afterResponse = afterResponse
+    if (this.#deferred) afterResponse.run(this.#deferred)
+  }
+
   get request(): Request {
     return (this.#request ??= webRequest(this.exchange, this.signal))
   }
@@ -68,10 +83,7 @@ class View implements RequestContext {
 
   get defer(): (task: () => unknown) => void {
     const state = this.#state
-    return task => {
-      if (typeof task !== 'function') throw new TypeError('defer() takes a function')
-      ;(state.deferred ??= []).push(task)
-    }
+    return task => state.defer(task)
   }
 }
 

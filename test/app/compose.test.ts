@@ -148,6 +148,40 @@ describe('middleware', () => {
     }
   })
 
+  onEachSeam(
+    'what a deferred task, or a stream under way, defers runs as well',
+    () => {
+      const ran: string[] = []
+      const app = new App({ log: silent })
+      app.get('/chain', ({ defer }) => {
+        defer(() => defer(() => ran.push('chain')))
+        return 1
+      })
+      app.get('/stream', ({ defer }) => {
+        const pull = (to: ReadableStreamDefaultController) => {
+          defer(() => ran.push('stream'))
+          to.close()
+        }
+        return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }))
+      })
+      app.get('/failed', ({ defer }) => {
+        defer(() => ran.push('failed'))
+        fail(400)
+      })
+      app.get('/ran', () => ran.sort())
+      return app
+    },
+    async ask => {
+      for (const path of ['/failed', '/chain', '/stream'] as const) await (await ask(path)).text()
+      let ran: unknown[] = []
+      for (let turn = 0; turn < 20 && ran.length < 2; turn++) {
+        await new Promise(resolve => setImmediate(resolve))
+        ran = (await (await ask('/ran')).json()) as unknown[]
+      }
+      assert.deepEqual(ran, ['chain', 'stream'])
+    },
+  )
+
   test('a streamed answer that is not sent after all is cancelled', async () => {
     for (const replace of [
       () => new Response('other'),
