@@ -38,14 +38,13 @@ function decoded(value: string): string {
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // RFC 6265 §4.1.1 path-value and domain-value: anything but controls and ';', which would start another attribute.
-
 const ATTRIBUTE = /^[^\x00-\x1f\x7f;]*$/
 
 /** @throws UsageError `APP_BAD_COOKIE` for a name that is no token, or an attribute holding a control or ';' */
 export function setCookie(name: string, value: string, options: CookieOptions = {}): string {
   if (!NAME.test(name)) throw new UsageError('APP_BAD_COOKIE', `${JSON.stringify(name)} is not a cookie name`)
   const { path = '/', domain, maxAgeSeconds, expires, sameSite = 'lax' } = options
-  for (const text of [path, domain])
+  for (const text of [path, domain, sameSite])
     if (text !== undefined && !ATTRIBUTE.test(text))
       throw new UsageError('APP_BAD_COOKIE', `an attribute of cookie ${name} holds a control character or ';'`)
   let line = `${name}=${encodeURIComponent(value)}; Path=${path}`
@@ -53,7 +52,8 @@ export function setCookie(name: string, value: string, options: CookieOptions = 
   if (maxAgeSeconds !== undefined) line += `; Max-Age=${Math.trunc(maxAgeSeconds)}`
   if (expires) line += `; Expires=${expires.toUTCString()}`
   if (options.httpOnly) line += '; HttpOnly'
-  if (options.secure || sameSite === 'none') line += '; Secure'
+  // Browsers drop a cookie that asks for either of the two without it.
+  if (options.secure || options.partitioned || sameSite === 'none') line += '; Secure'
   if (options.partitioned) line += '; Partitioned'
   return `${line}; SameSite=${sameSite[0]!.toUpperCase()}${sameSite.slice(1)}`
 }

@@ -23,12 +23,16 @@ describe('cookies', () => {
       'a=; Path=/; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Strict',
     )
     assert.match(setCookie('a', 'b', { sameSite: 'none' }), /; Secure;/)
+    assert.match(setCookie('a', 'b', { partitioned: true }), /; Secure;/) // browsers drop one without
   })
 
   test('cannot smuggle an attribute or a line', () => {
     assert.throws(() => setCookie('a b', 'c'), { code: 'APP_BAD_COOKIE' })
     assert.throws(() => setCookie('a', 'c', { path: '/; HttpOnly' }), { code: 'APP_BAD_COOKIE' })
     assert.throws(() => setCookie('a', 'c', { domain: 'x\r\ny' }), { code: 'APP_BAD_COOKIE' })
+    assert.throws(() => setCookie('a', 'c', { sameSite: 'lax; Domain=evil.example' as 'lax' }), {
+      code: 'APP_BAD_COOKIE',
+    })
     assert.equal(setCookie('a', 'c\r\nset-cookie: x=y'), 'a=c%0D%0Aset-cookie%3A%20x%3Dy; Path=/; SameSite=Lax')
   })
 })
