@@ -64,6 +64,7 @@ export class CompiledRoute {
           of.cache,
           route,
           this.plan.steps.map(step => step.name),
+          this.inputs.headerNames,
         )
       : undefined
     this.limiter = spec.limit ? new Limiter(spec.limit) : undefined

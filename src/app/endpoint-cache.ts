@@ -26,11 +26,13 @@ export class EndpointCache {
   readonly #name: string
   readonly #policy: { readonly ttl: number; readonly staleFor: number }
   readonly #tags: (inputs: Inputs) => readonly string[]
+  /** Those that are in the key. */
+  readonly #headerNames: ReadonlySet<string>
   /** Request texts to their keys, where path and query are all that is declared: a hit then decodes nothing. */
   readonly #known: Map<string, string> | undefined
 
   /** @throws UsageError `APP_CACHE` for a route whose answers are not the same for everybody who asks with the same inputs */
-  constructor(cache: Cache, route: MountedRoute, makesPerRequest: readonly string[]) {
+  constructor(cache: Cache, route: MountedRoute, makesPerRequest: readonly string[], headerNames: readonly string[]) {
     const { method, spec } = route.endpoint
     const policy = spec.cache!
     if (method !== 'GET') throw new UsageError('APP_CACHE', `${route.name}: only a GET can be cached`)
@@ -48,6 +50,7 @@ export class EndpointCache {
     this.#cache = cache
     this.#name = route.name
     this.#policy = { ttl: milliseconds(policy.ttl), staleFor: milliseconds(policy.staleFor ?? 0) }
+    this.#headerNames = new Set(headerNames)
     this.#known = spec.headers || spec.cookies ? undefined : new Map()
     const { tags } = policy
     this.#tags = typeof tags === 'function' ? inputs => tags(inputs as { params: any; query: any }) : () => tags ?? []
@@ -92,8 +95,8 @@ export class EndpointCache {
 
   /**
    * The answer from the cache, or from one `load` however many ask. `load` gets a signal that aborts only when all who wait have gone.
-   * Only complete 2xx answers are kept. One with Set-Cookie, or Cache-Control private or no-store, is for whoever started its load;
-   * those who waited for it run their own.
+   * Only complete 2xx answers are kept. One with Set-Cookie, with Cache-Control private or no-store, or with a Vary that names
+   * what is no declared header is for whoever started its load; those who waited for it run their own.
    */
   async get(
     key: string,
@@ -108,10 +111,15 @@ export class EndpointCache {
         isOurs = true
         return finish(await load(signal), inputs)
       },
-      finished => (isStorable(finished.head) ? { ...this.#policy, tags: this.#tags(finished.inputs) } : UNCACHED),
+      finished =>
+        isStorable(finished.head, this.#headerNames)
+          ? { ...this.#policy, tags: this.#tags(finished.inputs) }
+          : UNCACHED,
       { signal },
     )
-    return !isOurs && isPersonal(finished.head) ? load(signal) : new Answer(finished.head, finished.body)
+    return !isOurs && isPersonal(finished.head, this.#headerNames)
+      ? load(signal)
+      : new Answer(finished.head, finished.body)
   }
 }
 
@@ -129,15 +137,18 @@ function finish(answer: Answer, inputs: Inputs): Finished {
 }
 
 // 206 is a part, by a header that the key may not hold.
-function isStorable(head: PreparedHead): boolean {
-  return head.status >= 200 && head.status <= 299 && head.status !== 206 && !isPersonal(head)
+function isStorable(head: PreparedHead, headerNames: ReadonlySet<string>): boolean {
+  return head.status >= 200 && head.status <= 299 && head.status !== 206 && !isPersonal(head, headerNames)
 }
 
-function isPersonal({ fields }: PreparedHead): boolean {
+/** Not for everybody who asks with the same inputs. @param headerNames  those that are inputs, so that Vary may name them */
+function isPersonal({ fields }: PreparedHead, headerNames: ReadonlySet<string>): boolean {
   for (let n = 0; n < fields.length; n += 2) {
     const name = fields[n]!.toLowerCase()
-    if (name === 'set-cookie' || (name === 'cache-control' && /\b(?:private|no-store)\b/i.test(fields[n + 1]!)))
-      return true
+    const value = fields[n + 1]!
+    if (name === 'set-cookie') return true
+    if (name === 'cache-control' && /\b(?:private|no-store)\b/i.test(value)) return true
+    if (name === 'vary' && value.split(',').some(member => !headerNames.has(member.trim().toLowerCase()))) return true
   }
   return false
 }

@@ -75,6 +75,13 @@ class Reader {
     return this.#decoders.length === 0
   }
 
+  /** Lower case. */
+  get headerNames(): readonly string[] {
+    return this.#decoders.flatMap(({ key, decoder }) =>
+      key === 'headers' ? decoder.names.map(name => name.toLowerCase()) : [],
+    )
+  }
+
   /** @returns a promise only when some schema validates asynchronously */
   read(source: Source, into: Inputs, issues: Issue[]): void | Promise<void> {
     let pending: Promise<void>[] | undefined
@@ -104,6 +111,8 @@ export class InputReader {
   readonly #format: ErrorFormat
   /** Nothing to read: the handler gets path values as they are. */
   readonly isEmpty: boolean
+  /** The request headers that the route declares, in lower case. */
+  readonly headerNames: readonly string[]
 
   constructor(of: {
     spec: InputSpec
@@ -120,6 +129,7 @@ export class InputReader {
       const reader = new Reader(step, `${of.where} dependency ${n + 1}`)
       return reader.isEmpty ? undefined : reader
     })
+    this.headerNames = this.#own.headerNames
     this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
     this.#maxBodyBytes = of.maxBodyBytes
     this.#names = of.names

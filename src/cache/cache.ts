@@ -200,5 +200,5 @@ export class Cache implements Invalidatable {
   }
 }
 
-/** The process's own cache: endpoints with `cache:` use it, and so may everything that has no wish for bounds of its own. */
+/** The process's own cache, for everything that has no wish for bounds of its own. Each app keeps its endpoints' answers in another. */
 export const cache: Cache = new Cache()

@@ -132,6 +132,32 @@ describe('cache on an endpoint', () => {
   )
 
   onEachSeam(
+    'an answer that differs by something undeclared (Vary) is not kept',
+    () => {
+      let runs = 0
+      const app = new App({ log: silent })
+      app.get('/lang', { cache: { ttl: '1m' } }, ({ reply }) =>
+        reply(200, ++runs, { headers: { vary: 'Accept-Language' } }),
+      )
+      app.get('/any', { headers: z.object({ 'x-a': z.string().optional() }), cache: { ttl: '1m' } }, ({ reply }) =>
+        reply(200, ++runs, { headers: { vary: '*' } }),
+      )
+      app.get(
+        '/declared',
+        { headers: z.object({ 'accept-language': z.string().optional() }), cache: { ttl: '1m' } },
+        ({ reply }) => reply(200, ++runs, { headers: { vary: 'Accept-Language' } }),
+      )
+      return app
+    },
+    async ask => {
+      for (const expected of [1, 2]) assert.equal(await (await ask('/lang')).json(), expected)
+      for (const expected of [3, 4]) assert.equal(await (await ask('/any')).json(), expected)
+      for (const expected of [5, 5]) assert.equal(await (await ask('/declared')).json(), expected)
+      assert.equal(await (await ask('/declared', { headers: { 'accept-language': 'de' } })).json(), 6)
+    },
+  )
+
+  onEachSeam(
     'a part of a resource is not kept as the whole',
     () => {
       let runs = 0
