@@ -3,6 +3,7 @@ import type { Cache } from '../cache/cache.ts'
 import { milliseconds } from '../core/duration.ts'
 import { Limiter } from '../flow/limiter.ts'
 import type { Priority } from '../flow/priority.ts'
+import type { Exchange } from '../http/exchange.ts'
 import type { Middleware } from './compose.ts'
 import type { DependencyDefinition } from './dependency.ts'
 import { DependencyPlan, type WorkerValues } from './dependencies.ts'
@@ -36,6 +37,8 @@ export class CompiledRoute {
   /** Neither a permit, nor a cache, nor values to be made: the handler follows the inputs at once. */
   readonly isPlain: boolean
   workerValues: WorkerValues = new Map()
+  /** Answers for it when its time is up; the same for every request, so made once. */
+  overdue: ((exchange: Exchange) => void) | undefined = undefined
   #constants: readonly (readonly [string, unknown])[] = []
 
   /** @throws UsageError naming the route and the place in it that cannot be compiled */

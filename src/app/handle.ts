@@ -58,9 +58,10 @@ function runRoute(
   values: readonly string[],
 ): void | Promise<void> {
   const state = new RequestState(exchange, of.log)
+  if (route.isPlain) return runPlain(of, route, state, values)
   let answer: Answer | Promise<Answer>
   try {
-    answer = route.isPlain ? plain(route, state, values) : staged(of, route, state, values)
+    answer = staged(of, route, state, values)
   } catch (error) {
     answer = problemAnswer(error, of.format)
   }
@@ -90,6 +91,55 @@ async function concludeLater(of: Surroundings, state: RequestState, pending: Pro
     answer = problemAnswer(error, of.format)
   }
   return conclude(of, state, answer)
+}
+
+// The same stages as `plain`, with one promise of ours beside the handler's own: on hello, the four of the other way were a tenth of
+// the CPU time of a request (bench hello).
+function runPlain(
+  of: Surroundings,
+  route: CompiledRoute,
+  state: RequestState,
+  values: readonly string[],
+): void | Promise<void> {
+  const { exchange } = state
+  let value: unknown
+  try {
+    const read = route.inputs.isEmpty ? undefined : route.inputs.read(exchange, values)
+    value =
+      read instanceof Promise
+        ? read.then(late => route.handler(route.view(state, late.own)))
+        : route.handler(route.view(state, read?.own))
+    if (!isThenable(value)) return conclude(of, state, route.responder.answer(value))
+  } catch (error) {
+    return conclude(of, state, problemAnswer(error, of.format))
+  }
+  route.overdue ??= overdue => {
+    const error = new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
+    void send(overdue, problemAnswer(error, of.format))
+  }
+  exchange.limitTime(route.timeoutMs, route.overdue)
+  void settle(of, route, state, value)
+}
+
+/** Never rejects. */
+async function settle(
+  of: Surroundings,
+  route: CompiledRoute,
+  state: RequestState,
+  value: PromiseLike<unknown>,
+): Promise<void> {
+  let answer: Answer
+  try {
+    answer = route.responder.answer(await value)
+  } catch (error) {
+    answer = problemAnswer(error, of.format)
+  }
+  try {
+    const sent = conclude(of, state, answer)
+    if (sent) await sent
+  } catch (error) {
+    state.exchange.destroy(error)
+  }
 }
 
 /** Straight from input to handler to answer. */
