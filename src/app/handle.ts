@@ -43,11 +43,9 @@ export function handle(of: Surroundings): Handler {
   return exchange => {
     const { method, path } = exchange
     const found = of.table.find(method, path)
-    const route =
-      found && (found.entry.methods.get(method) ?? (method === 'HEAD' ? found.entry.methods.get('GET') : undefined))
-    if (!route) return runUnrouted(of, exchange)
-    exchange.record.route = route.pattern
-    return runRoute(of, route, exchange, found.values)
+    if (!found) return runUnrouted(of, exchange)
+    exchange.record.route = found.target.pattern
+    return runRoute(of, found.target, exchange, found.values)
   }
 }
 

@@ -57,7 +57,7 @@ export class Responder {
 
   /** @throws BadAnswerError, or the serializer's error, when no answer can be made of it; both are a 500 */
   answer(value: unknown): Answer {
-    if (typeof value === 'object' && value !== null) {
+    if (typeof value === 'object' && value !== null && !isData(value)) {
       if (value instanceof MadeReply) return this.#reply(value)
       if (value instanceof Response) return answerFromResponse(value)
       if (value instanceof Answer) return value
@@ -83,6 +83,12 @@ export class Responder {
     const answer = code(coded, body)
     return init ? dress(answer, init) : answer
   }
+}
+
+/** An object or list as literals make them: the usual value, and none of what is told apart by class. */
+function isData(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === Array.prototype
 }
 
 function code(coded: Coded, value: unknown): Answer {

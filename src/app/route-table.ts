@@ -12,7 +12,7 @@ export interface PathEntry<T> {
 }
 
 export interface Found<T> {
-  readonly entry: PathEntry<T>
+  readonly target: T
   /** Decoded, in the order of the pattern's names. */
   readonly values: readonly string[]
 }
@@ -27,7 +27,9 @@ class Node<T> {
 const NONE: readonly string[] = []
 
 export class RouteTable<T> {
-  readonly #plain = new Map<string, Found<T>>()
+  readonly #plain = new Map<string, PathEntry<T>>()
+  /** For these, what `find` returns, by path and method: no allocation, two look-ups. */
+  readonly #answers = new Map<string, Map<string, Found<T>>>()
   readonly #root = new Node<T>()
 
   /** @throws UsageError `APP_DUPLICATE_ROUTE` when the method is taken on a pattern that matches the same paths */
@@ -42,18 +44,17 @@ export class RouteTable<T> {
       throw new UsageError('APP_DUPLICATE_ROUTE', `${method} ${pattern} is declared twice${same}`)
     }
     entry.methods.set(method, target)
+    if (this.#plain.get(pattern) === entry) this.#answers.set(pattern, answersOf(entry))
   }
 
   /** The best pattern that matches and has the method; for HEAD one that has GET will do. */
   find(method: string, path: string): Found<T> | undefined {
-    const plain = this.#plain.get(path)
-    if (plain !== undefined && has(plain.entry, method)) return plain
-    return this.#walk(this.#root, path, 1, NONE, method)
+    return this.#answers.get(path)?.get(method) ?? this.#walk(this.#root, path, 1, NONE, method)
   }
 
   /** The union of methods over all patterns that match the path, sorted: what Allow says. */
   allowed(path: string): readonly string[] {
-    const methods = new Set(this.#plain.get(path)?.entry.methods.keys())
+    const methods = new Set(this.#plain.get(path)?.methods.keys())
     const collect = (entry: PathEntry<T>) => {
       for (const method of entry.methods.keys()) methods.add(method)
     }
@@ -62,9 +63,9 @@ export class RouteTable<T> {
   }
 
   #plainEntry(pattern: string): PathEntry<T> {
-    let found = this.#plain.get(pattern)
-    if (!found) this.#plain.set(pattern, (found = { entry: { methods: new Map(), pattern }, values: NONE }))
-    return found.entry
+    let entry = this.#plain.get(pattern)
+    if (!entry) this.#plain.set(pattern, (entry = { methods: new Map(), pattern }))
+    return entry
   }
 
   #treeEntry(pattern: string, segments: readonly PatternSegment[]): PathEntry<T> {
@@ -113,9 +114,13 @@ export class RouteTable<T> {
 }
 
 function serves<T>(entry: PathEntry<T> | undefined, values: readonly string[], method: string): Found<T> | undefined {
-  return entry && has(entry, method) ? { entry, values } : undefined
+  const target = entry?.methods.get(method) ?? (method === 'HEAD' ? entry?.methods.get('GET') : undefined)
+  return target === undefined ? undefined : { target, values }
 }
 
-function has({ methods }: PathEntry<unknown>, method: string): boolean {
-  return methods.has(method) || (method === 'HEAD' && methods.has('GET'))
+function answersOf<T>(entry: PathEntry<T>): Map<string, Found<T>> {
+  const answers = new Map([...entry.methods].map(([method, target]) => [method, { target, values: NONE }]))
+  const get = answers.get('GET')
+  if (get && !answers.has('HEAD')) answers.set('HEAD', get)
+  return answers
 }

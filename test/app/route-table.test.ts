@@ -9,8 +9,7 @@ function table(...routes: [method: string, pattern: string][]): RouteTable<strin
   for (const [method, pattern] of routes) made.add(method, pattern, `${method} ${pattern}`)
   return made
 }
-const target = (of: RouteTable<string>, method: string, path: string) =>
-  of.find(method, path)?.entry.methods.get(method)
+const target = (of: RouteTable<string>, method: string, path: string) => of.find(method, path)?.target
 
 describe('route table', () => {
   test('prefers text to a name and a name to the rest, whatever the order of declaration', () => {
