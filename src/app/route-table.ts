@@ -87,15 +87,16 @@ export class RouteTable<T> {
     const slash = path.indexOf('/', at)
     const end = slash === -1 ? path.length : slash
     const text = path.slice(at, end)
-    const follow = (next: Node<T>, then: readonly string[]): Found<T> | undefined =>
-      slash === -1 ? serves(next.entry, then, method) : this.#walk(next, path, slash + 1, then, method)
     const exact = node.texts.get(text)
     if (exact) {
-      const found = follow(exact, values)
+      const found =
+        slash === -1 ? serves(exact.entry, values, method) : this.#walk(exact, path, slash + 1, values, method)
       if (found) return found
     }
     if (node.value && text !== '') {
-      const found = follow(node.value, [...values, text])
+      const then = values === NONE ? [text] : [...values, text]
+      const found =
+        slash === -1 ? serves(node.value.entry, then, method) : this.#walk(node.value, path, slash + 1, then, method)
       if (found) return found
     }
     return at < path.length ? serves(node.rest, [...values, path.slice(at)], method) : undefined

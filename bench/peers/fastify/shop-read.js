@@ -11,7 +11,7 @@ const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 }
 // The same times as the shop's own: fresh for 5 s, then served stale while one reload runs.
 const products = new LRUCache({
   max: 10_000,
-  ttl: 5_000,
+  ttl: 60_000,
   allowStale: true,
   fetchMethod: async id => {
     const { rows } = await pool.query({

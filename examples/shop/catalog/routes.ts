@@ -70,7 +70,8 @@ export const getProduct = catalog.get(
     returns: { 200: Product, 404: Problem },
     uses: { db },
     timeout: '5s',
-    cache: { ttl: '5s', staleFor: '30s', tags: ({ params }) => [productTag(params.id)] },
+    // Every change of a product, a sale included, invalidates it; the time is for changes made behind the shop's back.
+    cache: { ttl: '1m', staleFor: '5m', tags: ({ params }) => [productTag(params.id)] },
   },
   async ({ params, db, signal }) =>
     (await store.findProduct(db, params.id, { signal })) ?? fail(404, 'No such product'),
