@@ -144,7 +144,9 @@ class Driver {
     )
     sent.on('error', error => reject(asked.signal.aborted ? asked.signal.reason : error))
     sent.end(payload)
-    return promise
+    // A connection in memory holds no process open, as a socket does, and the engine's own timers are not meant to.
+    const awake = setInterval(() => {}, LONG_MS)
+    return promise.finally(() => clearInterval(awake))
   }
 
   async close(): Promise<void> {
@@ -162,6 +164,8 @@ class Driver {
     return { engine: new Engine(started.handler), started }
   }
 }
+
+const LONG_MS = 60_000
 
 async function bodyOf(response: Response): Promise<unknown> {
   const bytes = await response.text()

@@ -232,7 +232,10 @@ describe('cache on an endpoint', () => {
     assert.equal(await (await client.fetch('/a')).json(), 1)
     await new Promise(resolve => setTimeout(resolve, 5))
     assert.equal(await (await client.fetch('/a')).json(), 1)
+    // Nothing else of this process waits for the reload behind that answer.
+    const awake = setInterval(() => {}, 1000)
     await aborted
+    clearInterval(awake)
     await client.close()
   })
 
