@@ -91,8 +91,8 @@ async function concludeLater(of: Surroundings, state: RequestState, pending: Pro
   return conclude(of, state, answer)
 }
 
-// The same stages as `plain`, with one promise of ours beside the handler's own: on hello, the four of the other way were a tenth of
-// the CPU time of a request (bench hello).
+// The same stages as `plain` for the route that asked for nothing else, with one promise of ours beside the handler's own instead of
+// four (bench hello).
 function runPlain(
   of: Surroundings,
   route: CompiledRoute,

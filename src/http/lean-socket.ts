@@ -24,7 +24,8 @@ interface Inner {
 export function leanSocket(accepted: Socket): Socket {
   const inner = accepted as Inner
   const handle = inner._handle
-  if (accepted.constructor !== Socket || typeof handle?.useUserBuffer !== 'function') return accepted.resume()
+  const isAsExpected = accepted.constructor === Socket && typeof handle?.useUserBuffer === 'function' && inner._server
+  if (!isAsExpected) return accepted.resume()
   const options: object = {
     handle,
     allowHalfOpen: accepted.allowHalfOpen,
