@@ -94,7 +94,8 @@ describe('stopping', limit, () => {
   test('TERM finishes a request that is being answered, then ends with code 0 and leaves nobody', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--workers', '2'])
     const workers = pids(await server.status())
-    const slow = fetch(`${server.url}/slow/1000`)
+    // Much longer than a heartbeat: what the status says is up to a second old.
+    const slow = fetch(`${server.url}/slow/4000`)
     await server.statusWhen(status => status.total.inflight === 1)
     server.signal('SIGTERM')
     const answer = await slow
