@@ -5,7 +5,7 @@ import { bodyTooLarge } from '../http/errors.ts'
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
-import { encodeFields, type PreparedHead } from '../http/prepared-head.ts'
+import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { normalPath } from '../http/request-target.ts'
 import { problemAnswer } from './problem.ts'
 import { send } from './answer.ts'
@@ -170,9 +170,17 @@ class FetchExchange implements Exchange {
         return (writer.desiredSize ?? 0) > 0
       },
       drained: () => writer.ready.then(() => {}),
-      end: () => void writer.close().catch(() => {}),
+      end: (trailers = []) => {
+        encodeFields(trailers)
+        void writer.close().catch(() => {})
+      },
       abort: reason => void writer.abort(reason).catch(() => {}),
     }
+  }
+
+  // A Response is the final one.
+  earlyHints(fields: FieldList): void {
+    encodeFields(fields)
   }
 
   destroy(reason: unknown): void {

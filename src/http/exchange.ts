@@ -2,7 +2,7 @@
 //
 // HTTP/1 (connection.ts), an in-memory fetch() and a node:http server each make one; nobody above can tell which it was.
 import type { RequestRecord } from '../core/request-record.ts'
-import type { PreparedHead } from './prepared-head.ts'
+import type { FieldList, PreparedHead } from './prepared-head.ts'
 
 /** Request fields. Names are matched without case; values are text with one char per byte (latin1), outer SP and HTAB trimmed. */
 export interface FieldLines {
@@ -45,7 +45,11 @@ export interface ResponseWriter {
   write(piece: string | Uint8Array): boolean
   /** Resolves when there is room again; rejects with the signal's reason when the connection is gone. */
   drained(): Promise<void>
-  end(): void
+  /**
+   * @param trailers  fields behind a chunked body, by the rules of prepareHead; left out where the framing has no place for them
+   * @throws UsageError `HTTP_BAD_FIELD`; the body is not ended then
+   */
+  end(trailers?: FieldList): void
   /** Cuts the connection: the peer must be able to tell that the body is not whole. */
   abort(reason: unknown): void
 }
@@ -76,9 +80,16 @@ export interface Exchange {
    *
    * @param more  fields of this answer alone, name and value in turn; the same rules as prepareHead
    */
-  send(head: PreparedHead, body: string | Uint8Array | null, more?: readonly string[]): void
+  send(head: PreparedHead, body: string | Uint8Array | null, more?: FieldList): void
   /** An answer in pieces. `length`: known size in bytes; writing another amount destroys the connection. */
-  start(head: PreparedHead, more?: readonly string[], length?: number): ResponseWriter
+  start(head: PreparedHead, more?: FieldList, length?: number): ResponseWriter
+  /**
+   * 103 Early Hints (RFC 8297): fields the client may act upon while the answer is being made, `link` in practice. Any number of times
+   * before the answer; ignored after it, and where the client would not understand (HTTP/1.0) or there is no way (fetch).
+   *
+   * @throws UsageError `HTTP_BAD_FIELD`
+   */
+  earlyHints(fields: FieldList): void
   /** Cuts the connection without an answer. */
   destroy(reason: unknown): void
   /**

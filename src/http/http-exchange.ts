@@ -3,9 +3,9 @@ import { DeadlineError } from '../core/deadline.ts'
 import { UsageError } from '../core/error.ts'
 import { RequestRecord } from '../core/request-record.ts'
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from './exchange.ts'
-import { isAscii, type PreparedHead } from './prepared-head.ts'
+import { encodeFields, type FieldList, isAscii, type PreparedHead } from './prepared-head.ts'
 import type { RequestHead } from './request-parser.ts'
-import { encodeHead, encodeHeadUntilLength, FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
+import { EARLY_HINTS, encodeHead, encodeHeadUntilLength, FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
 import { PieceWriter, type PieceFraming, type PieceLine, type PieceOwner } from './response-writer.ts'
 
 /** What an exchange needs of the connection it came on. */
@@ -89,7 +89,7 @@ export class HttpExchange implements Exchange, PieceOwner {
     return this.#controller.signal
   }
 
-  send(head: PreparedHead, body: string | Uint8Array | null, more?: readonly string[]): void {
+  send(head: PreparedHead, body: string | Uint8Array | null, more?: FieldList): void {
     if (this.answered) return this.#again()
     const { out } = this.#line
     // Encoded before anything changes: a field that may not be sent throws, and the exchange can still be answered.
@@ -126,7 +126,7 @@ export class HttpExchange implements Exchange, PieceOwner {
     this.#line.finished(this)
   }
 
-  start(head: PreparedHead, more?: readonly string[], length?: number): ResponseWriter {
+  start(head: PreparedHead, more?: FieldList, length?: number): ResponseWriter {
     if (this.answered) {
       this.#again()
       return new PieceWriter(this, this.#line, 'nothing', 0, true)
@@ -148,6 +148,13 @@ export class HttpExchange implements Exchange, PieceOwner {
     this.#line.out.latin1(text + '\r\n')
     this.#line.flushSoon()
     return new PieceWriter(this, this.#line, framing, length ?? 0, false)
+  }
+
+  earlyHints(fields: FieldList): void {
+    const text = encodeFields(fields)
+    if (this.answered || this.head.minorVersion === 0) return
+    this.#line.out.latin1(`${EARLY_HINTS}${text}\r\n`)
+    this.#line.flushSoon()
   }
 
   destroy(reason: unknown): void {

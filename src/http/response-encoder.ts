@@ -66,3 +66,4 @@ export const FAILED_HEAD = prepareHead(500, PROBLEM_FIELDS)
 export const FAILED_BODY = problemText(500, 'The server failed to answer this request.')
 
 export const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+export const EARLY_HINTS = 'HTTP/1.1 103 Early Hints\r\n'

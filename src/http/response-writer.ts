@@ -2,6 +2,7 @@
 import { MillraceError } from '../core/error.ts'
 import type { RequestRecord } from '../core/request-record.ts'
 import type { ResponseWriter } from './exchange.ts'
+import { encodeFields, type FieldList } from './prepared-head.ts'
 import type { SendBuffer } from './send-buffer.ts'
 
 /** 'close': the end of the connection is the end of the body. 'nothing': HEAD, 204, 304, or an answer that came second. */
@@ -71,11 +72,12 @@ export class PieceWriter implements ResponseWriter {
     return this.#line.roomAgain()
   }
 
-  end(): void {
+  end(trailers?: FieldList): void {
     if (this.#isEnded) return
+    const trailerText = trailers === undefined ? '' : encodeFields(trailers)
     if (this.#framing === 'length' && this.#written !== this.#length) return this.#wrongLength()
     this.#isEnded = true
-    if (this.#framing === 'chunked') this.#line.out.latin1('0\r\n\r\n')
+    if (this.#framing === 'chunked') this.#line.out.latin1(`0\r\n${trailerText}\r\n`)
     this.#owner.complete()
   }
 

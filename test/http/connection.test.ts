@@ -178,6 +178,42 @@ for (const way of ways) {
       assert.equal(answers[0]!.fields.has('content-length'), false)
     })
 
+    test('sends trailers behind a chunked body, and none where there is no place for them', async () => {
+      const { client, errors } = await serve(way, exchange => {
+        const writer = exchange.start(OK, undefined, exchange.path === '/length' ? 2 : undefined)
+        writer.write('ok')
+        assert.throws(() => writer.end(['x-sum', 'a\r\nx: b']), { code: 'HTTP_BAD_FIELD' })
+        assert.throws(() => writer.end(['content-length', '2']), { code: 'HTTP_BAD_FIELD' })
+        writer.end(['X-Sum', '7', 'x-sum', '8'])
+      })
+      client.write(get('/chunked'))
+      await client.until(({ text }) => text.endsWith('\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\nx-sum: 8\r\n\r\n'))
+      client.write(get('/length'))
+      await client.until(({ text }) => text.endsWith('Content-Length: 2\r\n\r\nok'))
+      assert.deepEqual(errors, [])
+    })
+
+    test('sends 103 Early Hints before the answer, never after it, and not to HTTP/1.0', async () => {
+      const held = gate()
+      const { client, another } = await serve(way, async exchange => {
+        exchange.earlyHints(['Link', '</style.css>; rel=preload'])
+        assert.throws(() => exchange.earlyHints(['link', 'a\nb']), { code: 'HTTP_BAD_FIELD' })
+        await held.promise
+        exchange.send(OK, 'done')
+        exchange.earlyHints(['link', '</late>'])
+      })
+      client.write(get())
+      await client.until(({ text }) => text === 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n')
+      const old = await another()
+      old.write('GET / HTTP/1.0\r\n\r\n')
+      held.resolve()
+      const [answer] = await client.answers(1)
+      assert.deepEqual([answer!.status, answer!.body, answer!.interim], [200, 'done', [103]])
+      assert.deepEqual((await old.ended())[0]!.interim, [])
+      client.write(get())
+      await client.answers(2)
+    })
+
     test('ends an answer of unknown length to HTTP/1.0 with the connection', async () => {
       const { client } = await serve(way, async exchange => {
         const writer = exchange.start(OK)
