@@ -66,6 +66,8 @@ export class Answer {
   body: AnswerBody
   /** Bytes of a streamed body, when known; who changes the body clears it. */
   length: number | undefined = undefined
+  /** Fields behind a streamed body, asked for when its last piece is out. */
+  trailers: (() => Readonly<Record<string, string>>) | undefined = undefined
   /** What went wrong, when this answers an error; for logs and metrics, never sent. */
   error: unknown = undefined
 
@@ -151,7 +153,7 @@ export function send(exchange: Exchange, answer: Answer): void | Promise<void> {
       exchange.start(answer.head, undefined, answer.length).end()
       return discard(answer)
     }
-    return pipeBody(exchange, exchange.start(answer.head, undefined, answer.length), body)
+    return pipeBody(exchange, exchange.start(answer.head, undefined, answer.length), body, answer.trailers)
   }
   exchange.send(answer.head, body)
 }

@@ -16,6 +16,9 @@ export interface WorkerContext {
   readonly log: Log
 }
 
+/** Name to value, or to one value for each of several lines: `{ link: ['</app.css>; rel=preload; as=style'] }`. */
+export type EarlyHints = Readonly<Record<string, string | readonly string[]>>
+
 /** What a request- or call-scoped dependency holds, and a handler with more. */
 export interface RequestContext {
   /** Aborts when the client disconnects and when the deadline passes. */
@@ -25,6 +28,13 @@ export interface RequestContext {
   /** The request in the web platform's form, made on first use. */
   readonly request: Request
   readonly log: Log
+  /**
+   * 103 Early Hints (RFC 8297), at once: what the client may fetch while the answer is being made. Ignored after the answer has begun,
+   * and where there is no way to send them (HTTP/1.0, app.fetch).
+   *
+   * @throws UsageError `HTTP_BAD_FIELD`
+   */
+  earlyHints(fields: EarlyHints): void
 }
 
 /** PO: params as the handler holds them. F: its `reply`. */
@@ -43,6 +53,7 @@ export const CONTEXT_NAMES: readonly (keyof Context<any, any, any, any, any, any
   'defer',
   'request',
   'log',
+  'earlyHints',
   'params',
   'query',
   'body',

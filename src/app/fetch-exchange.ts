@@ -7,6 +7,7 @@ import type { Handler } from '../http/handler.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { normalPath } from '../http/request-target.ts'
+import { wrongLength } from '../http/response-writer.ts'
 import { problemAnswer } from './problem.ts'
 import { send } from './answer.ts'
 
@@ -164,17 +165,23 @@ class FetchExchange implements Exchange {
     const writer = pipe.writable.getWriter()
     const text = new TextEncoder()
     writer.closed.catch((reason: unknown) => this.#stop.abort(reason))
+    const abort = (reason: unknown) => void writer.abort(reason).catch(() => {})
+    let written = 0
     return {
       write: piece => {
-        writer.write(typeof piece === 'string' ? text.encode(piece) : piece).catch(() => {})
+        const bytes = typeof piece === 'string' ? text.encode(piece) : piece
+        written += bytes.byteLength
+        if (length !== undefined && written > length) abort(wrongLength(length, written))
+        else writer.write(bytes).catch(() => {})
         return (writer.desiredSize ?? 0) > 0
       },
       drained: () => writer.ready.then(() => {}),
       end: (trailers = []) => {
         encodeFields(trailers)
-        void writer.close().catch(() => {})
+        if (length !== undefined && written !== length) abort(wrongLength(length, written))
+        else void writer.close().catch(() => {})
       },
-      abort: reason => void writer.abort(reason).catch(() => {}),
+      abort,
     }
   }
 

@@ -2,7 +2,7 @@
 import type { Exchange, FieldLines } from '../http/exchange.ts'
 import type { AfterResponse } from '../tasks/after-response.ts'
 import type { MiddlewareContext } from './compose.ts'
-import type { Log, RequestContext } from './context.ts'
+import type { EarlyHints, Log, RequestContext } from './context.ts'
 import { reply } from './reply.ts'
 import { webRequest } from './web-request.ts'
 
@@ -59,6 +59,13 @@ export class RequestState {
   get request(): Request {
     return (this.#request ??= webRequest(this.exchange, this.signal))
   }
+
+  earlyHints(fields: EarlyHints): void {
+    const lines = Object.entries(fields).flatMap(([name, value]) =>
+      typeof value === 'string' ? [name, value] : value.flatMap(each => [name, each]),
+    )
+    if (lines.length > 0) this.exchange.earlyHints(lines)
+  }
 }
 
 // Getters, so that a handler pays only for the fields it takes. Destructuring calls them like any other.
@@ -84,6 +91,11 @@ class View implements RequestContext {
   get defer(): (task: () => unknown) => void {
     const state = this.#state
     return task => state.defer(task)
+  }
+
+  get earlyHints(): (fields: EarlyHints) => void {
+    const state = this.#state
+    return fields => state.earlyHints(fields)
   }
 }
 

@@ -65,7 +65,7 @@ export class Responder {
         if (value instanceof Uint8Array) return new Answer(200, value, BYTES_FIELDS)
         if (value instanceof ReadableStream) return new Answer(200, value as ReadableStream<Uint8Array>, BYTES_FIELDS)
         if (Symbol.asyncIterator in value || (Symbol.iterator in value && 'next' in value))
-          throw new BadAnswerError('a handler returned an iterator; return new Response(stream) to stream')
+          throw new BadAnswerError('a handler returned an iterator; return stream(it) to send its pieces')
       }
     }
     return code(this.#bare, value)
@@ -95,7 +95,7 @@ function code(coded: Coded, value: unknown): Answer {
   return new Answer(coded.head, coded.encoder ? coded.encoder.encode(value) : null)
 }
 
-function dress(answer: Answer, init: ReplyInit): Answer {
+export function dress(answer: Answer, init: ReplyInit): Answer {
   for (const [name, value] of Object.entries(init.headers ?? {})) answer.headers.set(name, value)
   for (const [name, cookie] of Object.entries(init.cookies ?? {}))
     answer.headers.append(

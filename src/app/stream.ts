@@ -9,6 +9,7 @@ export async function pipeBody(
   exchange: Exchange,
   writer: ResponseWriter,
   body: ReadableStream<Uint8Array>,
+  trailers?: () => Readonly<Record<string, string>>,
 ): Promise<void> {
   const reader = body.getReader()
   const { signal } = exchange
@@ -25,7 +26,7 @@ export async function pipeBody(
     }
     // Half-closed by a client that went away, the connection waits for an end that would be a lie.
     if (signal.aborted) writer.abort(signal.reason)
-    else writer.end()
+    else writer.end(trailers && Object.entries(trailers()).flat())
   } catch (error) {
     exchange.record.error = error
     writer.abort(error)

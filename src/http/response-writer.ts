@@ -89,11 +89,14 @@ export class PieceWriter implements ResponseWriter {
 
   #wrongLength(): void {
     // The only way left to say that the body is not what the head declared.
-    this.abort(
-      new MillraceError(
-        'HTTP_WRONG_LENGTH',
-        `an answer declared ${this.#length} bytes and wrote ${this.#written}; leave the length out, or write as much`,
-      ),
-    )
+    this.abort(wrongLength(this.#length, this.#written))
   }
+}
+
+/** Why an answer was cut that is not as long as its head says. */
+export function wrongLength(declared: number, written: number): MillraceError {
+  return new MillraceError(
+    'HTTP_WRONG_LENGTH',
+    `an answer declared ${declared} bytes and wrote ${written}; leave the length out, or write as much`,
+  )
 }

@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { type } from 'arktype'
 import Type1 from 'typebox'
 import { Type } from '@sinclair/typebox'
-import { App, type Dependency, dependency, fail, type In, type JsonSchema, type Out, Router } from 'millrace'
+import { App, bytes, type Dependency, dependency, fail, type In, type JsonSchema, type Out, Router, stream, text } from 'millrace'
 import { testClient } from 'millrace/testing'
 import * as routes from './sample.ts'
 import {
@@ -85,6 +85,27 @@ app.post('/', { body: z.object({ name: z.string() }), returns: { 201: Product, 4
   if (body.name === 'y') return new Response('raw')
   return item
 })
+
+// ---- answers that are not JSON ----
+app.get('/', { returns: Product }, () => text('plain', { type: 'text/html', status: 202, cookies: { a: 'b' } }))
+app.get('/', { returns: { 200: Product, 404: Problem } }, async ({ query, reply }) => {
+  if (query) return bytes(new Uint8Array(1), { headers: { 'x-a': '1' } })
+  if (!query) return reply(404, { title: 'none' })
+  return item
+})
+app.get('/', { returns: Product }, () => stream(['a', new Uint8Array(1)], { length: 2, trailers: () => ({ 'x-sum': '1' }) }))
+app.get('/', { returns: Product }, () => stream((async function* () { yield 'a'; yield new Uint8Array(1) })()))
+app.get('/', () => stream(new ReadableStream<Uint8Array>()))
+// @ts-expect-error a text is no stream of its characters
+app.get('/', () => stream('abc'))
+// @ts-expect-error pieces are strings or bytes
+app.get('/', () => stream([1, 2]))
+// @ts-expect-error a field has one value
+app.get('/', () => text('a', { headers: { a: ['b'] } }))
+app.get('/', ({ earlyHints }) => earlyHints({ link: ['</a.css>; rel=preload'], 'x-one': '1' }))
+dependency(({ earlyHints }) => earlyHints({ link: '</a.css>; rel=preload' }))
+// @ts-expect-error a name of the context
+app.get('/', { uses: { earlyHints: db } }, () => 1)
 
 // ---- dependencies ----
 is<(typeof currentUser)['~value'], { id: string; admin: boolean }>()
