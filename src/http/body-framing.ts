@@ -30,16 +30,17 @@ export function parseContentLength(bytes: Uint8Array, start: number, end: number
  * we do not know; anything else is an attempt to be read differently by two parsers.
  *
  * @param value  outer SP and HTAB trimmed
- * @throws ProtocolError `HTTP_UNKNOWN_CODING` (501) or `HTTP_BAD_TRANSFER_ENCODING` (400)
+ * @returns false for a coding that we do not know: a 501, unless a field still to come or the version makes it a 400
+ * @throws ProtocolError `HTTP_BAD_TRANSFER_ENCODING`
  */
-export function checkTransferEncoding(value: string): void {
+export function isJustChunked(value: string): boolean {
   const text = value.toLowerCase()
-  if (text === 'chunked') return
+  if (text === 'chunked') return true
   const codings = text.split(',').map(coding => coding.replace(/^[ \t]+|[ \t]+$/g, ''))
   codings.forEach((coding, n) => {
     const isLast = n === codings.length - 1
     if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(coding) || (coding === 'chunked' && !isLast))
       throw protocolError('HTTP_BAD_TRANSFER_ENCODING')
   })
-  throw protocolError('HTTP_UNKNOWN_CODING')
+  return false
 }

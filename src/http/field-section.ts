@@ -2,7 +2,7 @@
 //
 // A client that keeps its connection mostly sends the same fields again. A section whose bytes are those of the one before it means
 // the same, so one comparison stands for the whole check, and fields that were split once stay split.
-import { checkTransferEncoding, parseContentLength } from './body-framing.ts'
+import { isJustChunked, parseContentLength } from './body-framing.ts'
 import { protocolError } from './errors.ts'
 import { HeadFields } from './field-lines.ts'
 import { COLON, CR, HTAB, IS_TOKEN, IS_VALUE, LF, SP } from './grammar.ts'
@@ -22,6 +22,8 @@ export class FieldSection {
   /** -1: no Content-Length. */
   contentLength = -1
   isChunked = false
+  /** Transfer-Encoding names a coding that we do not know; then `isChunked` is true as well. A head with it is never handed out. */
+  hasUnknownCoding = false
   /** `Connection: close`, `Connection: keep-alive`. */
   asksClose = false
   asksKeepAlive = false
@@ -54,17 +56,10 @@ export class FieldSection {
 
 /**
  * @param start  behind the request line
- * @param headEnd  where a head that starts where this one does must have ended
  * @returns undefined while its blank line is not here
  * @throws ProtocolError
  */
-export function parseSection(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  headEnd: number,
-  limits: Limits,
-): FieldSection | undefined {
+export function parseSection(bytes: Buffer, start: number, end: number, limits: Limits): FieldSection | undefined {
   const section = new FieldSection(bytes, start)
   let at = start
   let fields = 0
@@ -100,7 +95,6 @@ export function parseSection(
     let valueEnd = at
     at += 2
     if (++fields > limits.maxFields) throw protocolError('HTTP_TOO_MANY_FIELDS')
-    if (at > headEnd) throw protocolError('HTTP_HEAD_TOO_LARGE')
 
     // The few names that the engine itself must understand, told apart by length first.
     switch (nameLength) {
@@ -115,7 +109,9 @@ export function parseSection(
       case 6:
         if (isName(bytes, nameStart, EXPECT)) {
           valueEnd = trimmedEnd(bytes, valueStart, valueEnd)
-          if (!isValue(bytes, valueStart, valueEnd, CONTINUE)) throw protocolError('HTTP_UNKNOWN_EXPECTATION')
+          // Two lines are a list of two (RFC 9110 §5.3), and a list is not what we know.
+          if (section.expectsContinue || !isValue(bytes, valueStart, valueEnd, CONTINUE))
+            throw protocolError('HTTP_UNKNOWN_EXPECTATION')
           section.expectsContinue = true
         }
         break
@@ -132,7 +128,8 @@ export function parseSection(
       case 17:
         if (isName(bytes, nameStart, TRANSFER_ENCODING)) {
           if (section.isChunked) throw protocolError('HTTP_BAD_TRANSFER_ENCODING')
-          checkTransferEncoding(latin1(bytes, valueStart, trimmedEnd(bytes, valueStart, valueEnd)))
+          const value = latin1(bytes, valueStart, trimmedEnd(bytes, valueStart, valueEnd))
+          section.hasUnknownCoding = !isJustChunked(value)
           section.isChunked = true
         } else if (isName(bytes, nameStart, TRANSFER_ENCODING_TWIN)) throw protocolError('HTTP_FIELD_TWIN')
         break

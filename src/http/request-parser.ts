@@ -104,14 +104,17 @@ function mayBeWhole(input: ReceiveBuffer, limits: Limits): boolean {
   for (let at = input.looked; at < end; at++) {
     if (bytes[at] !== LF) continue
     if (at === start || bytes[at - 1] !== CR) return true
-    if (at - 3 >= start && bytes[at - 2] === LF) return true
+    // CR CR LF ends no line either: two of them must not pass for a line that goes on.
+    if (at - 2 >= start && (bytes[at - 2] === CR || (bytes[at - 2] === LF && at - 3 >= start))) return true
   }
   input.looked = end
   return end - start > limits.maxHeadBytes
 }
 
 function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefined): RequestHead | undefined {
-  const { bytes, end } = input
+  const { bytes } = input
+  // Nothing beyond the limit is looked at: how a head is refused must not depend on how much of it is here.
+  const end = Math.min(input.end, input.start + limits.maxHeadBytes)
   let at = input.start
   if (bytes[at] === CR) {
     // One empty line before the request line is ignored (RFC 9112 §2.2): old clients send one after a body.
@@ -165,16 +168,15 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
   at += 10
 
   // Fields
-  const headEnd = headStart + limits.maxHeadBytes
-  const section = last?.isAt(bytes, at, end) ? last : parseSection(bytes, at, end, headEnd, limits)
+  const section = last?.isAt(bytes, at, end) ? last : parseSection(bytes, at, end, limits)
   if (section === undefined) return undefined
   at += section.end - section.start
-  if (at > headEnd) throw protocolError('HTTP_HEAD_TOO_LARGE')
   head.section = section
 
   const isOld = head.minorVersion === 0
   if (section.isChunked) {
     if (isOld) throw protocolError('HTTP_BAD_TRANSFER_ENCODING')
+    if (section.hasUnknownCoding) throw protocolError('HTTP_UNKNOWN_CODING')
     head.kind = 'chunked'
   } else if (section.contentLength > 0) head.kind = 'length'
   head.keepsAlive = !section.asksClose && (!isOld || section.asksKeepAlive)

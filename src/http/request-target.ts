@@ -3,6 +3,7 @@
 // Router, guards, static files and mounts all see this form, so that none of them can be talked round with another spelling:
 // percent-decoded UTF-8, dot segments resolved as the WHATWG URL does (so fetch() and the wire agree), and nothing that could be
 // read as a separator after decoding.
+import { isIPv6 } from 'node:net'
 import { COLON, DIGIT_0, IS_HOST, IS_IP_LITERAL } from './grammar.ts'
 import { protocolError } from './errors.ts'
 
@@ -62,7 +63,7 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number): bool
     at++
     const from = at
     while (at < end && IS_IP_LITERAL[bytes[at]!] === 1) at++
-    if (at === from || at >= end || bytes[at] !== 0x5d) return false
+    if (at >= end || bytes[at] !== 0x5d || !isIPv6(String.fromCharCode(...bytes.subarray(from, at)))) return false
     at++
   } else {
     while (at < end && IS_HOST[bytes[at]!] === 1) at++
