@@ -14,4 +14,5 @@ export { Router, type IncludeOptions, type RouterOptions, type Routes } from './
 export { cache, Cache, type CacheOptions, type CachePolicy, type CacheStats } from './cache/index.ts'
 export type { Duration } from './core/duration.ts'
 export { MillraceError, OverloadError, UsageError } from './core/error.ts'
+export type { Peer } from './http/exchange.ts'
 export type { In, JsonSchema, Out, Schema } from './schema/schema.ts'

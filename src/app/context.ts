@@ -1,4 +1,5 @@
 // What handlers and dependencies hold while they run. It carries what they need and never points back at its app.
+import type { Peer } from '../http/exchange.ts'
 import type { Out } from '../schema/schema.ts'
 
 /** A pino logger fits. */
@@ -27,6 +28,11 @@ export interface RequestContext {
   defer(task: () => unknown): void
   /** The request in the web platform's form, made on first use. */
   readonly request: Request
+  /**
+   * Who asks, looked up on first use: the other end of the connection, or the client that a trusted proxy names (settings `trustedProxies`
+   * and `proxyProtocol`). `address` is '' where nobody can tell: on a unix socket, in memory, or behind a proxy that does not say.
+   */
+  readonly client: Peer
   readonly log: Log
   /**
    * 103 Early Hints (RFC 8297), at once: what the client may fetch while the answer is being made. Ignored after the answer has begun,
@@ -52,6 +58,7 @@ export const CONTEXT_NAMES: readonly (keyof Context<any, any, any, any, any, any
   'signal',
   'defer',
   'request',
+  'client',
   'log',
   'earlyHints',
   'params',

@@ -1,5 +1,5 @@
 // One request as the app's stages share it, and the contexts through which user code sees it.
-import type { Exchange, FieldLines } from '../http/exchange.ts'
+import type { Exchange, FieldLines, Peer } from '../http/exchange.ts'
 import type { AfterResponse } from '../tasks/after-response.ts'
 import type { MiddlewareContext } from './compose.ts'
 import type { EarlyHints, Log, RequestContext } from './context.ts'
@@ -82,6 +82,10 @@ class View implements RequestContext {
 
   get request(): Request {
     return this.#state.request
+  }
+
+  get client(): Peer {
+    return this.#state.exchange.peer
   }
 
   get log(): Log {

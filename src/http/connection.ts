@@ -24,6 +24,7 @@ import type { Peer } from './exchange.ts'
 import type { FieldSection } from './field-section.ts'
 import type { Handler } from './handler.ts'
 import { HttpExchange, SHORT_LIMIT_MS, type ExchangeLine } from './http-exchange.ts'
+import { plainAddress } from './ip-address.ts'
 import type { Limits } from './limits.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { IncomingBody, NO_BODY, type BodySource } from './request-body.ts'
@@ -36,6 +37,7 @@ import {
   encodeRefusal,
 } from './response-encoder.ts'
 import { SendBuffer } from './send-buffer.ts'
+import type { TrustedProxies } from './trusted-proxy.ts'
 
 /** What all connections of an engine share. */
 export interface ConnectionOwner {
@@ -43,6 +45,7 @@ export interface ConnectionOwner {
   readonly limits: Limits
   /** What a client means that closes its sending side: that it is gone, or only that it has said everything. */
   readonly halfClose: 'abort' | 'answer'
+  readonly trustedProxies: TrustedProxies | undefined
   /** Answers carry `Connection: close`. */
   readonly isDraining: boolean
   began(): void
@@ -82,13 +85,18 @@ export class Connection implements ExchangeLine, BodySource {
   #served = 0
   #awaitsTurnEnd = false
   #headsAhead = 0
+  /** The exchange at 0 is the last one. Below it there is no limit. */
+  #requestsLeft: number
   #peer: Peer | undefined
   #roomWaiters: { resolve: () => void; reject: (reason: unknown) => void }[] | undefined
   #error: unknown = undefined
 
-  constructor(socket: Duplex, owner: ConnectionOwner) {
+  /** @param peer  who it is, where somebody in front of us knows better than the socket */
+  constructor(socket: Duplex, owner: ConnectionOwner, peer?: Peer) {
     this.#socket = socket
     this.#owner = owner
+    this.#peer = peer
+    this.#requestsLeft = drawRequests(owner.limits.maxRequestsPerConnection)
     this.out = new SendBuffer(socket)
     // Ours to decide: with the default the stream would answer a FIN by closing under a request at work.
     socket.allowHalfOpen = true
@@ -100,10 +108,16 @@ export class Connection implements ExchangeLine, BodySource {
     wired.on('drain', onDrain)
     wired.on('error', onError)
     wired.on('close', onClose)
+    // It comes paused from whoever has read something before us.
+    socket.resume()
   }
 
   get peer(): Peer {
     return (this.#peer ??= peerOf(this.#socket))
+  }
+
+  get trustedProxies(): TrustedProxies | undefined {
+    return this.#owner.trustedProxies
   }
 
   get isOpen(): boolean {
@@ -286,6 +300,7 @@ export class Connection implements ExchangeLine, BodySource {
     const exchange = new HttpExchange(this, head, body, performance.now())
     this.#exchange = exchange
     this.#closesAfterAnswer = false
+    this.#requestsLeft--
     this.#enter('open')
     this.#owner.began()
     if (this.#peerEnded && this.#owner.halfClose === 'abort') exchange.abort(clientGone(this.#error))
@@ -303,6 +318,7 @@ export class Connection implements ExchangeLine, BodySource {
       head.keepsAlive &&
       canBeDelimited &&
       !this.#owner.isDraining &&
+      this.#requestsLeft !== 0 &&
       (this.#decoder === undefined || this.#canSkip()) &&
       !(this.#peerEnded && this.#in.length === 0)
     this.#closesAfterAnswer = !isKept
@@ -560,6 +576,13 @@ function clientGone(cause: unknown): ConnectionError {
   return new ConnectionError('HTTP_CLIENT_GONE', 'the client went away before its answer was complete', { cause })
 }
 
+/** Up to a tenth fewer than the limit: connections that were opened together are not closed together. */
+function drawRequests(maxRequestsPerConnection: number): number {
+  return maxRequestsPerConnection === 0
+    ? -1
+    : maxRequestsPerConnection - Math.trunc((maxRequestsPerConnection / 10) * Math.random())
+}
+
 /**
  * What node:net's own resetAndDestroy sets. That one ends the stream first: it would send the FIN that this is about, and wait for
  * a peer that takes nothing. Where there is no reset (unix sockets, in memory, TLS) the connection just closes.
@@ -571,7 +594,7 @@ function resetOnClose(socket: Duplex): void {
 
 function peerOf(socket: Duplex): Peer {
   const { remoteAddress, remotePort, encrypted } = socket as Partial<Socket> & { encrypted?: boolean }
-  return { address: remoteAddress ?? '', port: remotePort ?? 0, encrypted: encrypted === true }
+  return { address: plainAddress(remoteAddress ?? ''), port: remotePort ?? 0, encrypted: encrypted === true }
 }
 
 // Listeners are shared by all connections: five closures each would be half of what an idle connection costs.

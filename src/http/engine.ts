@@ -3,10 +3,12 @@ import type { Duplex } from 'node:stream'
 import type { RequestRecord } from '../core/request-record.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
 import { ConnectionError, type ProtocolError } from './errors.ts'
+import type { Peer } from './exchange.ts'
 import type { Handler } from './handler.ts'
 import { expireDate } from './http-date.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { TrustedProxies } from './trusted-proxy.ts'
 
 export interface EngineOptions {
   /** What is not given has its default. */
@@ -16,6 +18,8 @@ export interface EngineOptions {
    * all the same is sent. 'answer': the client has only said everything it has to say.
    */
   readonly halfClose?: 'abort' | 'answer'
+  /** Proxies that may say who the client is. Default none. */
+  readonly trustedProxies?: TrustedProxies | undefined
   /** Each exchange once, when its answer is handed over whole or can never be. The record is not changed afterwards. */
   readonly onFinished?: (record: RequestRecord) => void
   /** What a handler threw, rejected with, or did wrong: never the client's fault. */
@@ -33,6 +37,7 @@ export class Engine implements ConnectionOwner {
   readonly handler: Handler
   readonly limits: Limits
   readonly halfClose: 'abort' | 'answer'
+  readonly trustedProxies: TrustedProxies | undefined
   readonly #options: EngineOptions
   readonly #open = new Set<Connection>()
   readonly #hurried = new Set<Connection>()
@@ -49,6 +54,7 @@ export class Engine implements ConnectionOwner {
     this.handler = handler
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.halfClose = options.halfClose ?? 'abort'
+    this.trustedProxies = options.trustedProxies
     this.#options = options
     const { headTimeoutMs, keepAliveTimeoutMs, writeStallMs, minRateGraceMs, lingerMs } = this.limits
     const shortestMs = Math.min(headTimeoutMs, keepAliveTimeoutMs, writeStallMs, minRateGraceMs, lingerMs)
@@ -68,11 +74,15 @@ export class Engine implements ConnectionOwner {
     return this.#isDraining
   }
 
-  /** Serves one connection: a net.Socket, a TLSSocket, or any Duplex of bytes. Reading starts at once. */
-  accept(socket: Duplex): void {
+  /**
+   * Serves one connection: a net.Socket, a TLSSocket, or any Duplex of bytes. Reading starts at once.
+   *
+   * @param peer  who it is, as a PROXY protocol header tells; default: what the socket says
+   */
+  accept(socket: Duplex, peer?: Peer): void {
     // It broke on its way here: nothing will come of it, not even its close event.
     if (socket.destroyed) return
-    this.#open.add(new Connection(socket, this))
+    this.#open.add(new Connection(socket, this, peer))
     if (this.#sweeper === undefined) {
       // Nobody has looked at it since the last connection went.
       expireDate()

@@ -7,10 +7,12 @@ import { encodeFields, type FieldList, isAscii, type PreparedHead } from './prep
 import type { RequestHead } from './request-parser.ts'
 import { EARLY_HINTS, encodeHead, encodeHeadUntilLength, FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
 import { PieceWriter, type PieceFraming, type PieceLine, type PieceOwner } from './response-writer.ts'
+import type { Origin, TrustedProxies } from './trusted-proxy.ts'
 
 /** What an exchange needs of the connection it came on. */
 export interface ExchangeLine extends PieceLine {
   readonly peer: Peer
+  readonly trustedProxies: TrustedProxies | undefined
   /** The Connection field of the answer; settles whether the connection will be kept after it. */
   connectionField(exchange: HttpExchange, canBeDelimited: boolean): string
   /** The answer is complete. */
@@ -39,6 +41,8 @@ export class HttpExchange implements Exchange, PieceOwner {
   #abortReason: unknown = undefined
   /** The answer was not the handler's: what the handler does now is late and not wrong. */
   #isOverruled = false
+  /** As a trusted proxy tells it; made on first use. */
+  #origin: Origin | undefined
 
   constructor(line: ExchangeLine, head: RequestHead, body: RequestBody, startedMs: number) {
     this.#line = line
@@ -66,11 +70,11 @@ export class HttpExchange implements Exchange, PieceOwner {
   }
 
   get authority(): string {
-    return this.head.authority
+    return this.#told()?.authority ?? this.head.authority
   }
 
   get scheme(): 'http' | 'https' {
-    return this.#line.peer.encrypted ? 'https' : 'http'
+    return this.peer.encrypted ? 'https' : 'http'
   }
 
   get fields(): FieldLines {
@@ -78,7 +82,7 @@ export class HttpExchange implements Exchange, PieceOwner {
   }
 
   get peer(): Peer {
-    return this.#line.peer
+    return this.#told()?.peer ?? this.#line.peer
   }
 
   get signal(): AbortSignal {
@@ -225,6 +229,14 @@ export class HttpExchange implements Exchange, PieceOwner {
     if (!(this.#isAborted && error === this.#abortReason)) this.#line.report(error, this)
     if (!this.answered) this.send(FAILED_HEAD, FAILED_BODY)
     else this.#line.cut(this, error)
+  }
+
+  /** @returns undefined when no proxy is trusted, and the connection alone tells */
+  #told(): Origin | undefined {
+    const { trustedProxies, peer } = this.#line
+    if (trustedProxies === undefined) return undefined
+    const scheme = peer.encrypted ? 'https' : 'http'
+    return (this.#origin ??= trustedProxies.origin({ peer, scheme, authority: this.head.authority }, this.fields))
   }
 
   #begin(status: number): void {

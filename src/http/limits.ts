@@ -26,6 +26,12 @@ export interface Limits {
   readonly maxReadAhead: number
   /** Pipelined requests served per connection in one turn of the loop, so that a busy peer cannot starve the rest. As hyper. */
   readonly requestsPerTurn: number
+  /**
+   * Requests answered on one connection, the last with `Connection: close`, up to a tenth fewer by chance; 0 is no limit. None by
+   * default: nginx has 1000 because its connections keep memory until they close, ours keep none from one request to the next. A
+   * limit helps a balancer to spread connections anew after workers or hosts were added.
+   */
+  readonly maxRequestsPerConnection: number
   /** From the first byte of a head to its end, 408 beyond; a drip does not extend it. 10 s: mod_reqtimeout's is 20, Slowloris needs it low. */
   readonly headTimeoutMs: number
   /** An open connection without a request. 5 s: Node's, uvicorn's and Apache's KeepAliveTimeout; 65 s behind a balancer. */
@@ -53,6 +59,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxReadAheadBytes: 65_536,
   maxReadAhead: 8,
   requestsPerTurn: 16,
+  maxRequestsPerConnection: 0,
   headTimeoutMs: 10_000,
   keepAliveTimeoutMs: 5000,
   bodyMinBytesPerSecond: 240,

@@ -1,6 +1,7 @@
 // The kinds of value a setting can have: how each is read from text or from code, and how it is shown.
 import { isIP } from 'node:net'
 import { type Duration, milliseconds } from '../core/duration.ts'
+import { FORWARDED_FIELDS, type ForwardedField, isProxyName } from '../http/trusted-proxy.ts'
 
 export interface SettingType<T> {
   /** Stands for the value in --help: N, TIME, SIZE. */
@@ -88,6 +89,44 @@ export function list(placeholder: string, expected: string): SettingType<readonl
     },
     show: values => values.join(','),
   }
+}
+
+/** As a list; 'none' is the empty one. */
+function listOf<T extends string>(
+  placeholder: string,
+  expected: string,
+  isOne: (text: string) => text is T,
+): SettingType<readonly T[]> {
+  const texts = list(placeholder, expected)
+  return {
+    placeholder,
+    expected,
+    read(found) {
+      if (found === 'none' || (Array.isArray(found) && found.length === 0)) return []
+      const values = texts.read(found)
+      return values?.every(isOne) === true ? values : undefined
+    },
+    show: values => (values.length === 0 ? 'none' : values.join(',')),
+  }
+}
+
+export const proxies: SettingType<readonly string[]> = listOf(
+  'PROXIES',
+  "addresses and networks such as 10.0.0.0/8, 'loopback' and 'unix', separated by commas, or 'none'",
+  (text): text is string => isProxyName(text),
+)
+
+export const forwardedFields: SettingType<readonly ForwardedField[]> = listOf(
+  'FIELDS',
+  `some of ${FORWARDED_FIELDS.join(', ')}, separated by commas, or 'none'`,
+  (text): text is ForwardedField => (FORWARDED_FIELDS as readonly string[]).includes(text),
+)
+
+export const onOrOff: SettingType<boolean> = {
+  placeholder: 'on|off',
+  expected: "'on' or 'off'",
+  read: found => (found === 'on' || found === true ? true : found === 'off' || found === false ? false : undefined),
+  show: value => (value ? 'on' : 'off'),
 }
 
 export function oneOf<const T extends string>(...names: readonly T[]): SettingType<T> {

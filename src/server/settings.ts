@@ -5,8 +5,10 @@ import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
 import {
   addressOrOff,
   duration,
+  forwardedFields,
   list,
   oneOf,
+  proxies,
   type SettingType,
   size,
   text,
@@ -89,6 +91,18 @@ export const SETTINGS = {
     default: 2048,
     meaning: 'connections the kernel may hold until a worker accepts them',
   }),
+  trustedProxies: row({
+    type: proxies,
+    default: [],
+    meaning: 'peers that may say who the client is; every other peer is the client',
+  }),
+  // Not forwarded and x-forwarded-host: nginx, and most proxies as they come, pass on what the client says in them.
+  forwardedFields: row({
+    type: forwardedFields,
+    default: ['x-forwarded-for', 'x-forwarded-proto'],
+    isRare: true,
+    meaning: 'fields believed from a trusted proxy; name only those that every one of them sets or removes',
+  }),
   workers: row({
     type: workerCount(availableParallelism),
     default: 1,
@@ -156,6 +170,11 @@ export const SETTINGS = {
     'requestsPerTurn',
     wholeNumber(1, 10_000),
     'pipelined requests served on one connection before others get their turn',
+  ),
+  maxRequestsPerConnection: rareLimit(
+    'maxRequestsPerConnection',
+    wholeNumber(0),
+    'most requests on one connection, up to a tenth fewer by chance; 0 is no limit',
   ),
   lingerTime: rareLimit('lingerMs', duration, 'time a connection closed after an error is still read'),
   logLevel: row({

@@ -1,5 +1,6 @@
 // What the engine does with time, and with many connections. Limits are small here; each test waits for what they cause.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { duplexPair } from 'node:stream'
@@ -7,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { Engine, type EngineOptions } from '../../src/http/engine.ts'
 import type { Handler } from '../../src/http/handler.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
+import { FORWARDED_FIELDS, TrustedProxies } from '../../src/http/trusted-proxy.ts'
 import type { RequestRecord } from '../../src/core/request-record.ts'
 import { inMemory, overTcp, ways, type Client, type Way } from './support/connect.ts'
 
@@ -164,7 +166,98 @@ for (const way of ways) {
   })
 }
 
+for (const way of ways)
+  describe(`a limit on requests of a connection ${way.name}`, () => {
+    test('is told with the last answer, and what was pipelined behind it is not run', async () => {
+      const ran: string[] = []
+      const engine = engineOf(
+        async exchange => {
+          ran.push(exchange.path)
+          await exchange.body.bytes()
+          exchange.send(OK, null)
+        },
+        { limits: { maxRequestsPerConnection: 3 } },
+      )
+      const client = await open(way, engine)
+      const post = 'POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n'
+      client.write(['/1', '/3', '/4', '/5'].map(path => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(post))
+      const answers = await client.ended()
+      assert.deepEqual(ran, ['/1', '/2', '/3'])
+      assert.deepEqual(
+        answers.map(({ fields }) => fields.get('connection')),
+        [undefined, undefined, 'close'],
+      )
+    })
+
+    test('counts a request once, whatever its handler tries to answer first', async () => {
+      const engine = engineOf(
+        exchange => {
+          assert.throws(() => exchange.send(OK, null, ['x', 'a\nb']))
+          exchange.send(OK, null)
+        },
+        { limits: { maxRequestsPerConnection: 2 } },
+      )
+      const client = await open(way, engine)
+      client.write(GET + GET + GET)
+      assert.equal((await client.ended()).length, 2)
+    })
+  })
+
 describe('an engine', () => {
+  test('has no limit on the requests of a connection unless told, and spreads one that it has', async () => {
+    const counts = new Set<number>()
+    const limited = engineOf(exchange => exchange.send(OK, null), { limits: { maxRequestsPerConnection: 100 } })
+    for (let n = 0; n < 30; n++) {
+      const client = await open(inMemory, limited)
+      client.write(GET.repeat(120))
+      counts.add((await client.ended()).length)
+    }
+    assert.ok(counts.size > 1)
+    assert.ok([...counts].every(count => count > 90 && count <= 100))
+    const client = await open(
+      inMemory,
+      engineOf(exchange => exchange.send(OK, null)),
+    )
+    client.write(GET.repeat(1500))
+    assert.equal((await client.answers(1500)).at(-1)!.fields.get('connection'), undefined)
+  })
+
+  test('takes the word of a trusted proxy for who the client is, and of nobody else', async () => {
+    const say: Handler = exchange =>
+      exchange.send(OK, `${exchange.peer.address} ${exchange.scheme} ${exchange.authority}`)
+    const lines =
+      'X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\n'
+    const request = `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`
+    const told = async (trusted: string | undefined, way: Way) => {
+      const trustedProxies = trusted === undefined ? undefined : new TrustedProxies([trusted], FORWARDED_FIELDS)
+      const client = await open(way, engineOf(say, { trustedProxies }))
+      client.write(request + GET)
+      return (await client.answers(2)).map(({ body }) => body)
+    }
+    assert.deepEqual(await told('loopback', overTcp), ['192.0.2.7 https shop.example', '127.0.0.1 http a'])
+    assert.deepEqual(await told('unix', inMemory), ['192.0.2.7 https shop.example', ' http a'])
+    assert.deepEqual(await told('10.0.0.0/8', overTcp), ['127.0.0.1 http a', '127.0.0.1 http a'])
+    assert.deepEqual(await told(undefined, overTcp), ['127.0.0.1 http a', '127.0.0.1 http a'])
+  })
+
+  test('believes whoever hands it a socket about the peer, and reads on where that one has paused', async () => {
+    const [near, far] = duplexPair()
+    const alive = setInterval(() => {}, 60_000)
+    cleanups.push(() => clearInterval(alive))
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const engine = engineOf(exchange => {
+      resolve(`${exchange.peer.address} ${exchange.peer.port} ${exchange.scheme}`)
+      exchange.send(OK, null)
+    })
+    far.write('leave this GET / HTTP/1.1\r\n')
+    const [first] = (await once(near, 'data')) as [Buffer]
+    near.pause()
+    near.unshift(first.subarray('leave this '.length))
+    engine.accept(near, { address: '192.0.2.7', port: 9, encrypted: true })
+    far.write('Host: a\r\n\r\n')
+    assert.equal(await promise, '192.0.2.7 9 https')
+  })
+
   test('counts connections and exchanges', async () => {
     const held = Promise.withResolvers<void>()
     const engine = engineOf(async exchange => {

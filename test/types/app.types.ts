@@ -44,7 +44,7 @@ app.post('/a/{id}/b/{slug}', {
   }),
   returns: Product,
   uses: { db, admin, transaction },
-}, ({ params, query, headers, cookies, body, db, admin, transaction, signal }) => {
+}, ({ params, query, headers, cookies, body, db, admin, transaction, signal, client }) => {
   is<typeof params, { id: number; slug: string }>()
   is<typeof query, { page: number; q?: string | undefined }>()
   is<typeof headers, { 'x-token': string }>()
@@ -52,6 +52,7 @@ app.post('/a/{id}/b/{slug}', {
   is<typeof body, { at: Date; tags: string[] }>()
   is<typeof admin, { admin: true; id: string }>()
   is<typeof signal, AbortSignal>()
+  is<typeof client, { readonly address: string; readonly port: number; readonly encrypted: boolean }>()
   void db.end
   void transaction.commit
   return { ...item, extra: 'dropped at run time' }
@@ -113,8 +114,9 @@ is<(typeof currentUser)['scope'], 'request'>()
 is<(typeof admin)['~value'], { admin: true; id: string }>()
 is<(typeof transaction)['scope'], 'call'>()
 is<(typeof db)['scope'], 'worker'>()
-dependency(({ request, signal }) => {
+dependency(({ request, signal, client }) => {
   void signal
+  void client.address
   return request.url
 })
 dependency({ headers: z.object({ 'x-a': z.string() }), query: z.object({ n: z.int().default(1) }) }, ({ headers, query }) => {
@@ -133,6 +135,8 @@ dependency({ scope: 'worker', uses: { currentUser } }, () => 1)
 dependency({ uses: { transaction } }, () => 1)
 // @ts-expect-error a worker dependency has no request
 dependency({ scope: 'worker' }, ({ request }) => request)
+// @ts-expect-error nor a client
+dependency({ scope: 'worker' }, ({ client }) => client)
 // @ts-expect-error unknown key
 dependency({ scop: 'worker' }, () => 1)
 // @ts-expect-error unknown scope
