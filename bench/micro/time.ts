@@ -19,6 +19,29 @@ export function compareCalls(title: string, cases: Readonly<Record<string, (coun
       calls(count)
       ns.push(((performance.now() - startMs) * 1e6) / count)
     }
+  print(title, timed)
+}
+
+/** The same for what ends in a later microtask; each case resolves when its calls are over. */
+export async function compareCallsAsync(
+  title: string,
+  cases: Readonly<Record<string, (count: number) => Promise<unknown>>>,
+): Promise<void> {
+  const timed = Object.entries(cases).map(([name, calls]) => ({ name, calls, ns: [] as number[] }))
+  for (const { calls } of timed) await calls(WARM_UP_CALLS)
+  for (let run = 0; run < RUNS; run++)
+    for (const { calls, ns } of timed) {
+      const startMs = performance.now()
+      await calls(ASYNC_CALLS)
+      ns.push(((performance.now() - startMs) * 1e6) / ASYNC_CALLS)
+    }
+  print(title, timed)
+}
+
+const WARM_UP_CALLS = 100_000
+const ASYNC_CALLS = 40_000
+
+function print(title: string, timed: readonly { readonly name: string; readonly ns: readonly number[] }[]): void {
   const rows = timed.map(({ name, ns }) => [
     name,
     median(ns).toFixed(1),

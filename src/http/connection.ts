@@ -25,6 +25,7 @@ import type { FieldSection } from './field-section.ts'
 import type { Handler } from './handler.ts'
 import { HttpExchange, SHORT_LIMIT_MS, type ExchangeLine } from './http-exchange.ts'
 import { plainAddress } from './ip-address.ts'
+import { type Lean, READER } from './lean-socket.ts'
 import type { Limits } from './limits.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { IncomingBody, NO_BODY, type BodySource } from './request-body.ts'
@@ -102,7 +103,7 @@ export class Connection implements ExchangeLine, BodySource {
     socket.allowHalfOpen = true
     if (socket instanceof Socket) socket.setNoDelay(true)
     const wired = socket as WiredSocket
-    wired[CONNECTION] = this
+    wired[CONNECTION] = wired[READER] = this
     wired.on('data', onData)
     wired.on('end', onEnd)
     wired.on('drain', onDrain)
@@ -126,15 +127,25 @@ export class Connection implements ExchangeLine, BodySource {
 
   // Reading
 
+  receivedBorrowed(bytes: Buffer, length: number): void {
+    if (this.#in.length > 0 || this.#exchange !== undefined || this.#decoder !== undefined || !this.isOpen)
+      return this.received(Buffer.from(bytes.subarray(0, length)))
+    this.#in.borrow(bytes, length)
+    this.#serveTurn()
+    this.#in.own()
+  }
+
   received(chunk: Buffer): void {
-    if (this.#phase === 'linger' || this.#phase === 'closed') return
+    if (!this.isOpen) return
     this.#in.append(chunk)
     if (this.#decoder !== undefined) this.#readBody()
     else if (this.#exchange !== undefined) this.#readAhead(chunk)
-    else {
-      if (!this.#awaitsTurnEnd) this.#served = 0
-      this.#run()
-    }
+    else this.#serveTurn()
+  }
+
+  #serveTurn(): void {
+    if (!this.#awaitsTurnEnd) this.#served = 0
+    this.#run()
   }
 
   /** Serves what has arrived, until something has to be waited for. */
@@ -237,6 +248,8 @@ export class Connection implements ExchangeLine, BodySource {
   #expectBody(head: RequestHead): void {
     const { limits } = this.#owner
     const isChunked = head.kind === 'chunked'
+    // Pieces of it are handed out as they lie here.
+    this.#in.own()
     this.#body = new IncomingBody(this, head.kind, isChunked ? undefined : head.contentLength, limits.maxBodyBytes)
     this.#decoder = isChunked ? new ChunkedDecoder(limits) : new LengthDecoder(head.contentLength)
     this.#owesContinue = head.expectsContinue && this.#in.length === 0
@@ -601,7 +614,7 @@ function peerOf(socket: Duplex): Peer {
 
 const CONNECTION = Symbol('connection')
 
-interface WiredSocket extends Duplex {
+interface WiredSocket extends Duplex, Lean {
   [CONNECTION]: Connection
 }
 

@@ -12,8 +12,8 @@ import { latin1 } from './latin1.ts'
 
 /** What the fields say, whatever the request line says. */
 export class FieldSection {
-  readonly bytes: Buffer
-  readonly start: number
+  bytes: Buffer
+  start: number
   /** Behind the blank line. */
   end = 0
   /** -1: no Host. */
@@ -33,6 +33,17 @@ export class FieldSection {
   constructor(bytes: Buffer, start: number) {
     this.bytes = bytes
     this.start = start
+  }
+
+  /** Of bytes that are somebody else's: keeps a copy. */
+  own(): void {
+    const { start } = this
+    this.bytes = Buffer.from(this.bytes.subarray(start, this.end))
+    this.start = 0
+    this.end -= start
+    if (this.hostStart < 0) return
+    this.hostStart -= start
+    this.hostEnd -= start
   }
 
   get fields(): HeadFields {

@@ -10,6 +10,18 @@ import { Socket } from 'node:net'
 // As large as what libuv offers the kernel otherwise: a fast upload fills it with one read.
 const SHARED = Buffer.allocUnsafeSlow(65_536)
 
+/** Under this a lean socket finds who takes its bytes before they are copied; without one it emits `data` like any other. */
+export const READER = Symbol('reader')
+
+export interface Lean {
+  [READER]?: BorrowingReader
+}
+
+export interface BorrowingReader {
+  /** The first `length` of `bytes`, which the next read of any socket overwrites: nothing of them may be kept. */
+  receivedBorrowed(bytes: Buffer, length: number): void
+}
+
 interface Inner {
   _handle?: { useUserBuffer?: unknown } | null
   /** What counts the connection as the server's until the socket closes. */
@@ -19,7 +31,7 @@ interface Inner {
 
 /**
  * @param accepted  straight from a server with `pauseOnConnect`: nothing read, no listener attached
- * @returns the socket to use instead; its `data` events carry memory of their own
+ * @returns the socket to use instead; its `data` events carry memory of their own. Who sets READER gets the bytes uncopied
  */
 export function leanSocket(accepted: Socket): Socket {
   const inner = accepted as Inner
@@ -40,7 +52,12 @@ export function leanSocket(accepted: Socket): Socket {
   return lean
 }
 
-function onRead(this: Socket, length: number): boolean {
+function onRead(this: Socket & Lean, length: number): boolean {
+  const reader = this[READER]
+  if (reader !== undefined) {
+    reader.receivedBorrowed(SHARED, length)
+    return true
+  }
   const bytes = Buffer.allocUnsafe(length)
   SHARED.copy(bytes, 0, 0, length)
   this.emit('data', bytes)

@@ -25,9 +25,11 @@ import type { ReceiveBuffer } from './receive-buffer.ts'
 import { isAuthority, normalPath } from './request-target.ts'
 import { latin1 } from './latin1.ts'
 
-/** A checked head. Positions point into `bytes`. */
+// Stands in until the fields are parsed: a head is handed out only with its own.
+const NO_SECTION = new FieldSection(Buffer.alloc(0), 0)
+
+/** A checked head. Holds no bytes of the request line: they may be gone when the handler looks. */
 export class RequestHead {
-  readonly bytes: Buffer
   method = ''
   /** 0 or 1: HTTP/1.0, or 1.1 and anything above it. */
   minorVersion = 1
@@ -36,31 +38,25 @@ export class RequestHead {
   kind: BodyKind = 'none'
   /** The one normal form; '*' for `OPTIONS *`. */
   path = ''
-  targetStart = 0
-  targetEnd = 0
-  /** Where the '?' is; `targetEnd` when there is none. */
-  queryStart = 0
-  /** Of an absolute target; both 0 for the other forms. */
-  authorityStart = 0
-  authorityEnd = 0
-  section: FieldSection
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes
-    this.section = NO_SECTION
-  }
+  /** As received, behind the first '?'; undefined: there is none. */
+  query: string | undefined = undefined
+  /** As received; undefined where path and query say it already. */
+  rawTarget: string | undefined = undefined
+  /** Of an absolute target; undefined for the other forms. */
+  targetAuthority: string | undefined = undefined
+  section: FieldSection = NO_SECTION
 
   get target(): string {
-    return latin1(this.bytes, this.targetStart, this.targetEnd)
+    return this.rawTarget ?? (this.query === undefined ? this.path : `${this.path}?${this.query}`)
   }
 
   get search(): string {
-    return this.queryStart >= this.targetEnd ? '' : latin1(this.bytes, this.queryStart + 1, this.targetEnd)
+    return this.query ?? ''
   }
 
   /** From an absolute target, else Host (RFC 9112 §3.2.2). */
   get authority(): string {
-    return this.authorityEnd > 0 ? latin1(this.bytes, this.authorityStart, this.authorityEnd) : this.section.host
+    return this.targetAuthority ?? this.section.host
   }
 
   /** Bytes of the body; 0 when there is none, and when only its end will tell. */
@@ -73,9 +69,6 @@ export class RequestHead {
     return this.section.expectsContinue && this.minorVersion > 0
   }
 }
-
-// Stands in until the fields are parsed: a head is handed out only with its own.
-const NO_SECTION = new FieldSection(Buffer.alloc(0), 0)
 
 // 32: longer than any registered method (UPDATEREDIRECTREF, 17); what is longer is not a method that we merely do not know.
 const MAX_METHOD_BYTES = 32
@@ -124,7 +117,7 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
     if (bytes[at + 2] === CR) throw protocolError('HTTP_BAD_REQUEST_LINE')
     at += 2
   }
-  const head = new RequestHead(bytes)
+  const head = new RequestHead()
   const headStart = at
 
   // METHOD SP
@@ -153,9 +146,7 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
   if (bytes[at] !== SP)
     throw protocolError(bytes[at] === CR || bytes[at] === LF ? 'HTTP_BAD_REQUEST_LINE' : 'HTTP_BAD_TARGET')
   if (at === targetStart) throw protocolError('HTTP_BAD_REQUEST_LINE')
-  head.targetStart = targetStart
-  head.targetEnd = at
-  head.queryStart = queryStart === 0 ? at : queryStart
+  const targetEnd = at
   at++
 
   // HTTP/x.y CR LF
@@ -168,9 +159,15 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
   at += 10
 
   // Fields
-  const section = last?.isAt(bytes, at, end) ? last : parseSection(bytes, at, end, limits)
-  if (section === undefined) return undefined
-  at += section.end - section.start
+  let section = last
+  if (section?.isAt(bytes, at, end)) at += section.end - section.start
+  else {
+    section = parseSection(bytes, at, end, limits)
+    if (section === undefined) return undefined
+    at = section.end
+    // The next request may be compared with it, and its fields are read later or not at all.
+    if (input.isBorrowed) section.own()
+  }
   head.section = section
 
   const isOld = head.minorVersion === 0
@@ -181,10 +178,15 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
   } else if (section.contentLength > 0) head.kind = 'length'
   head.keepsAlive = !section.asksClose && (!isOld || section.asksKeepAlive)
   if (section.hostStart < 0 && !isOld) throw protocolError('HTTP_BAD_HOST')
+  const pathEnd = queryStart === 0 ? targetEnd : queryStart
+  if (queryStart !== 0) head.query = latin1(bytes, queryStart + 1, targetEnd)
   if (bytes[targetStart] === SLASH) {
-    const path = latin1(bytes, targetStart, head.queryStart)
-    head.path = isPlain ? path : normalPath(path)
-  } else otherForm(head)
+    head.path = latin1(bytes, targetStart, pathEnd)
+    if (!isPlain) {
+      head.rawTarget = latin1(bytes, targetStart, targetEnd)
+      head.path = normalPath(head.path)
+    }
+  } else otherForm(head, bytes, targetStart, pathEnd, targetEnd)
 
   input.consumeTo(at)
   return head
@@ -227,23 +229,22 @@ function versionOf(bytes: Buffer, at: number): 0 | 1 {
 }
 
 /** `*`, absolute-form, or a refusal; origin-form is settled by the caller (RFC 9112 §3.2). */
-function otherForm(head: RequestHead): void {
-  const { bytes, targetStart, targetEnd } = head
-  if (targetEnd - targetStart === 1 && bytes[targetStart] === STAR) {
+function otherForm(head: RequestHead, bytes: Buffer, start: number, pathEnd: number, end: number): void {
+  head.rawTarget = latin1(bytes, start, end)
+  if (end - start === 1 && bytes[start] === STAR) {
     if (head.method !== 'OPTIONS') throw protocolError('HTTP_BAD_TARGET')
     head.path = '*'
     return
   }
-  const scheme = /^https?:\/\//i.exec(latin1(bytes, targetStart, Math.min(targetStart + 8, targetEnd)))
+  const scheme = /^https?:\/\//i.exec(head.rawTarget)
   if (!scheme) throw protocolError('HTTP_BAD_TARGET')
-  const from = targetStart + scheme[0].length
+  const from = start + scheme[0].length
   let pathStart = from
-  while (pathStart < targetEnd && bytes[pathStart] !== SLASH && bytes[pathStart] !== QUESTION) pathStart++
+  while (pathStart < end && bytes[pathStart] !== SLASH && bytes[pathStart] !== QUESTION) pathStart++
   if (!isAuthority(bytes, from, pathStart)) throw protocolError('HTTP_BAD_TARGET')
-  head.authorityStart = from
-  head.authorityEnd = pathStart
-  if (bytes[pathStart] === SLASH && pathStart < targetEnd)
-    head.path = normalPath(latin1(bytes, pathStart, Math.max(pathStart, head.queryStart)))
+  head.targetAuthority = latin1(bytes, from, pathStart)
+  if (bytes[pathStart] === SLASH && pathStart < end)
+    head.path = normalPath(latin1(bytes, pathStart, Math.max(pathStart, pathEnd)))
   // No path at all: `*` was meant if the method is OPTIONS (RFC 9112 §3.2.4).
-  else head.path = head.method === 'OPTIONS' && pathStart === targetEnd ? '*' : '/'
+  else head.path = head.method === 'OPTIONS' && pathStart === end ? '*' : '/'
 }

@@ -5,7 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { Engine } from '../../src/http/engine.ts'
 import { leanSocket } from '../../src/http/lean-socket.ts'
+import { prepareHead } from '../../src/http/prepared-head.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-lean-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -41,6 +43,53 @@ for (const [kind, path] of [
         await once(client, 'close')
       }
       assert.equal(kept.map(String).sort().join(''), 'a'.repeat(1000) + 'b'.repeat(1000) + 'c'.repeat(1000))
+      await new Promise(resolve => server.close(resolve))
+    })
+
+    test('a handler that looks late sees its own request, whatever has been read since', async () => {
+      const held: (() => void)[] = []
+      const engine = new Engine(async exchange => {
+        await new Promise<void>(resolve => {
+          held.push(resolve)
+        })
+        const { target, search, authority, fields, body } = exchange
+        const text = Buffer.from(await body.bytes()).toString()
+        exchange.send(prepareHead(200), JSON.stringify([target, search, authority, [...fields.entries()], text]))
+      })
+      const { server, dial } = await served(socket => engine.accept(socket), path)
+      const answers: Promise<string>[] = []
+      for (const letter of ['a', 'b', 'c', 'd']) {
+        const name = letter.repeat(40)
+        const before = held.length
+        const fields = `Host: ${name}\r\nX-${name}: ${name}\r\n`
+        const body = letter < 'c' ? '' : name
+        const first =
+          letter === 'b' ? `GET http://${name}/%2${'0'}?${name} HTTP/1.1\r\n` : `POST /${name}?${name} HTTP/1.1\r\n`
+        const client = dial()
+        client.write(`${first}${fields}${body ? `Content-Length: ${body.length}\r\n` : ''}\r\n${body}`)
+        client.end(`GET /next${name} HTTP/1.1\r\n${fields}\r\n`)
+        let got = ''
+        client.setEncoding('latin1').on('data', (piece: string) => (got += piece))
+        answers.push(once(client, 'close').then(() => got))
+        while (held.length === before) await new Promise(resolve => setImmediate(resolve))
+      }
+      const release = setInterval(() => held.splice(0).forEach(resolve => resolve()), 1)
+      for (const [n, answer] of (await Promise.all(answers)).entries()) {
+        const letter = 'abcd'[n]!
+        const name = letter.repeat(40)
+        const lines: [string, string][] = [
+          ['host', name],
+          [`x-${name}`, name],
+        ]
+        const body = letter < 'c' ? '' : name
+        const all = body ? [...lines, ['content-length', '40']] : lines
+        const target = letter === 'b' ? `http://${name}/%20?${name}` : `/${name}?${name}`
+        const [first, second] = answer.split('HTTP/1.1 200 OK').slice(1)
+        assert.deepEqual(JSON.parse(first!.split('\r\n\r\n')[1]!), [target, name, name, all, body])
+        assert.deepEqual(JSON.parse(second!.split('\r\n\r\n')[1]!), [`/next${name}`, '', name, lines, ''])
+      }
+      clearInterval(release)
+      engine.close()
       await new Promise(resolve => server.close(resolve))
     })
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { duplexPair, type Duplex } from 'node:stream'
 import type { Engine } from '../../../src/http/engine.ts'
+import { leanSocket } from '../../../src/http/lean-socket.ts'
 
 export interface Way {
   readonly name: string
@@ -102,7 +103,10 @@ export const inMemory: Way = {
 export const overTcp: Way = {
   name: 'over TCP',
   open: async engine => {
-    const server = net.createServer({ allowHalfOpen: true }, socket => engine.accept(socket))
+    // As src/server listens.
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, socket =>
+      engine.accept(leanSocket(socket)),
+    )
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const socket = net.connect({
