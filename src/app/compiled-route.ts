@@ -5,6 +5,7 @@ import { Limiter } from '../flow/limiter.ts'
 import type { Priority } from '../flow/priority.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Middleware } from './compose.ts'
+import type { Log } from './context.ts'
 import type { DependencyDefinition } from './dependency.ts'
 import { DependencyPlan, type WorkerValues } from './dependencies.ts'
 import { EndpointCache } from './endpoint-cache.ts'
@@ -82,8 +83,9 @@ export class CompiledRoute {
     this.#constants = this.plan.constants(workerValues)
   }
 
-  view(state: RequestState, inputs: Inputs | undefined): HandlerView {
-    const view = new HandlerView(state)
+  /** @param state  where the stages share one already */
+  view(exchange: Exchange, log: Log, inputs: Inputs | undefined, state?: RequestState): HandlerView {
+    const view = new HandlerView(exchange, log, state)
     if (inputs) {
       view.params = inputs.params
       view.query = inputs.query

@@ -24,7 +24,7 @@ import type { AfterResponse } from '../tasks/after-response.ts'
 import type { Log } from './context.ts'
 import type { ReadInputs } from './input.ts'
 import { type ErrorFormat, problemAnswer } from './problem.ts'
-import { MiddlewareView, RequestState } from './request-state.ts'
+import { HandlerView, MiddlewareView, RequestState } from './request-state.ts'
 import type { RouteTable } from './route-table.ts'
 import { unrouted } from './unrouted.ts'
 
@@ -55,8 +55,8 @@ function runRoute(
   exchange: Exchange,
   values: readonly string[],
 ): void | Promise<void> {
+  if (route.isPlain) return runPlain(of, route, exchange, values)
   const state = new RequestState(exchange, of.log)
-  if (route.isPlain) return runPlain(of, route, state, values)
   let answer: Answer | Promise<Answer>
   try {
     answer = staged(of, route, state, values)
@@ -91,53 +91,96 @@ async function concludeLater(of: Surroundings, state: RequestState, pending: Pro
   return conclude(of, state, answer)
 }
 
-// The same stages as `plain` for the route that asked for nothing else, with one promise of ours beside the handler's own instead of
-// four (bench hello).
+// The same stages as `plain` for the route that asked for nothing else: no state, no Answer, and one promise of ours beside the handler's
+// own instead of four (bench hello, bench/micro/request).
 function runPlain(
   of: Surroundings,
   route: CompiledRoute,
-  state: RequestState,
+  exchange: Exchange,
   values: readonly string[],
 ): void | Promise<void> {
-  const { exchange } = state
+  if (route.inputs.isEmpty) return callPlain(of, route, exchange, route.view(exchange, of.log, undefined))
+  let read: ReadInputs | Promise<ReadInputs>
+  try {
+    read = route.inputs.read(exchange, values)
+  } catch (error) {
+    return concludeError(of, exchange, error)
+  }
+  if (!(read instanceof Promise)) return callPlain(of, route, exchange, route.view(exchange, of.log, read.own))
+  limitPlain(of, route, exchange)
+  void callPlainLater(of, route, exchange, read)
+}
+
+/** Never rejects. */
+async function callPlainLater(
+  of: Surroundings,
+  route: CompiledRoute,
+  exchange: Exchange,
+  read: Promise<ReadInputs>,
+): Promise<void> {
+  try {
+    await callPlain(of, route, exchange, route.view(exchange, of.log, (await read).own))
+  } catch (error) {
+    void concludeError(of, exchange, error)
+  }
+}
+
+function callPlain(
+  of: Surroundings,
+  route: CompiledRoute,
+  exchange: Exchange,
+  view: HandlerView,
+): void | Promise<void> {
   let value: unknown
   try {
-    const read = route.inputs.isEmpty ? undefined : route.inputs.read(exchange, values)
-    value =
-      read instanceof Promise
-        ? read.then(late => route.handler(route.view(state, late.own)))
-        : route.handler(route.view(state, read?.own))
-    if (!isThenable(value)) return conclude(of, state, route.responder.answer(value))
+    value = route.handler(view)
+    if (!isThenable(value)) return concludePlain(of, route, exchange, view, value)
   } catch (error) {
-    return conclude(of, state, problemAnswer(error, of.format))
+    return concludeError(of, exchange, error)
   }
+  limitPlain(of, route, exchange)
+  void settle(of, route, exchange, view, value)
+}
+
+function limitPlain(of: Surroundings, route: CompiledRoute, exchange: Exchange): void {
   route.overdue ??= overdue => {
     const error = new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
     void send(overdue, problemAnswer(error, of.format))
   }
   exchange.limitTime(route.timeoutMs, route.overdue)
-  void settle(of, route, state, value)
 }
 
 /** Never rejects. */
 async function settle(
   of: Surroundings,
   route: CompiledRoute,
-  state: RequestState,
+  exchange: Exchange,
+  view: HandlerView,
   value: PromiseLike<unknown>,
 ): Promise<void> {
-  let answer: Answer
   try {
-    answer = route.responder.answer(await value)
-  } catch (error) {
-    answer = problemAnswer(error, of.format)
-  }
-  try {
-    const sent = conclude(of, state, answer)
+    const sent = concludePlain(of, route, exchange, view, await value)
     if (sent) await sent
   } catch (error) {
-    state.exchange.destroy(error)
+    void concludeError(of, exchange, error)
   }
+}
+
+/** @throws what makes no answer, before anything is sent */
+function concludePlain(
+  of: Surroundings,
+  route: CompiledRoute,
+  exchange: Exchange,
+  view: HandlerView,
+  value: unknown,
+): void | Promise<void> {
+  const { responder } = route
+  if (!responder.sendData(exchange, value)) return conclude(of, HandlerView.state(view), responder.answer(value))
+  HandlerView.usedState(view)?.runDeferred(of.afterResponse)
+}
+
+function concludeError(of: Surroundings, exchange: Exchange, error: unknown): void | Promise<void> {
+  return conclude(of, new RequestState(exchange, of.log), problemAnswer(error, of.format))
 }
 
 /** Straight from input to handler to answer. */
@@ -148,7 +191,7 @@ function plain(route: CompiledRoute, state: RequestState, values: readonly strin
 }
 
 function called(route: CompiledRoute, state: RequestState, read: ReadInputs | undefined): Answer | Promise<Answer> {
-  const value = route.handler(route.view(state, read?.own))
+  const value = route.handler(route.view(state.exchange, state.log, read?.own, state))
   return isThenable(value) ? answerOf(route, value) : route.responder.answer(value)
 }
 
@@ -268,7 +311,7 @@ async function made(route: CompiledRoute, state: RequestState, read: ReadInputs)
   let answer: Answer
   try {
     const values = await route.plan.make(state, route.workerValues, read.steps, cleanUp)
-    const view = route.view(state, read.own)
+    const view = route.view(state.exchange, state.log, read.own, state)
     route.plan.give(view, values)
     answer = route.responder.answer(await route.handler(view))
   } catch (error) {

@@ -68,37 +68,51 @@ export class RequestState {
   }
 }
 
-// Getters, so that a handler pays only for the fields it takes. Destructuring calls them like any other.
+// Getters, so that a handler pays only for the fields it takes. Destructuring calls them like any other. The state behind them is made
+// when it is first needed: most requests to a plain route never do.
 class View implements RequestContext {
-  readonly #state: RequestState
+  readonly #exchange: Exchange
+  readonly #log: Log
+  #state: RequestState | undefined
 
-  constructor(state: RequestState) {
+  constructor(exchange: Exchange, log: Log, state: RequestState | undefined) {
+    this.#exchange = exchange
+    this.#log = log
     this.#state = state
   }
 
+  /** The state, if anything has asked for it. */
+  static usedState(view: View): RequestState | undefined {
+    return view.#state
+  }
+
+  static state(view: View): RequestState {
+    return (view.#state ??= new RequestState(view.#exchange, view.#log))
+  }
+
   get signal(): AbortSignal {
-    return this.#state.signal
+    return this.#state?.signal ?? this.#exchange.signal
   }
 
   get request(): Request {
-    return this.#state.request
+    return View.state(this).request
   }
 
   get client(): Peer {
-    return this.#state.exchange.peer
+    return this.#exchange.peer
   }
 
   get log(): Log {
-    return this.#state.log
+    return this.#log
   }
 
   get defer(): (task: () => unknown) => void {
-    const state = this.#state
+    const state = View.state(this)
     return task => state.defer(task)
   }
 
   get earlyHints(): (fields: EarlyHints) => void {
-    const state = this.#state
+    const state = View.state(this)
     return fields => state.earlyHints(fields)
   }
 }
@@ -121,13 +135,17 @@ export class DependencyView extends View {
   headers: unknown = undefined
   query: unknown = undefined
   cookies: unknown = undefined
+
+  constructor(state: RequestState) {
+    super(state.exchange, state.log, state)
+  }
 }
 
 export class MiddlewareView extends View implements MiddlewareContext {
   readonly #exchange: Exchange
 
   constructor(state: RequestState) {
-    super(state)
+    super(state.exchange, state.log, state)
     this.#exchange = state.exchange
   }
 

@@ -1,5 +1,6 @@
 // From what a handler returned to an answer: which status, which serializer, which head. Built once per route.
 import { UsageError } from '../core/error.ts'
+import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
 import type { Schema } from '../schema/schema.ts'
 import { compileResponse, type Encoder } from '../schema/serialize.ts'
@@ -69,6 +70,19 @@ export class Responder {
       }
     }
     return code(this.#bare, value)
+  }
+
+  /**
+   * Sends what needs no Answer in between: a bare value of plain data, the usual one (bench/micro/request).
+   *
+   * @returns false when `answer` has to make one; nothing has been sent then
+   * @throws the serializer's error, before anything is sent
+   */
+  sendData(exchange: Exchange, value: unknown): boolean {
+    if (typeof value === 'object' && value !== null && !isData(value)) return false
+    const { head, encoder } = this.#bare
+    exchange.send(head, encoder === undefined ? null : encoder.encode(value))
+    return true
   }
 
   #reply({ status, body, init }: MadeReply): Answer {
