@@ -1,10 +1,13 @@
 // Plain numbers a worker counts; the supervisor adds them up and keeps those of workers that are gone.
+import { type RefusalReason } from './entrance.ts'
 
 /** Totals since the worker started, and what is so now. */
 export interface Counters {
   /** Finished requests by the first digit of their status; index 0 counts those cut before a head was written. */
   readonly requests: readonly number[]
   readonly accepted: number
+  /** Accepted connections that were closed again before anything was served. */
+  readonly refused: Readonly<Record<RefusalReason, number>>
   readonly connections: number
   readonly inflight: number
   /** Longest the event loop was late in the last second. */
@@ -16,6 +19,7 @@ export interface Counters {
 export const NO_COUNTS: Counters = {
   requests: [0, 0, 0, 0, 0, 0],
   accepted: 0,
+  refused: { full: 0, address: 0, 'proxy-header': 0 },
   connections: 0,
   inflight: 0,
   loopDelayMs: 0,
@@ -25,13 +29,18 @@ export const NO_COUNTS: Counters = {
 
 /** The totals of a worker that is gone: nothing of it is open any more. */
 export function totalsOnly(counters: Counters): Counters {
-  return { ...NO_COUNTS, requests: counters.requests, accepted: counters.accepted }
+  return { ...NO_COUNTS, requests: counters.requests, accepted: counters.accepted, refused: counters.refused }
 }
 
 export function addCounters(a: Counters, b: Counters): Counters {
   return {
     requests: a.requests.map((count, n) => count + (b.requests[n] ?? 0)),
     accepted: a.accepted + b.accepted,
+    refused: {
+      full: a.refused.full + b.refused.full,
+      address: a.refused.address + b.refused.address,
+      'proxy-header': a.refused['proxy-header'] + b.refused['proxy-header'],
+    },
     connections: a.connections + b.connections,
     inflight: a.inflight + b.inflight,
     loopDelayMs: Math.max(a.loopDelayMs, b.loopDelayMs),
@@ -43,6 +52,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
 /** Counts in one process. */
 export class RequestCounter {
   accepted = 0
+  readonly refused = { ...NO_COUNTS.refused }
   readonly requests = [0, 0, 0, 0, 0, 0]
 
   /** @param status  0 for a request that was cut before a head was written */

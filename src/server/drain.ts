@@ -8,6 +8,7 @@ import type { DrainMode } from './messages.ts'
 
 export interface Serving {
   readonly server: Server
+  readonly entrance: { close(): void }
   readonly engine: Engine
   readonly app: StartedApp
   readonly host: { drain(graceMs: number): Promise<readonly { name: string; error: unknown }[]> }
@@ -22,7 +23,7 @@ const LEAST_STOP_MS = 1_000
 
 /** Resolves within about delayMs + graceMs + 1 s, whatever the app does. */
 export async function drain(serving: Serving, mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
-  const { server, engine, app, host, log } = serving
+  const { server, entrance, engine, app, host, log } = serving
   if (mode !== 'quick' && delayMs > 0) {
     // From now on answers say `Connection: close`, while connections are still accepted.
     void engine.drain(delayMs + graceMs)
@@ -32,6 +33,7 @@ export async function drain(serving: Serving, mode: DrainMode, delayMs: number, 
   const deadline = performance.now() + graceMs
   if (mode === 'orderly') await engine.drain(graceMs)
   if (mode === 'prompt') while (engine.inflight > 0 && performance.now() < deadline) await pause(LOOK_MS)
+  entrance.close()
   engine.close()
   const leftMs = () => (mode === 'quick' ? LEAST_STOP_MS : Math.max(LEAST_STOP_MS, deadline - performance.now()))
   await within(leftMs(), 'the app', log, ms => app.stop(ms))

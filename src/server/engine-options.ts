@@ -1,8 +1,10 @@
-// What the settings mean to the engine.
+// What the settings mean to the engine, and to the way there.
 import type { EngineOptions } from '../http/engine.ts'
 import type { Limits } from '../http/limits.ts'
 import { TrustedProxies } from '../http/trusted-proxy.ts'
 import type { RequestCounter } from './counters.ts'
+import { defaultMaxConnections } from './descriptor-limit.ts'
+import type { EntranceOptions } from './entrance.ts'
 import type { Logger } from '../observe/logger.ts'
 import { SETTING_NAMES, SETTINGS, type Settings } from './settings.ts'
 
@@ -17,8 +19,25 @@ export function engineOptions(settings: Settings, counter: RequestCounter, log: 
   }
 }
 
-export function trustedProxiesOf({ trustedProxies, forwardedFields }: Settings): TrustedProxies | undefined {
-  return trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies, forwardedFields)
+/** @param isPlain  the connections speak HTTP, and not TLS first */
+export function entranceOptions(settings: Settings, counter: RequestCounter, isPlain: boolean): EntranceOptions {
+  const { maxConnections, maxConnectionsPerAddress } = settings
+  return {
+    maxConnections: maxConnections === 'auto' ? defaultMaxConnections() : maxConnections,
+    maxConnectionsPerAddress: maxConnectionsPerAddress ?? Infinity,
+    trustedProxies: trustedProxiesOf(settings),
+    proxyProtocol: settings.proxyProtocol,
+    headerTimeoutMs: settings.headTimeout,
+    lingerMs: settings.lingerTime,
+    isPlain,
+    refused: reason => counter.refused[reason]++,
+  }
+}
+
+/** A TCP socket that was reset has no address any more, as a unix socket has none: where no unix socket is listened on, nobody has none. */
+function trustedProxiesOf({ trustedProxies, forwardedFields, uds }: Settings): TrustedProxies | undefined {
+  const possible = trustedProxies.filter(name => name !== 'unix' || uds !== '')
+  return possible.length === 0 ? undefined : new TrustedProxies(possible, forwardedFields)
 }
 
 /** Each row of the table that names a limit sets it. */

@@ -6,7 +6,8 @@ import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
 import { RequestCounter } from './counters.ts'
 import { drain } from './drain.ts'
-import { engineOptions } from './engine-options.ts'
+import { engineOptions, entranceOptions } from './engine-options.ts'
+import { Entrance } from './entrance.ts'
 import { listenAddress, listenOnAddress, urlOf } from './listener.ts'
 import { settingsFromCode } from './settings-sources.ts'
 import type { Settings } from './settings.ts'
@@ -37,8 +38,10 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const settings = settingsFromCode(rest, app.manifest().server)
   const log = createLogger({ level: settings.logLevel, format: 'lines' })
   const started = await app.start({ requestTimeoutMs: settings.requestTimeout, log })
-  const engine = new Engine(started.handler, engineOptions(settings, new RequestCounter(), log))
-  const accept = (socket: Socket) => engine.accept(socket)
+  const counter = new RequestCounter()
+  const engine = new Engine(started.handler, engineOptions(settings, counter, log))
+  const entrance = new Entrance(entranceOptions(settings, counter, true), (socket, peer) => engine.accept(socket, peer))
+  const accept = (socket: Socket) => entrance.admit(socket)
   const { server, address } = await listenOnAddress(listenAddress(settings), settings.backlog, accept).catch(
     async (error: unknown) => {
       await started.stop(settings.graceTimeout)
@@ -49,6 +52,7 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const local = host()
   const serving = {
     server,
+    entrance,
     engine,
     app: started,
     log,

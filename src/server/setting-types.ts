@@ -138,6 +138,22 @@ export function oneOf<const T extends string>(...names: readonly T[]): SettingTy
   }
 }
 
+/** 'auto' is worked out by the process that it is for. */
+export const countOrAuto: SettingType<number | 'auto'> = {
+  placeholder: 'N|auto',
+  expected: "a whole number, 1 or more, or 'auto'",
+  read: found => (found === 'auto' ? 'auto' : wholeNumber(1).read(found)),
+  show: String,
+}
+
+/** 'off' is null. */
+export const countOrOff: SettingType<number | null> = {
+  placeholder: 'N|off',
+  expected: "a whole number, 1 or more, or 'off'",
+  read: found => (found === 'off' || found === false || found === null ? null : wholeNumber(1).read(found)),
+  show: value => (value === null ? 'off' : String(value)),
+}
+
 /** A number of workers; 'auto' is as many as the processors this process may use. */
 export function workerCount(available: () => number): SettingType<number> {
   const count = wholeNumber(1, 1024)

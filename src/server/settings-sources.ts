@@ -30,7 +30,7 @@ export interface ResolvedSettings {
 }
 
 /**
- * @throws SettingsError `SETTINGS_BAD_VALUE` naming source, value and what was expected; `SETTINGS_UNKNOWN` for a name in the config
+ * @throws SettingsError `SETTINGS_BAD_VALUE` naming source, value and what was expected, or two values that contradict each other; `SETTINGS_UNKNOWN` for a name in the config
  *   file or the app that is no setting
  */
 export function resolveSettings(sources: SettingSources): ResolvedSettings {
@@ -48,6 +48,7 @@ export function resolveSettings(sources: SettingSources): ResolvedSettings {
     values[name] = readSetting(name, found.value, found.where)
     explicit.add(name)
   }
+  refuseContradiction(values as Settings)
   return { values: values as Settings, explicit }
 }
 
@@ -86,6 +87,14 @@ function lookUp(name: SettingName, sources: SettingSources): { value: unknown; w
     return { value: configFile.values[name], where: `${name} in ${configFile.name}` }
   if (app[name] !== undefined) return { value: app[name], where: `${name} in new App({ server })` }
   return undefined
+}
+
+function refuseContradiction({ proxyProtocol, trustedProxies }: Settings): void {
+  if (proxyProtocol && trustedProxies.length === 0)
+    throw new SettingsError(
+      'SETTINGS_BAD_VALUE',
+      'proxyProtocol is on, but trustedProxies is none: nobody may send a header; name the proxies, by address or network',
+    )
 }
 
 function refuseUnknown(values: Readonly<Record<string, unknown>>, where: string): void {

@@ -4,10 +4,13 @@ import { availableParallelism } from 'node:os'
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
 import {
   addressOrOff,
+  countOrAuto,
+  countOrOff,
   duration,
   forwardedFields,
   list,
   oneOf,
+  onOrOff,
   proxies,
   type SettingType,
   size,
@@ -102,6 +105,23 @@ export const SETTINGS = {
     default: ['x-forwarded-for', 'x-forwarded-proto'],
     isRare: true,
     meaning: 'fields believed from a trusted proxy; name only those that every one of them sets or removes',
+  }),
+  proxyProtocol: row({
+    type: onOrOff,
+    default: false,
+    meaning: 'trusted proxies begin each connection with a header of the PROXY protocol, version 1 or 2',
+  }),
+  maxConnections: row({
+    type: countOrAuto,
+    default: 'auto',
+    meaning: 'most connections of one worker; auto is 0.4 of the descriptors that it may have open',
+  }),
+  // Off: an office or a mobile network shares one address, and what is right for a site is a nuisance for its neighbour.
+  maxConnectionsPerAddress: row({
+    type: countOrOff,
+    default: null,
+    meaning:
+      'most connections of one client address (IPv6: of its first 64 bits) in one worker; trusted proxies have no limit',
   }),
   workers: row({
     type: workerCount(availableParallelism),

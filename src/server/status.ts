@@ -44,6 +44,12 @@ export function prometheusText(status: ServerStatus): string {
     ),
     family('millrace_connections_accepted_total', 'counter', 'Connections accepted.', [['', total.accepted]]),
     family(
+      'millrace_connections_refused_total',
+      'counter',
+      'Connections refused: at the cap of the worker or of one address, or for want of a PROXY protocol header.',
+      Object.entries(total.refused).map(([reason, count]) => [`{reason="${reason}"}`, count]),
+    ),
+    family(
       'millrace_connections',
       'gauge',
       'Open connections.',

@@ -7,7 +7,8 @@ import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
 import { type Counters, RequestCounter } from './counters.ts'
 import { drain } from './drain.ts'
-import { engineOptions } from './engine-options.ts'
+import { engineOptions, entranceOptions } from './engine-options.ts'
+import { Entrance } from './entrance.ts'
 import { failureOf } from './errors.ts'
 import { startApp } from './load-app.ts'
 import { listenError, listenOnDescriptor } from './listener.ts'
@@ -30,8 +31,10 @@ class Worker {
   readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   #app: StartedApp | undefined
   #engine: Engine | undefined
+  #entrance: Entrance | undefined
   #server: Server | undefined
   #isDraining = false
+  #memory = { heapUsed: 0, rss: 0 }
 
   constructor(plan: WorkerPlan) {
     this.#plan = plan
@@ -57,9 +60,13 @@ class Worker {
     const { listenFd, settings } = this.#plan
     const engine = this.#engine!
     await this.#host.settled()
+    const entrance = new Entrance(entranceOptions(settings, this.#counter, true), (socket, peer) =>
+      engine.accept(socket, peer),
+    )
+    this.#entrance = entrance
     const accept = (socket: Socket) => {
       this.#counter.accepted++
-      engine.accept(socket)
+      entrance.admit(socket)
     }
     try {
       this.#server = await listenOnDescriptor(listenFd, settings.backlog, accept)
@@ -74,12 +81,15 @@ class Worker {
   }
 
   async drain({ mode, delayMs, graceMs }: ToWorker & { type: 'drain' }): Promise<void> {
-    if (mode === 'quick') this.#engine?.close()
+    if (mode === 'quick') {
+      this.#entrance?.close()
+      this.#engine?.close()
+    }
     if (this.#isDraining) return
     this.#isDraining = true
-    const [app, engine, server] = [this.#app, this.#engine, this.#server]
-    if (app && engine && server)
-      await drain({ app, engine, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
+    const [app, engine, entrance, server] = [this.#app, this.#engine, this.#entrance, this.#server]
+    if (app && engine && entrance && server)
+      await drain({ app, engine, entrance, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
     else if (app) await app.stop(graceMs)
     if (this.#engine) process.send?.(this.#heartbeat(), () => process.exit(0))
     else process.exit(0)
@@ -92,18 +102,28 @@ class Worker {
   }
 
   #heartbeat(): FromWorker {
-    const memory = process.memoryUsage()
+    this.#memory = memoryUsage() ?? this.#memory
     const counters: Counters = {
       requests: this.#counter.requests,
       accepted: this.#counter.accepted,
+      refused: this.#counter.refused,
       connections: this.#engine!.connections,
       inflight: this.#engine!.inflight,
       loopDelayMs: Math.max(0, Math.round(this.#loopDelay.max / 1e6) - RESOLUTION_MS),
-      heapBytes: memory.heapUsed,
-      rssBytes: memory.rss,
+      heapBytes: this.#memory.heapUsed,
+      rssBytes: this.#memory.rss,
     }
     this.#loopDelay.reset()
     return { type: 'heartbeat', counters }
+  }
+}
+
+/** @returns undefined when there is no descriptor left to ask the system with */
+function memoryUsage(): NodeJS.MemoryUsage | undefined {
+  try {
+    return process.memoryUsage()
+  } catch {
+    return undefined
   }
 }
 

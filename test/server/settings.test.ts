@@ -86,6 +86,11 @@ describe('settings', () => {
     assert.throws(() => settingsFromCode({ keepAlive: 1 }, {}), /serve\(app, options\) holds keepAlive/)
   })
 
+  test('a header that nobody may send is a contradiction', () => {
+    assert.throws(() => resolve({ flags: { proxyProtocol: 'on' } }), /proxyProtocol is on, but trustedProxies is none/)
+    assert.equal(resolve({ flags: { proxyProtocol: 'on', trustedProxies: 'loopback' } }).values.proxyProtocol, true)
+  })
+
   test('durations, sizes and addresses are read as people write them', () => {
     const read = readSetting
     assert.deepEqual(
@@ -105,6 +110,19 @@ describe('settings', () => {
     assert.deepEqual(read('trustedProxies', '10.0.0.0/8, ::1,unix', ''), ['10.0.0.0/8', '::1', 'unix'])
     assert.deepEqual(read('trustedProxies', 'none', ''), [])
     assert.deepEqual(read('forwardedFields', ['forwarded'], ''), ['forwarded'])
+    assert.deepEqual(
+      ['auto', '5', 5].map(found => read('maxConnections', found, '')),
+      ['auto', 5, 5],
+    )
+    assert.deepEqual(
+      ['off', false, '5'].map(found => read('maxConnectionsPerAddress', found, '')),
+      [null, null, 5],
+    )
+    assert.deepEqual(
+      ['on', true, 'off', false].map(found => read('proxyProtocol', found, '')),
+      [true, true, false, false],
+    )
+    for (const bad of ['0', 'off', '-1']) assert.throws(() => read('maxConnections', bad, ''), bad)
     for (const bad of ['10.0.0.0/33', 'localhost', '*', '']) assert.throws(() => read('trustedProxies', bad, ''), bad)
     for (const bad of ['x-real-ip', 'Forwarded', '']) assert.throws(() => read('forwardedFields', bad, ''), bad)
     for (const bad of ['[x]:1', 'a:b:1', ':1', '1:', 'host:99999', '']) assert.throws(() => read('admin', bad, ''), bad)

@@ -13,6 +13,8 @@ export const APPS = join(ROOT, 'test/fixtures/apps')
 export interface CommandOptions {
   readonly directory?: string
   readonly environment?: Readonly<Record<string, string>>
+  /** At most so many descriptors in each of its processes. */
+  readonly descriptors?: number
 }
 
 /** A started command: what it printed so far, and its end. */
@@ -23,9 +25,12 @@ export class RunningCommand {
   errors = ''
   #wake: (() => void)[] = []
 
-  constructor(args: readonly string[], { directory = APPS, environment = {} }: CommandOptions = {}) {
+  constructor(args: readonly string[], { directory = APPS, environment = {}, descriptors }: CommandOptions = {}) {
     const { PORT: _port, HOST: _host, WEB_CONCURRENCY: _workers, ...inherited } = process.env
-    this.child = spawn(process.execPath, ['--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), ...args], {
+    const command = [process.execPath, '--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), ...args]
+    const [file, ...rest] =
+      descriptors === undefined ? command : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
+    this.child = spawn(file!, rest, {
       cwd: directory,
       env: { ...inherited, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -65,6 +70,8 @@ export class RunningCommand {
 export interface RunningServer extends RunningCommand {
   readonly url: string
   readonly port: number
+  /** Where it tells how it is. */
+  readonly admin: string
   status(): Promise<ServerStatus>
   /** Asks until the answer is as wanted. */
   statusWhen(isWanted: (status: ServerStatus) => boolean): Promise<ServerStatus>
