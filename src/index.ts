@@ -6,6 +6,7 @@ export type { EarlyHints, Log, RequestContext, WorkerContext } from './app/conte
 export { bytes, type ContentInit, type Piece, type Pieces, stream, type StreamInit, text } from './app/content.ts'
 export type { CookieOptions } from './app/cookie.ts'
 export { dependency, type Dependency, type Scope, type Uses, type Values } from './app/dependency.ts'
+export { file, type FileInit } from './app/file.ts'
 export { fail, HttpError, type HttpErrorInit } from './app/http-error.ts'
 export type { ErrorFormat } from './app/problem.ts'
 export type { Reply, ReplyInit, StatusMap } from './app/reply.ts'

@@ -107,6 +107,16 @@ export class Answer {
   }
 }
 
+/** An answer that only its request can complete, and that takes time: a file, whose status hangs on what the client has already. */
+export abstract class LateAnswer extends Answer {
+  constructor() {
+    super(200, null)
+  }
+
+  /** @throws what it fails with; nothing is held open then */
+  abstract complete(exchange: Exchange): Promise<Answer>
+}
+
 /** From the web platform's Response; its body stays a stream. */
 export function answerFromResponse(response: Response): Answer {
   // Connection-level fields belong to the engine; a Response that was fetched elsewhere may carry them.

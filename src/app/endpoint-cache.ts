@@ -4,7 +4,7 @@ import { UsageError } from '../core/error.ts'
 import { milliseconds } from '../core/duration.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
-import { Answer, BadAnswerError } from './answer.ts'
+import { Answer, BadAnswerError, discard, LateAnswer } from './answer.ts'
 import type { Inputs } from './input.ts'
 import type { MountedRoute } from './route.ts'
 
@@ -129,8 +129,14 @@ function text(exchange: Exchange): string {
 }
 
 function finish(answer: Answer, inputs: Inputs): Finished {
-  if (answer.body instanceof ReadableStream)
+  if (answer instanceof LateAnswer)
+    throw new BadAnswerError(
+      'a cached endpoint returned a file, which is another answer for each client; leave out cache',
+    )
+  if (answer.body instanceof ReadableStream) {
+    discard(answer)
     throw new BadAnswerError('a cached endpoint returned a stream; return its value, or leave out cache')
+  }
   const { head, body } = answer
   // Prepared again where fields were added, so that a hit walks no field list.
   return { head: prepareHead(head.status, head.fields), body, inputs }

@@ -15,7 +15,7 @@
 import { DeadlineError } from '../core/deadline.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
-import { type Answer, discard, send } from './answer.ts'
+import { type Answer, discard, LateAnswer, send } from './answer.ts'
 import { CleanUp } from './dependencies.ts'
 import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
@@ -175,7 +175,11 @@ function concludePlain(
   value: unknown,
 ): void | Promise<void> {
   const { responder } = route
-  if (!responder.sendData(exchange, value)) return conclude(of, HandlerView.state(view), responder.answer(value))
+  if (!responder.sendData(exchange, value)) {
+    const answer = responder.answer(value)
+    if (answer instanceof LateAnswer) limitPlain(of, route, exchange)
+    return conclude(of, HandlerView.state(view), answer)
+  }
   HandlerView.usedState(view)?.runDeferred(of.afterResponse)
 }
 
@@ -219,10 +223,15 @@ function staged(
         state.isOverdue = true
         resolve(onError(timedOut(state, route.name, route.timeoutMs)))
       }
-      const run = async () => permitted(of, route, state, values)
+      const run = async () => completed(state, await permitted(of, route, state, values))
       run().then(end, error => end(onError(error)))
     })
   return composed(route.middleware, new MiddlewareView(state), innermost, onError)
+}
+
+/** As middleware and the engine see it. */
+function completed(state: RequestState, answer: Answer): Answer | Promise<Answer> {
+  return answer instanceof LateAnswer ? answer.complete(state.exchange) : answer
 }
 
 /** A cached answer needs no permit; everything else does, before its body is read. */
@@ -334,6 +343,7 @@ async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> 
 /** The one way out: log what was ours to prevent, send, then run what was deferred. */
 function conclude(of: Surroundings, state: RequestState, answer: Answer): void | Promise<void> {
   const { exchange } = state
+  if (answer instanceof LateAnswer) return concludeLater(of, state, answer.complete(exchange))
   if (answer.error !== undefined) {
     const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
     // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.

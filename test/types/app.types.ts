@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { type } from 'arktype'
 import Type1 from 'typebox'
 import { Type } from '@sinclair/typebox'
-import { App, bytes, type Dependency, dependency, fail, type In, type JsonSchema, type Out, Router, stream, text } from 'millrace'
+import { App, bytes, type Dependency, dependency, fail, file, type In, type JsonSchema, type Out, Router, stream, text } from 'millrace'
 import { testClient } from 'millrace/testing'
 import * as routes from './sample.ts'
 import {
@@ -97,6 +97,10 @@ app.get('/', { returns: { 200: Product, 404: Problem } }, async ({ query, reply 
 app.get('/', { returns: Product }, () => stream(['a', new Uint8Array(1)], { length: 2, trailers: () => ({ 'x-sum': '1' }) }))
 app.get('/', { returns: Product }, () => stream((async function* () { yield 'a'; yield new Uint8Array(1) })()))
 app.get('/', () => stream(new ReadableStream<Uint8Array>()))
+app.get('/f/{name}', { returns: { 200: Product } }, ({ params }) => file(params.name, { root: new URL('file:///srv'), download: true, etag: false, cacheControl: 'no-cache' }))
+app.get('/', { returns: Product, uses: { db } }, async ({ db }) => (db ? file('a.pdf', { download: 'b.pdf', status: 203 }) : item))
+// @ts-expect-error a tag is text, or none
+app.get('/', () => file('a', { etag: true }))
 // @ts-expect-error a text is no stream of its characters
 app.get('/', () => stream('abc'))
 // @ts-expect-error pieces are strings or bytes

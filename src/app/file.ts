@@ -1,0 +1,129 @@
+// An answer from a file: type, length, validators, parts, and 304 for who has it already.
+import { contentRange, rangeOf } from './byte-range.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { Answer, LateAnswer } from './answer.ts'
+import { isRangeWanted, judge, type Validators, weak } from './conditional.ts'
+import { attachment } from './content-disposition.ts'
+import { HttpError } from './http-error.ts'
+import { OpenedFile, PIECE_BYTES } from './opened-file.ts'
+import type { Reply, ReplyInit } from './reply.ts'
+import { dress } from './responder.ts'
+
+export interface FileInit extends ReplyInit {
+  /** The folder that the path is in. What lies outside of it, by '..' or through a symbolic link, is a 404: needed where a client names the file. */
+  readonly root?: string | URL
+  /** Content-Type. Default: by the extension, text in UTF-8; application/octet-stream for one that is not known. */
+  readonly type?: string
+  /** Saved and not shown: under this name, or with true under the file's own. */
+  readonly download?: string | boolean
+  /** Cache-Control, as it is. Default none. */
+  readonly cacheControl?: string
+  /** An entity tag with its quotes, or false for none. Default: from size and time of change. */
+  readonly etag?: string | false
+  /** Default 200. With another, conditions and ranges are not looked at: an error page is not what was asked for. */
+  readonly status?: number
+}
+
+/**
+ * A file, sent in pieces of 64 KiB as the client takes them; one that small is read and written at once. Answers conditional requests
+ * (304, 412) and a single range (206, 416; several are answered with the whole), and HEAD without reading.
+ *
+ * What is not there, and what is no regular file, is a 404 (`APP_NO_FILE`). One that becomes shorter meanwhile is a 503
+ * (`APP_FILE_CHANGED`) before the head is out, and cuts the connection after it.
+ *
+ * @example app.get('/reports/{name}', ({ params }) => file(params.name, { root: 'reports', download: true }))
+ */
+export function file(path: string | URL, init: FileInit = {}): Reply {
+  return new FileAnswer(path, init) as unknown as Reply
+}
+
+class FileAnswer extends LateAnswer {
+  readonly #path: string | URL
+  readonly #init: FileInit
+
+  constructor(path: string | URL, init: FileInit) {
+    super()
+    this.#path = path
+    this.#init = init
+  }
+
+  async complete(exchange: Exchange): Promise<Answer> {
+    const opened = await OpenedFile.open(this.#path, this.#init.root)
+    try {
+      const answer = await answerFrom(opened, this.#init, exchange)
+      return dress(answer, this.#init)
+    } catch (error) {
+      await opened.close()
+      throw error
+    }
+  }
+}
+
+/** Whatever it returns, the file is closed, or will be with the answer's stream. */
+async function answerFrom(opened: OpenedFile, init: FileInit, { method, fields }: Exchange): Promise<Answer> {
+  const { size } = opened
+  const { status = 200 } = init
+  const validators = validatorsOf(opened, init.etag)
+  const isConditional = status === 200 && (method === 'GET' || method === 'HEAD')
+  const verdict = isConditional ? judge(method, fields, validators) : 'proceed'
+  if (verdict === 412) throw new HttpError(412, 'The file is not in the state that the request asks for')
+  const lines = linesOf(validators, init.cacheControl)
+  if (verdict === 304) {
+    await opened.close()
+    return new Answer(304, null, lines)
+  }
+  // A range is for GET alone (RFC 9110 §14.2).
+  const isPart = isConditional && method === 'GET' && isRangeWanted(fields, validators)
+  const range = isPart ? rangeOf(fields.get('range'), size) : 'whole'
+  if (range === 'unsatisfiable')
+    throw new HttpError(416, `The file has ${size} bytes`, { headers: { 'content-range': `bytes */${size}` } })
+  lines.push('content-type', init.type ?? (await mediaType(opened.path)))
+  if (isConditional) lines.push('accept-ranges', 'bytes')
+  const { download } = init
+  if (download) lines.push('content-disposition', attachment(download === true ? opened.path : download))
+  const { start, length } = range === 'whole' ? { start: 0, length: size } : range
+  if (range !== 'whole') lines.push('content-range', contentRange(range, size))
+  const answer = new Answer(range === 'whole' ? status : 206, null, lines)
+  if (method === 'HEAD') {
+    await opened.close()
+    answer.body = new ReadableStream()
+    answer.length = length
+  } else if (length <= PIECE_BYTES) answer.body = await opened.read(start, length)
+  else {
+    answer.body = opened.stream(start, length)
+    answer.length = length
+  }
+  return answer
+}
+
+// The tag is what nginx and Apache make it: size and time of change, the same on every host that the file was copied to with its time.
+// Two writes within one tick of the clock could leave it the same, so until the last one is this long ago it is a weak tag, which If-Range
+// and If-Match do not take. Apache does so for one second; file systems with whole seconds, or two, are still about.
+const RESTED_MS = 2000
+
+function validatorsOf({ size, modifiedNs }: OpenedFile, own: string | false | undefined): Validators {
+  const nowMs = Date.now()
+  const modifiedMs = Number(modifiedNs / 1_000_000n)
+  const isRested = nowMs - modifiedMs >= RESTED_MS
+  const tag = `"${size.toString(16)}-${modifiedNs.toString(16)}"`
+  return {
+    etag: own === false ? undefined : (own ?? (isRested ? tag : weak(tag))),
+    // Not later than the answer itself (RFC 9110 §8.8.2.1).
+    modifiedMs: Math.min(modifiedMs, nowMs),
+    isDateStrong: isRested,
+  }
+}
+
+function linesOf({ etag, modifiedMs }: Validators, cacheControl: string | undefined): string[] {
+  const lines = ['last-modified', new Date(modifiedMs!).toUTCString()]
+  if (etag !== undefined) lines.push('etag', etag)
+  if (cacheControl !== undefined) lines.push('cache-control', cacheControl)
+  return lines
+}
+
+// Loaded with the first file: reading its tables takes as long as the rest of a small app.
+async function mediaType(path: string): Promise<string> {
+  const { default: mime } = await import('mime')
+  const type = mime.getType(path) ?? 'application/octet-stream'
+  return type.startsWith('text/') ? `${type}; charset=utf-8` : type
+}

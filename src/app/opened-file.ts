@@ -1,0 +1,152 @@
+// A file that is open for one answer: found without leaving its folder, read in pieces, and always closed again.
+import { constants } from 'node:fs'
+import { type FileHandle, open, realpath } from 'node:fs/promises'
+import { join, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MillraceError } from '../core/error.ts'
+
+// One piece: what the engine hands to the kernel at once.
+export const PIECE_BYTES = 65_536
+
+// Without O_NONBLOCK a pipe without a writer would hold a thread of the pool for ever. Windows has neither flag.
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+const READ_NO_LINK = READ | (constants.O_NOFOLLOW ?? 0)
+
+export class OpenedFile {
+  /** As it was opened. */
+  readonly path: string
+  readonly size: number
+  readonly modifiedNs: bigint
+  readonly #handle: FileHandle
+
+  private constructor(path: string, handle: FileHandle, size: bigint, modifiedNs: bigint) {
+    this.path = path
+    this.#handle = handle
+    this.size = Number(size)
+    this.modifiedNs = modifiedNs
+  }
+
+  /**
+   * @param root  the folder that `path` is in; what is not in it, by '..' or through a symbolic link, is not there
+   * @throws MillraceError `APP_NO_FILE` (404) for what is not there or is no regular file
+   */
+  static async open(path: string | URL, root?: string | URL): Promise<OpenedFile> {
+    const found = root === undefined ? resolve(textOf(path)) : await within(textOf(root), textOf(path))
+    const handle = await open(found, root === undefined ? READ : READ_NO_LINK).catch(orNoFile)
+    try {
+      const stats = await handle.stat({ bigint: true })
+      if (!stats.isFile()) throw noFile()
+      return new OpenedFile(found, handle, stats.size, stats.mtimeNs)
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+
+  /**
+   * All of a part at once; closes the file.
+   *
+   * @throws MillraceError `APP_FILE_CHANGED` (503) when the file has become shorter
+   */
+  async read(start: number, length: number): Promise<Uint8Array> {
+    try {
+      const bytes = Buffer.allocUnsafe(length)
+      for (let at = 0; at < length;) {
+        const { bytesRead } = await this.#handle.read(bytes, at, length - at, start + at)
+        if (bytesRead === 0) throw changed()
+        at += bytesRead
+      }
+      return bytes
+    } finally {
+      await this.close()
+    }
+  }
+
+  /**
+   * A part in pieces, each read when the last one has been taken. Never longer than `length`; a file that becomes shorter errors the
+   * stream. The file is closed with the stream's end, error or cancel, and when somebody drops the stream without any of them.
+   */
+  stream(start: number, length: number): ReadableStream<Uint8Array> {
+    const handle = this.#handle
+    const end = start + length
+    let at = start
+    const close = () => {
+      abandoned.unregister(handle)
+      return handle.close()
+    }
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          try {
+            // Not from the pool: a piece waits for its client, and would keep a whole slab waiting with it.
+            const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at))
+            const { bytesRead } = await handle.read(piece, 0, piece.length, at)
+            if (bytesRead === 0) throw changed()
+            at += bytesRead
+            controller.enqueue(piece.subarray(0, bytesRead))
+            if (at < end) return
+            await close()
+            controller.close()
+          } catch (error) {
+            await close()
+            throw error
+          }
+        },
+        cancel: close,
+      },
+      { highWaterMark: 0 },
+    )
+    abandoned.register(stream, handle, handle)
+    return stream
+  }
+
+  /** May come twice. */
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}
+
+// A middleware may put another body in the place of a stream that it neither reads nor cancels. Node ends the process when it finds such
+// a handle itself.
+const abandoned = new FinalizationRegistry<FileHandle>(handle => void handle.close().catch(() => {}))
+
+/** The real path of `path` in `root`. Both are resolved each time: a root may be a link that a deployment moves on. */
+async function within(root: string, path: string): Promise<string> {
+  const folder = resolve(root)
+  const wanted = join(folder, path)
+  if (!isInside(wanted, folder) || path.includes('\0')) throw noFile()
+  const [realFolder, found] = await Promise.all([realpath(folder), realpath(wanted).catch(orNoFile)])
+  if (!isInside(found, realFolder)) throw noFile()
+  return found
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+}
+
+function textOf(path: string | URL): string {
+  return typeof path === 'string' ? path : fileURLToPath(path)
+}
+
+// ELOOP: also a link put in the place of the file after it was found. ENXIO: a socket, or a pipe. ERR_INVALID_ARG_VALUE: a NUL in the path.
+const NOT_THERE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', 'ERR_INVALID_ARG_VALUE'])
+
+function orNoFile(error: unknown): never {
+  throw NOT_THERE.has((error as NodeJS.ErrnoException).code ?? '') ? noFile(error) : error
+}
+
+function noFile(cause?: unknown): MillraceError {
+  return new MillraceError('APP_NO_FILE', 'there is no such file, or it is not in its folder', {
+    status: 404,
+    detail: 'There is no such file',
+    cause,
+  })
+}
+
+function changed(): MillraceError {
+  return new MillraceError('APP_FILE_CHANGED', 'a file became shorter while it was being sent', {
+    status: 503,
+    detail: 'The file is being changed',
+    retryAfterMs: 1000,
+  })
+}
