@@ -457,7 +457,7 @@ export class Connection implements ExchangeLine, BodySource {
   destroy(reason: ConnectionError): void {
     if (this.#phase === 'closed') return
     this.#error ??= reason
-    const isMidAnswer = this.#exchange !== undefined || this.#socket.writableLength > 0
+    const isMidAnswer = this.#exchange !== undefined || this.out.onItsWay > 0
     if (this.#exchange !== undefined) this.#lose(this.#exchange, this.#goneReason())
     this.#abandon(isMidAnswer)
   }

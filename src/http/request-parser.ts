@@ -181,7 +181,7 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
   const pathEnd = queryStart === 0 ? targetEnd : queryStart
   if (queryStart !== 0) head.query = latin1(bytes, queryStart + 1, targetEnd)
   if (bytes[targetStart] === SLASH) {
-    head.path = latin1(bytes, targetStart, pathEnd)
+    head.path = pathEnd - targetStart === 1 ? '/' : latin1(bytes, targetStart, pathEnd)
     if (!isPlain) {
       head.rawTarget = latin1(bytes, targetStart, targetEnd)
       head.path = normalPath(head.path)

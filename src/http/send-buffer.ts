@@ -1,5 +1,6 @@
 // Bytes on their way out: joins what is written in one turn into few writes, and knows when the peer takes nothing.
 import type { Duplex } from 'node:stream'
+import { type DirectWriter, directWriter } from './lean-socket.ts'
 import type { Limits } from './limits.ts'
 
 // 8 KiB: below it one copy is cheaper than a second buffer in a gathered write.
@@ -7,8 +8,11 @@ const COPY_BELOW_BYTES = 8192
 
 export class SendBuffer {
   readonly #sink: Duplex
-  /** One char per byte, not handed to the sink yet. */
-  #text = ''
+  readonly #direct: DirectWriter | undefined
+  /** Not handed to the sink yet: what most turns send, one piece of text. */
+  #piece: string | Buffer = ''
+  #encoding: 'latin1' | 'utf8' | 'buffer' = 'latin1'
+  /** More than one piece: the sink holds them until `flush`. */
   #isCorked = false
   // When and with what the sink began to be behind; 0 while it is not.
   #behindSinceMs = 0
@@ -19,48 +23,58 @@ export class SendBuffer {
 
   constructor(sink: Duplex) {
     this.#sink = sink
+    this.#direct = directWriter(sink)
   }
 
   get isEmpty(): boolean {
-    return this.#text === '' && !this.#isCorked
+    return this.#piece === '' && !this.#isCorked
+  }
+
+  /** Handed over and not taken by the kernel yet. */
+  get onItsWay(): number {
+    return this.#sink.writableLength + (this.#direct?.pendingBytes ?? 0)
   }
 
   /** False when the peer is slower than we are. */
   get hasRoom(): boolean {
-    return this.#text.length + this.#sink.writableLength < this.#sink.writableHighWaterMark
+    return this.#piece.length + this.onItsWay < this.#sink.writableHighWaterMark
   }
 
   /** One char per byte. */
   latin1(text: string): void {
-    this.#text = this.#text === '' ? text : this.#text + text
+    if (this.#piece === '') this.#put(text, 'latin1')
+    else if (this.#encoding === 'latin1') this.#piece = (this.#piece as string) + text
+    else {
+      this.#hold()
+      this.#put(text, 'latin1')
+    }
   }
 
   utf8(text: string): void {
-    this.#hold()
-    this.#sink.write(text, 'utf8')
+    if (this.#piece !== '') this.#hold()
+    this.#put(text, 'utf8')
   }
 
   /** Large pieces are not copied: they must not change until they are sent. */
   bytes(bytes: Uint8Array): void {
-    const before = this.#text.length
     if (bytes.length > COPY_BELOW_BYTES) {
       this.#hold()
       this.#sink.write(bytes)
       return
     }
-    const joined = Buffer.allocUnsafe(before + bytes.length)
-    joined.write(this.#text, 'latin1')
-    joined.set(bytes, before)
-    this.#text = ''
-    this.#hold()
-    this.#sink.write(joined)
+    if (this.#piece !== '' && this.#encoding !== 'latin1') this.#hold()
+    const before = this.#piece as string
+    const joined = Buffer.allocUnsafe(before.length + bytes.length)
+    joined.write(before, 'latin1')
+    joined.set(bytes, before.length)
+    this.#put(joined, 'buffer')
   }
 
   flush(): void {
-    if (this.#text !== '') {
-      const text = this.#text
-      this.#text = ''
-      this.#sink.write(text, 'latin1')
+    if (this.#piece !== '') {
+      const piece = this.#piece
+      this.#piece = ''
+      if (this.#isCorked || this.#direct?.write(piece, this.#encoding) !== true) this.#write(piece)
     }
     if (this.#isCorked) {
       this.#isCorked = false
@@ -68,15 +82,25 @@ export class SendBuffer {
     }
   }
 
+  #put(piece: string | Buffer, encoding: 'latin1' | 'utf8' | 'buffer'): void {
+    this.#piece = piece
+    this.#encoding = encoding
+  }
+
   #hold(): void {
     if (!this.#isCorked) {
       this.#isCorked = true
       this.#sink.cork()
     }
-    if (this.#text !== '') {
-      this.#sink.write(this.#text, 'latin1')
-      this.#text = ''
+    if (this.#piece !== '') {
+      this.#write(this.#piece)
+      this.#put('', 'latin1')
     }
+  }
+
+  #write(piece: string | Buffer): void {
+    if (typeof piece === 'string') this.#sink.write(piece, this.#encoding as BufferEncoding)
+    else this.#sink.write(piece)
   }
 
   /**
@@ -85,7 +109,7 @@ export class SendBuffer {
    * @returns 'done' when nothing is on its way, 'stalled' when the peer took nothing for too long, or too little on average
    */
   progress(nowMs: number, limits: Limits): 'done' | 'moving' | 'stalled' {
-    const length = this.#sink.writableLength
+    const length = this.onItsWay
     if (length === 0) {
       this.#behindSinceMs = 0
       return 'done'

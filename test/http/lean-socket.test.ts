@@ -12,7 +12,7 @@ import { prepareHead } from '../../src/http/prepared-head.ts'
 const folder = mkdtempSync(join(tmpdir(), 'millrace-lean-'))
 after(() => rmSync(folder, { recursive: true }))
 
-async function served(
+async function serving(
   onSocket: (socket: Socket) => void,
   path?: string,
 ): Promise<{ server: Server; dial: () => Socket }> {
@@ -32,7 +32,7 @@ for (const [kind, path] of [
   describe(`lean sockets over ${kind}`, () => {
     test('what one connection sent stays as it was while others are read into the same memory', async () => {
       const kept: Buffer[] = []
-      const { server, dial } = await served(
+      const { server, dial } = await serving(
         socket => socket.on('data', (bytes: Buffer) => kept.push(bytes)).on('end', () => socket.end()),
         path,
       )
@@ -56,7 +56,7 @@ for (const [kind, path] of [
         const text = Buffer.from(await body.bytes()).toString()
         exchange.send(prepareHead(200), JSON.stringify([target, search, authority, [...fields.entries()], text]))
       })
-      const { server, dial } = await served(socket => engine.accept(socket), path)
+      const { server, dial } = await serving(socket => engine.accept(socket), path)
       const answers: Promise<string>[] = []
       for (const letter of ['a', 'b', 'c', 'd']) {
         const name = letter.repeat(40)
@@ -93,10 +93,45 @@ for (const [kind, path] of [
       await new Promise(resolve => server.close(resolve))
     })
 
+    test('answers of every kind arrive whole and in order at a client that stops reading now and then', async () => {
+      const bodyOf = (n: number) => {
+        const size = (n * 7919) % 20_000
+        return n % 3 === 0 ? `${n}${'ä'.repeat(size / 2)}` : `${n}${'x'.repeat(size)}`
+      }
+      let served = 0
+      const engine = new Engine(exchange => {
+        const body = bodyOf(served++)
+        exchange.send(prepareHead(200), served % 2 === 0 ? Buffer.from(body) : body)
+      })
+      const { server, dial } = await serving(socket => engine.accept(socket), path)
+      const client = dial()
+      const asked = 1500
+      client.pause()
+      client.end('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(asked))
+      while (served < 10) await new Promise(resolve => setImmediate(resolve))
+      const pieces: Buffer[] = []
+      client.on('data', (piece: Buffer) => {
+        pieces.push(piece)
+        if (pieces.length % 50 !== 0) return
+        client.pause()
+        setImmediate(() => setImmediate(() => client.resume()))
+      })
+      client.resume()
+      await once(client, 'close')
+      const got = Buffer.concat(pieces)
+        .toString()
+        .split(/HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*\r\n/)
+        .slice(1)
+      assert.equal(got.length, asked)
+      for (const [n, body] of got.entries()) assert.equal(body, bodyOf(n))
+      engine.close()
+      await new Promise(resolve => server.close(resolve))
+    })
+
     test('a large upload arrives whole and in order', async () => {
       const sent = Buffer.alloc(3_000_000, 'The quick brown fox. ')
       const { promise, resolve } = Promise.withResolvers<Buffer>()
-      const { server, dial } = await served(socket => {
+      const { server, dial } = await serving(socket => {
         const got: Buffer[] = []
         socket.on('data', (bytes: Buffer) => got.push(bytes))
         socket.on('end', () => resolve(Buffer.concat(got)))
@@ -112,7 +147,7 @@ for (const [kind, path] of [
     test('a paused socket reads no more until it is resumed', async () => {
       const { promise, resolve } = Promise.withResolvers<Socket>()
       let got = 0
-      const { server, dial } = await served(socket => {
+      const { server, dial } = await serving(socket => {
         socket.on('data', (bytes: Buffer) => {
           got += bytes.length
           socket.pause()
@@ -140,7 +175,7 @@ for (const [kind, path] of [
 
     test('the server counts it as its own until it closes', async () => {
       const { promise, resolve } = Promise.withResolvers<Socket>()
-      const { server, dial } = await served(resolve, path)
+      const { server, dial } = await serving(resolve, path)
       const client = dial()
       client.on('error', () => {})
       const socket = await promise
