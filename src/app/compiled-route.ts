@@ -35,6 +35,8 @@ export class CompiledRoute {
   readonly limiter: Limiter | undefined
   readonly priority: Priority
   readonly timeoutMs: number
+  /** undefined: the server's setting. */
+  readonly maxBodyBytes: number | undefined
   /** Neither a permit, nor a cache, nor values to be made: the handler follows the inputs at once. */
   readonly isPlain: boolean
   workerValues: WorkerValues = new Map()
@@ -74,6 +76,7 @@ export class CompiledRoute {
     this.limiter = spec.limit ? new Limiter(spec.limit) : undefined
     this.priority = spec.priority ?? 'normal'
     this.timeoutMs = spec.timeout === undefined ? of.requestTimeoutMs : milliseconds(spec.timeout)
+    this.maxBodyBytes = spec.maxBodyBytes
     this.isPlain = this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0
   }
 

@@ -55,6 +55,8 @@ function runRoute(
   exchange: Exchange,
   values: readonly string[],
 ): void | Promise<void> {
+  // Whoever reads the body: a declared input, the handler as a stream, or middleware.
+  if (route.maxBodyBytes !== undefined) exchange.body.limit(route.maxBodyBytes)
   if (route.isPlain) return runPlain(of, route, exchange, values)
   const state = new RequestState(exchange, of.log)
   let answer: Answer | Promise<Answer>

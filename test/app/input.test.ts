@@ -44,6 +44,10 @@ const make = (errorFormat: 'problem' | 'fastapi' = 'problem') => {
   )
   app.post('/maybe', { body: z.object({ a: z.int() }).optional() }, ({ body }) => ({ got: body ?? null }))
   app.post('/small', { body: z.string(), maxBodyBytes: 16 }, ({ body }) => body)
+  const read = async ({ request }: { request: Request }) => (await request.text()).length
+  app.post('/stream', read)
+  app.post('/small-stream', { maxBodyBytes: 16 }, read)
+  app.post('/large-stream', { maxBodyBytes: 2 * 2 ** 20 }, read)
   app.post(
     '/all/{id}',
     {
@@ -75,6 +79,18 @@ describe('input', () => {
       cookies: { session: 's x' },
     })
   })
+
+  onEachSeam(
+    "a body read from the request is bounded by its route, below and above the server's own bound",
+    make,
+    async ask => {
+      const send = (path: `/${string}`, bytes: number) => ask(path, { method: 'POST', body: 'x'.repeat(bytes) })
+      assert.equal((await send('/small-stream', 17)).status, 413)
+      assert.equal(await (await send('/small-stream', 16)).json(), 16)
+      assert.equal((await send('/stream', 2 ** 20 + 1)).status, 413)
+      assert.equal(await (await send('/large-stream', 2 ** 20 + 1)).json(), 2 ** 20 + 1)
+    },
+  )
 
   onEachSeam(
     'defaults fill what is missing, one value makes a list of one, the last of repeats wins',
