@@ -3,8 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compare } from './harness/compare.ts'
 import type { Command, Contender } from './harness/contender.ts'
+import { gets } from './harness/load-request.ts'
 import type { Options } from './harness/options.ts'
-import { installPeer, peerPath } from './harness/peers.ts'
+import { peerContenders } from './harness/peer-contenders.ts'
+import { peerPath } from './harness/peers.ts'
 import { findTool, type Tool } from './harness/tools.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -16,33 +18,21 @@ export const millraceHello: Contender = {
   command: port => serve('examples/hello/app.ts', port),
 }
 
-const engine: Contender = {
+export const engine: Contender = {
   name: 'engine',
   about: 'the bare engine, src/http, without the app above it',
   command: port => script(join(ROOT, 'bench/servers/engine.ts'), port),
 }
 
-const rawNet: Contender = {
+export const rawNet: Contender = {
   name: 'raw-net',
   about: 'node:net answering a constant without parsing: what the sockets cost',
   command: port => script(join(ROOT, 'bench/servers/raw-net.ts'), port),
 }
 
-const nodeHttp: Contender = {
-  name: 'node-http',
-  about: 'node:http, routed by hand',
-  command: port => script(peerPath('node-http', 'hello.js'), port),
-}
-
-const fastify: Contender = {
-  name: 'fastify',
-  about: 'Fastify, shipped defaults, no logger',
-  command: port => script(peerPath('fastify', 'hello.js'), port),
-}
-
 export async function hello(options: Options): Promise<void> {
   const nginx = await findTool('nginx')
-  const { fastify: fastifyVersion } = await installPeer('fastify')
+  const peers = await peerContenders('hello', ['elysia', 'go', 'node-http', 'fastify', 'hono', 'fastapi'], options.only)
   await compare(
     {
       contenders: [
@@ -50,13 +40,12 @@ export async function hello(options: Options): Promise<void> {
         rawNet,
         engine,
         millraceHello,
-        nodeHttp,
-        fastify,
+        ...peers.contenders,
       ],
-      skipped: typeof nginx === 'string' ? [`nginx: ${nginx}`] : [],
-      references: ['nginx', 'fastify'],
-      paths: ['/'],
-      versions: { fastify: fastifyVersion!, ...(typeof nginx === 'string' ? {} : { nginx: nginx.version }) },
+      skipped: [...(typeof nginx === 'string' ? [`nginx: ${nginx}`] : []), ...peers.skipped],
+      references: ['nginx', 'elysia', 'fastify', 'fastapi'],
+      requests: gets(['/']),
+      versions: { ...peers.versions, ...(typeof nginx === 'string' ? {} : { nginx: nginx.version }) },
     },
     options,
   )
@@ -69,7 +58,8 @@ export function serve(app: string, port: number): Command {
   return { file: process.execPath, args: [SOURCE, cli, 'serve', join(ROOT, app), '--workers', '1', ...address] }
 }
 
-function script(file: string, port: number): Command {
+/** A server of ours, or a peer's, on the Node that runs the bench. */
+export function script(file: string, port: number): Command {
   return { file: process.execPath, args: [SOURCE, file, String(port)] }
 }
 

@@ -1,13 +1,28 @@
 // npm run bench -- NAME: runs one bench.
+import { connections } from './connections.ts'
+import { headers } from './headers.ts'
 import { hello } from './hello.ts'
+import { profile } from './httparena.ts'
 import { readOptions, USAGE, type Options } from './harness/options.ts'
 import { micro } from './micro.ts'
 import { shopRead } from './shop-read.ts'
+import { slow } from './slow.ts'
 import { types } from './types.ts'
+import { uploadMemory } from './upload-memory.ts'
 
 const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   hello,
+  headers,
+  baseline: profile('baseline'),
+  'limited-conn': profile('limited-conn'),
+  pipelined: profile('pipelined'),
+  json: profile('json'),
+  'json-comp': profile('json-comp'),
+  upload: profile('upload'),
   'shop-read': shopRead,
+  connections,
+  slow,
+  'upload-memory': uploadMemory,
   types,
   micro,
 }

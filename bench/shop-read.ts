@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { embeddedPostgres } from 'millrace/postgres'
 import { compare, say } from './harness/compare.ts'
 import type { Contender } from './harness/contender.ts'
+import { gets } from './harness/load-request.ts'
 import type { Options } from './harness/options.ts'
 import { installPeer, peerPath } from './harness/peers.ts'
 import { millraceHello, serve } from './hello.ts'
@@ -35,9 +36,9 @@ export async function shopRead(options: Options): Promise<void> {
         contenders: [hello, shop, fastify],
         skipped: [],
         references: ['our hello', 'fastify'],
-        paths: Array.from({ length: PRODUCTS }, (_, i) => `/products/${i + 1}`),
+        requests: gets(Array.from({ length: PRODUCTS }, (_, i) => `/products/${i + 1}`)),
         // As many, so that the load comes at the same pace: with one path wrk sends the same bytes again, and faster.
-        pathsOf: { 'our hello': Array.from({ length: PRODUCTS }, () => '/') },
+        requestsOf: { 'our hello': gets(Array.from({ length: PRODUCTS }, () => '/')) },
         versions,
       },
       options,

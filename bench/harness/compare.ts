@@ -1,11 +1,12 @@
 // One timed bench from start to end: tools, servers, the proof that they do the same work, rounds, report.
 import { cpus } from 'node:os'
 import { start, type Contender, type Running } from './contender.ts'
+import type { LoadRequest } from './load-request.ts'
 import { circumstances } from './machine.ts'
 import type { Options } from './options.ts'
 import { objects, save, table } from './report.ts'
 import { measureInTurns } from './rounds.ts'
-import { requireSameAnswers } from './same-answer.ts'
+import { requireAnswers, requireSameAnswers, type Expected } from './same-answer.ts'
 import { findTool, type Tool } from './tools.ts'
 
 export interface Comparison {
@@ -14,10 +15,16 @@ export interface Comparison {
   readonly skipped: readonly string[]
   /** Servers whose CPU per request the others are compared with. */
   readonly references: readonly string[]
-  /** Requested in turn, by the check as by the load. */
-  readonly paths: readonly string[]
+  /** Sent in turn, by the check as by the load. */
+  readonly requests: readonly LoadRequest[]
   /** What each server is asked for instead, by its name; such a server is not held to the others' answers. */
-  readonly pathsOf?: Readonly<Record<string, readonly string[]>>
+  readonly requestsOf?: Readonly<Record<string, readonly LoadRequest[]>>
+  /** What the answers must be, beyond being the same: proved of every server before the load. */
+  readonly expected?: readonly Expected[]
+  /** Requests sent back to back on a connection. Default 1. */
+  readonly pipelined?: number
+  /** Instead of the option's. */
+  readonly connections?: number
   readonly versions: Readonly<Record<string, string>>
 }
 
@@ -26,8 +33,9 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-export async function compare(comparison: Comparison, options: Options): Promise<void> {
-  const { paths, pathsOf = {}, references } = comparison
+export async function compare(comparison: Comparison, given: Options): Promise<void> {
+  const { requests, requestsOf = {}, expected = [], references, pipelined = 1 } = comparison
+  const options = { ...given, connections: comparison.connections ?? given.connections }
   const wrk = await findTool('wrk')
   if (typeof wrk === 'string') throw new Error(`no load generator: ${wrk}`)
   const pins = await pinning()
@@ -36,15 +44,16 @@ export async function compare(comparison: Comparison, options: Options): Promise
   const servers: Running[] = []
   try {
     for (const contender of contenders)
-      servers.push(await start(contender, pins.server, (pathsOf[contender.name] ?? paths)[0]!))
+      servers.push(await started(contender, pins.server, (requestsOf[contender.name] ?? requests)[0]!, servers))
+    await requireAnswers(servers, expected)
     await requireSameAnswers(
-      servers.filter(server => !pathsOf[server.contender.name]),
-      paths,
+      servers.filter(server => !requestsOf[server.contender.name]),
+      requests,
     )
-    const plan = { wrk, pin: pins.load, connections: options.connections, seconds: options.seconds }
+    const plan = { wrk, pin: pins.load, connections: options.connections, seconds: options.seconds, pipelined }
     const measured = await measureInTurns(
       servers,
-      server => pathsOf[server.contender.name] ?? paths,
+      server => requestsOf[server.contender.name] ?? requests,
       plan,
       options,
       say,
@@ -64,6 +73,17 @@ export async function compare(comparison: Comparison, options: Options): Promise
   }
 }
 
+/** Starts it, unless it is another load of a server that runs already. */
+async function started(
+  contender: Contender,
+  pin: readonly string[],
+  request: LoadRequest,
+  running: readonly Running[],
+): Promise<Running> {
+  const same = running.find(server => server.contender.name === contender.sameAs)
+  return same ? { ...same, contender, stop: async () => {} } : start(contender, pin, request)
+}
+
 function chosen(contenders: readonly Contender[], only: readonly string[]): readonly Contender[] {
   const known = contenders.map(({ name }) => name)
   const unknown = only.filter(name => !known.includes(name))
@@ -72,7 +92,7 @@ function chosen(contenders: readonly Contender[], only: readonly string[]): read
 }
 
 /** Servers on core 0, load on core 1: neither then takes time from the other. */
-async function pinning(): Promise<{ server: readonly string[]; load: readonly string[] }> {
+export async function pinning(): Promise<{ server: readonly string[]; load: readonly string[] }> {
   const taskset: Tool | string = await findTool('taskset')
   if (typeof taskset === 'string' || cpus().length < 2) {
     say(`NOT PINNED: ${typeof taskset === 'string' ? taskset : 'one core only'}; CPU per request is less steady`)

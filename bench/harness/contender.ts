@@ -3,12 +3,15 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import { ask, type LoadRequest } from './load-request.ts'
 import { processesOf } from './process-tree.ts'
 
 export interface Contender {
   readonly name: string
   /** One line: what it is and what it runs with. */
   readonly about: string
+  /** The name of a contender whose process this one is too: the same server under another load. */
+  readonly sameAs?: string
   /** The command that serves on 127.0.0.1:port until SIGTERM; may prepare files first. */
   command(port: number): Promise<Command> | Command
 }
@@ -33,10 +36,10 @@ const STOP_MS = 10_000
  * Starts it and waits until it answers.
  *
  * @param pin  puts a command on the core of the servers
- * @param path  asked for until the answer is 200
+ * @param request  asked until the answer is 200
  * @throws Error with the server's own output when it ends or stays silent
  */
-export async function start(contender: Contender, pin: readonly string[], path: string): Promise<Running> {
+export async function start(contender: Contender, pin: readonly string[], request: LoadRequest): Promise<Running> {
   const port = await freePort()
   const { file, args, env } = await contender.command(port)
   const [first, ...rest] = [...pin, file, ...args] as [string, ...string[]]
@@ -55,7 +58,7 @@ export async function start(contender: Contender, pin: readonly string[], path: 
   const origin = `http://127.0.0.1:${port}`
   const running = { contender, origin, pid: child.pid!, stop: () => stop(child) }
   try {
-    await Promise.race([failed, answering(origin + path)])
+    await Promise.race([failed, answering(origin, request)])
   } catch (error) {
     await stop(child)
     throw new Error(`${contender.name} did not start: ${(error as Error).message}\n${output}`, { cause: error })
@@ -64,18 +67,16 @@ export async function start(contender: Contender, pin: readonly string[], path: 
   return running
 }
 
-async function answering(url: string): Promise<void> {
+async function answering(origin: string, request: LoadRequest): Promise<void> {
   const giveUpMs = performance.now() + START_MS
   for (;;) {
-    const status = await fetch(url, { headers: { connection: 'close' } }).then(
-      async response => {
-        await response.arrayBuffer()
-        return response.status
-      },
+    const status = await ask(origin, request).then(
+      answer => answer.status,
       () => 0,
     )
     if (status === 200) return
-    if (performance.now() > giveUpMs) throw new Error(`no 200 from ${url} within ${START_MS / 1_000} s (${status})`)
+    if (performance.now() > giveUpMs)
+      throw new Error(`no 200 for ${request.path} within ${START_MS / 1_000} s (${status})`)
     await delay(50)
   }
 }

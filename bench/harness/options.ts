@@ -17,11 +17,20 @@ export interface Options {
   readonly save: boolean
 }
 
-export const USAGE = `npm run bench -- hello | shop-read | types | micro  [options]
-  --seconds N       load per server and round           5
+/** Where another default fits: no bench should take more than four minutes, however many servers it has. */
+const DEFAULTS: Readonly<Record<string, { readonly seconds?: number; readonly rounds?: number }>> = {
+  'shop-read': { seconds: 5 },
+  connections: { rounds: 3 },
+}
+const OTHERS = { seconds: 3, rounds: 5 }
+
+export const USAGE = `npm run bench -- NAME  [options]
+  NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | shop-read |
+        connections | slow | upload-memory | types | micro
+  --seconds N       load per server and round           3; shop-read 5
   --warm-up N       load per server before the rounds   2
   --connections N   keep-alive connections              64
-  --rounds N        turns: A B C, A B C, ...            5
+  --rounds N        turns: A B C, A B C, ...            5; connections 3
   --only A,B        these servers only
   --json            one JSON object per server
   --no-save         do not write bench/results/
@@ -34,22 +43,24 @@ export function readOptions(args: readonly string[]): Options {
     allowPositionals: true,
     allowNegative: true,
     options: {
-      seconds: { type: 'string', default: '5' },
+      seconds: { type: 'string' },
       'warm-up': { type: 'string', default: '2' },
       connections: { type: 'string', default: '64' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string' },
       only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
       save: { type: 'boolean', default: true },
     },
   })
   if (positionals.length !== 1) throw new Error(`name one bench\n\n${USAGE}`)
+  const bench = positionals[0]!
+  const defaults = { ...OTHERS, ...DEFAULTS[bench] }
   return {
-    bench: positionals[0]!,
-    seconds: wholeNumber('seconds', values.seconds),
+    bench,
+    seconds: wholeNumber('seconds', values.seconds ?? String(defaults.seconds)),
     warmUpSeconds: wholeNumber('warm-up', values['warm-up']),
     connections: wholeNumber('connections', values.connections),
-    rounds: wholeNumber('rounds', values.rounds),
+    rounds: wholeNumber('rounds', values.rounds ?? String(defaults.rounds)),
     only: values.only.split(',').filter(name => name !== ''),
     json: values.json,
     save: values.save,

@@ -1,6 +1,6 @@
 // Installs a peer from its own manifest and lock, the first time a bench needs it: the project's install never does.
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -14,16 +14,25 @@ export function peerPath(peer: string, file = ''): string {
 /** @returns the version of each of its dependencies */
 export async function installPeer(peer: string): Promise<Record<string, string>> {
   const folder = peerPath(peer)
-  // npm writes this file last, so a half-done install is done again.
-  if (!existsSync(join(folder, 'node_modules/.package-lock.json')))
+  // npm writes this file last, so a half-done install is done again; and so is one of another lock.
+  const done = statSync(join(folder, 'node_modules/.package-lock.json'), { throwIfNoEntry: false })
+  if (!done || done.mtimeMs < statSync(join(folder, 'package-lock.json')).mtimeMs)
     await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: folder })
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies?: object }
+  const { dependencies = {}, optionalDependencies = {} } = readJson(join(folder, 'package.json')) as Manifest
+  const installed = Object.keys({ ...dependencies, ...optionalDependencies })
+    .map(name => ({ name, manifest: join(folder, 'node_modules', name, 'package.json') }))
+    .filter(({ name, manifest }) => name in dependencies || existsSync(manifest))
   return Object.fromEntries(
-    Object.keys(manifest.dependencies ?? {}).map(name => {
-      const { version } = JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as {
-        version: string
-      }
-      return [name, version]
-    }),
+    installed.map(({ name, manifest }) => [name, (readJson(manifest) as { version: string }).version]),
   )
+}
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>
+  /** Binaries, one for each kind of machine. */
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(file, 'utf8'))
 }

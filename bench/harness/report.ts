@@ -7,33 +7,41 @@ import { medians, ratioTo, type Measured, type Ratio } from './rounds.ts'
 
 const RESULTS = join(import.meta.dirname, '../results')
 
+/** As wide as a terminal; with more ratios than fit beside the rest, the rest stands in a table below. */
+const COLUMNS = 80
+
 /** @param references  names of servers to compare with; those that did not run are left out */
 export function table(measured: readonly Measured[], references: readonly string[]): string {
   const present = references.flatMap(name => measured.find(other => other.name === name) ?? [])
-  const head = [
-    'server',
-    'us/req',
-    ...present.map(({ name }) => `/ ${name}`),
-    'req/s',
-    'p50 ms',
-    'p99 ms',
-    'MiB',
-    'err',
+  const figures = measured.map(medians)
+  const name = column('server', measured, server => server.name)
+  const costs = [
+    column('us/req', figures, ({ cpuUsPerRequest }) => cpuUsPerRequest.toFixed(2)),
+    ...present.map(reference =>
+      column(`/ ${reference.name}`, measured, server =>
+        server === reference ? '1' : spread(ratioTo(reference, server)),
+      ),
+    ),
   ]
-  const rows = measured.map(server => {
-    const { cpuUsPerRequest, requestsPerSecond, p50Ms, p99Ms, rssKiB, errors } = medians(server)
-    return [
-      server.name,
-      cpuUsPerRequest.toFixed(2),
-      ...present.map(reference => (reference === server ? '1' : spread(ratioTo(reference, server)))),
-      requestsPerSecond.toFixed(0),
-      p50Ms.toFixed(2),
-      p99Ms.toFixed(2),
-      (rssKiB / 1024).toFixed(0),
-      String(errors),
-    ]
-  })
-  return aligned([head, ...rows])
+  const rest = [
+    column('req/s', figures, ({ requestsPerSecond }) => requestsPerSecond.toFixed(0)),
+    column('p50 ms', figures, ({ p50Ms }) => p50Ms.toFixed(2)),
+    column('p99 ms', figures, ({ p99Ms }) => p99Ms.toFixed(2)),
+    column('MiB', figures, ({ rssKiB }) => (rssKiB / 1024).toFixed(0)),
+    column('err', figures, ({ errors }) => String(errors)),
+  ]
+  const whole = aligned(rows([name, ...costs, ...rest]))
+  if (whole.indexOf('\n') <= COLUMNS) return whole
+  const size = column('B/answer', figures, ({ answerBytes }) => answerBytes.toFixed(0))
+  return `${aligned(rows([name, ...costs]))}\n\n${aligned(rows([name, ...rest, size]))}`
+}
+
+function column<T>(head: string, of: readonly T[], cell: (one: T) => string): readonly string[] {
+  return [head, ...of.map(cell)]
+}
+
+function rows(columns: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return columns[0]!.map((_, row) => columns.map(cells => cells[row]!))
 }
 
 /** The median and half the distance between the extremes. */
@@ -42,9 +50,9 @@ function spread({ median, least, most }: Ratio): string {
 }
 
 /** Columns as wide as they must be; the first to the left, the others to the right. */
-export function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
-  return rows
+export function aligned(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map(row => row[column]!.length)))
+  return lines
     .map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
     .join('\n')
 }

@@ -1,5 +1,6 @@
 // Measures servers in turn, A B C, A B C, ..., so that what disturbs the machine disturbs all of them, and compares within a round.
 import type { Running } from './contender.ts'
+import type { LoadRequest } from './load-request.ts'
 import { usageOfTree } from './process-tree.ts'
 import { runWrk, type LoadPlan } from './wrk.ts'
 
@@ -9,6 +10,8 @@ export interface Sample {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly rssKiB: number
+  /** Mean size of an answer, head included. */
+  readonly answerBytes: number
   readonly errors: number
 }
 
@@ -24,23 +27,24 @@ export interface Measured {
  */
 export async function measureInTurns(
   servers: readonly Running[],
-  pathsOf: (server: Running) => readonly string[],
+  requestsOf: (server: Running) => readonly LoadRequest[],
   plan: LoadPlan,
   turns: { readonly rounds: number; readonly warmUpSeconds: number },
   progress: (line: string) => void,
 ): Promise<readonly Measured[]> {
-  for (const server of servers) await runWrk({ ...plan, seconds: turns.warmUpSeconds }, server.origin, pathsOf(server))
+  for (const server of servers)
+    await runWrk({ ...plan, seconds: turns.warmUpSeconds }, server.origin, requestsOf(server))
   const samples = servers.map((): Sample[] => [])
   for (let round = 0; round < turns.rounds; round++) {
     progress(`round ${round + 1} of ${turns.rounds}`)
-    for (const [i, server] of servers.entries()) samples[i]!.push(await measure(server, pathsOf(server), plan))
+    for (const [i, server] of servers.entries()) samples[i]!.push(await measure(server, requestsOf(server), plan))
   }
   return servers.map(({ contender: { name, about } }, i) => ({ name, about, rounds: samples[i]! }))
 }
 
-async function measure(server: Running, paths: readonly string[], plan: LoadPlan): Promise<Sample> {
+async function measure(server: Running, asked: readonly LoadRequest[], plan: LoadPlan): Promise<Sample> {
   const before = usageOfTree(server.pid)
-  const { requests, seconds, p50Ms, p99Ms, errors } = await runWrk(plan, server.origin, paths)
+  const { requests, seconds, p50Ms, p99Ms, answerBytes, errors } = await runWrk(plan, server.origin, asked)
   const after = usageOfTree(server.pid)
   if (requests === 0) throw new Error(`${server.contender.name} answered nothing in ${seconds} s`)
   return {
@@ -49,6 +53,7 @@ async function measure(server: Running, paths: readonly string[], plan: LoadPlan
     p50Ms,
     p99Ms,
     rssKiB: after.rssKiB,
+    answerBytes,
     errors,
   }
 }
@@ -62,6 +67,7 @@ export function medians({ rounds }: Measured): Sample {
     p50Ms: of(sample => sample.p50Ms),
     p99Ms: of(sample => sample.p99Ms),
     rssKiB: of(sample => sample.rssKiB),
+    answerBytes: of(sample => sample.answerBytes),
     errors: rounds.reduce((sum, sample) => sum + sample.errors, 0),
   }
 }

@@ -1,27 +1,52 @@
 // Before anything is timed: every server must do the same work, and the proof is its answer.
 import type { Running } from './contender.ts'
+import { ask, type LoadRequest, type ReceivedAnswer } from './load-request.ts'
+
+/** What a request must be answered with, where the work itself says so. */
+export interface Expected {
+  readonly request: LoadRequest
+  readonly mediaType: string
+  readonly body: string
+  /** 'some': gzip or br, whichever the server prefers; 'none': the body as it is. */
+  readonly coding: 'none' | 'some'
+}
 
 /**
  * @throws Error naming the first server whose status, media type or body differs from the first one's
  */
-export async function requireSameAnswers(servers: readonly Running[], paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    const expected = await answer(servers[0]!, path)
+export async function requireSameAnswers(servers: readonly Running[], requests: readonly LoadRequest[]): Promise<void> {
+  for (const request of requests) {
+    const expected = summary(await ask(servers[0]!.origin, request))
     for (const server of servers.slice(1)) {
-      const found = await answer(server, path)
+      const found = summary(await ask(server.origin, request))
       if (found !== expected)
         throw new Error(
-          `${server.contender.name} and ${servers[0]!.contender.name} differ for ${path}:\n  ${found}\n  ${expected}`,
+          `${server.contender.name} and ${servers[0]!.contender.name} differ for ${request.path}:\n  ${found}\n  ${expected}`,
         )
     }
-    if (!expected.startsWith('200 ')) throw new Error(`${path} is answered with ${expected}`)
+    if (!expected.startsWith('200 ')) throw new Error(`${request.path} is answered with ${expected}`)
   }
 }
 
-/** Status, media type and the body's bytes as text with one character each. */
-async function answer({ origin }: Running, path: string): Promise<string> {
-  const response = await fetch(origin + path, { headers: { connection: 'close', 'accept-encoding': 'identity' } })
-  const body = Buffer.from(await response.arrayBuffer()).toString('latin1')
-  const mediaType = (response.headers.get('content-type') ?? '').split(';')[0]!.trim()
-  return `${response.status} ${mediaType} ${body}`
+/** @throws Error naming the first server and request that are answered otherwise than expected */
+export async function requireAnswers(servers: readonly Running[], expected: readonly Expected[]): Promise<void> {
+  for (const { contender, origin } of servers)
+    for (const { request, mediaType, body, coding } of expected) {
+      const found = await ask(origin, request)
+      const isRight =
+        found.status === 200 &&
+        found.mediaType === mediaType &&
+        found.body === body &&
+        (found.coding === '') === (coding === 'none')
+      if (!isRight)
+        throw new Error(
+          `${contender.name} answers ${request.body === undefined ? 'GET' : 'POST'} ${request.path} with\n  ` +
+            `${summary(found).slice(0, 1_000)}\ninstead of\n  200 ${mediaType} ${body.slice(0, 1_000)} (coding: ${coding})`,
+        )
+    }
+}
+
+function summary({ status, mediaType, coding, body }: ReceivedAnswer): string {
+  // Which coding is the server's own choice.
+  return `${status} ${mediaType} ${coding === '' ? '' : '(compressed) '}${body}`
 }

@@ -5,10 +5,16 @@ import { Engine, leanSocket, prepareHead } from 'millrace/http'
 const ok = prepareHead(200, ['content-type', 'application/json'])
 const missing = prepareHead(404)
 
-const engine = new Engine(exchange => {
-  if (exchange.method !== 'GET' || exchange.path !== '/') exchange.send(missing, null)
-  else exchange.send(ok, JSON.stringify({ message: 'Hello High Concurrency API' }))
-})
+// Only where idle connections are counted; the engine's own is 5 s.
+const { KEEP_ALIVE_MS } = process.env
+const limits = KEEP_ALIVE_MS === undefined ? {} : { keepAliveTimeoutMs: Number(KEEP_ALIVE_MS) }
+const engine = new Engine(
+  exchange => {
+    if (exchange.method !== 'GET' || exchange.path !== '/') exchange.send(missing, null)
+    else exchange.send(ok, JSON.stringify({ message: 'Hello High Concurrency API' }))
+  },
+  { limits },
+)
 const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, socket =>
   engine.accept(leanSocket(socket)),
 )

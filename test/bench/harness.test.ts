@@ -6,13 +6,22 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Running } from '../../bench/harness/contender.ts'
+import { gets } from '../../bench/harness/load-request.ts'
 import { readOptions } from '../../bench/harness/options.ts'
 import { processesOf, usageOfTree } from '../../bench/harness/process-tree.ts'
 import { aligned, objects, table } from '../../bench/harness/report.ts'
 import { median, medians, ratioTo, type Measured } from '../../bench/harness/rounds.ts'
 import { requireSameAnswers } from '../../bench/harness/same-answer.ts'
 
-const sample = { cpuUsPerRequest: 10, requestsPerSecond: 1_000, p50Ms: 1, p99Ms: 2, rssKiB: 2_048, errors: 0 }
+const sample = {
+  cpuUsPerRequest: 10,
+  requestsPerSecond: 1_000,
+  p50Ms: 1,
+  p99Ms: 2,
+  rssKiB: 2_048,
+  answerBytes: 150,
+  errors: 0,
+}
 
 function measured(name: string, cpu: readonly number[]): Measured {
   return { name, about: '', rounds: cpu.map(cpuUsPerRequest => ({ ...sample, cpuUsPerRequest, errors: 1 })) }
@@ -40,7 +49,15 @@ describe('a comparison', () => {
       lines.every(line => line.length <= 80 && line.length === lines[0]!.length),
       lines.join('\n'),
     )
-    const keys = ['server', 'cpuUsPerRequest', 'requestsPerSecond', 'p50Ms', 'p99Ms', 'rssKiB', 'errors']
+    // More ratios than fit: what a request costs above, the rest below.
+    const split = table(servers, ['nginx', 'our hello', 'fastify', 'nginx']).split('\n')
+    assert.equal(split.length, 9)
+    assert.ok(
+      split.every(line => line.length <= 80),
+      split.join('\n'),
+    )
+    assert.match(split[5]!, /^server .* B\/answer$/)
+    const keys = ['server', 'cpuUsPerRequest', 'requestsPerSecond', 'p50Ms', 'p99Ms', 'rssKiB', 'answerBytes', 'errors']
     for (const object of objects(servers)) assert.deepEqual(Object.keys(object), keys)
     assert.equal(aligned([['a', 'b'], ['long', '1']]), 'a     b\nlong  1') // prettier-ignore
   })
@@ -93,13 +110,16 @@ test('servers that answer differently are not compared', async t => {
     return { contender: { name, about: '', command: () => assert.fail() }, origin, pid: 0, stop: async () => {} }
   }
   const ours = await serving('ours', 200, 'application/json', '{"a":1}')
-  await requireSameAnswers([ours, await serving('same', 200, 'application/json; charset=utf-8', '{"a":1}')], ['/'])
+  await requireSameAnswers(
+    [ours, await serving('same', 200, 'application/json; charset=utf-8', '{"a":1}')],
+    gets(['/']),
+  )
   for (const other of [
     await serving('other body', 200, 'application/json', '{"a": 1}'),
     await serving('other type', 200, 'text/plain', '{"a":1}'),
     await serving('other status', 201, 'application/json', '{"a":1}'),
   ])
-    await assert.rejects(requireSameAnswers([ours, other], ['/']), new RegExp(other.contender.name))
+    await assert.rejects(requireSameAnswers([ours, other], gets(['/'])), new RegExp(other.contender.name))
   const failing = await serving('failing', 500, 'application/json', '{}')
-  await assert.rejects(requireSameAnswers([failing], ['/']), /500/)
+  await assert.rejects(requireSameAnswers([failing], gets(['/'])), /500/)
 })

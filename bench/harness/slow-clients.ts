@@ -1,0 +1,38 @@
+// The slow clients of bench/clients/slow.py, as a process on the core of the load.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+/** Where each kind comes from; see slow.py. */
+export const SLOW_ADDRESSES = { head: '127.0.0.2', body: '127.0.0.3', reader: '127.0.0.4' } as const
+export type SlowKind = keyof typeof SLOW_ADDRESSES
+export const SLOW_KINDS = Object.keys(SLOW_ADDRESSES) as readonly SlowKind[]
+
+const SCRIPT = join(import.meta.dirname, '../clients/slow.py')
+
+/**
+ * Resolves when all are connected and at it.
+ *
+ * @param sockets  of each kind
+ * @param pin  puts a command on the core of the load
+ */
+export async function slowClients(
+  port: number,
+  sockets: number,
+  pin: readonly string[],
+): Promise<{ stop(): Promise<void> }> {
+  const [file, ...args] = [...pin, 'python3', SCRIPT, String(port), String(sockets)]
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const gone = once(child, 'exit')
+  const failed = gone.then(([code]) => {
+    throw new Error(`slow.py ended with ${String(code)}`)
+  })
+  failed.catch(() => {})
+  await Promise.race([once(child.stdout, 'data'), failed])
+  return {
+    stop: async () => {
+      child.stdin.end()
+      await gone
+    },
+  }
+}

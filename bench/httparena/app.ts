@@ -1,0 +1,47 @@
+// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp and upload, as an application would write them.
+import { readFileSync } from 'node:fs'
+import { App, text } from 'millrace'
+import { compress } from 'millrace/middleware'
+import * as z from 'zod'
+
+interface Item {
+  readonly price: number
+  readonly quantity: number
+}
+
+const items = JSON.parse(readFileSync(process.env['DATASET_PATH'] ?? '/data/dataset.json', 'utf8')) as readonly Item[]
+
+const app = new App({ title: 'HttpArena', version: '1.0.0' })
+
+const Terms = z.object({ a: z.int(), b: z.int() })
+const Term = z.coerce.number().int()
+
+app.get('/baseline11', { query: Terms }, ({ query }) => text(`${query.a + query.b}`))
+
+app.post('/baseline11', { query: Terms }, async ({ query, request }) => {
+  const term = Term.parse(await request.text())
+  return text(`${query.a + query.b + term}`)
+})
+
+app.get('/pipeline', () => text('ok'))
+
+app.get(
+  '/json/{count}',
+  {
+    params: z.object({ count: z.int().min(0).max(items.length) }),
+    query: z.object({ m: z.int() }),
+    use: [compress()],
+  },
+  ({ params, query }) => ({
+    items: items.slice(0, params.count).map(item => ({ ...item, total: item.price * item.quantity * query.m })),
+    count: params.count,
+  }),
+)
+
+app.post('/upload', { maxBodyBytes: 32 * 2 ** 20 }, async ({ request }) => {
+  let bytes = 0
+  if (request.body) for await (const piece of request.body) bytes += piece.byteLength
+  return text(`${bytes}`)
+})
+
+export default app

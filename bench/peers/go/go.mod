@@ -1,0 +1,3 @@
+module millrace-bench-go
+
+go 1.26

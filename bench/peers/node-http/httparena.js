@@ -1,0 +1,48 @@
+// The HttpArena profiles on Node's own server, routed and read by hand.
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+
+const items = JSON.parse(readFileSync(process.env.DATASET_PATH, 'utf8'))
+const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }
+const codings = { br: body => promisify(brotliCompress)(body, brotli), gzip: promisify(gzip) }
+
+createServer(async (request, response) => {
+  const url = new URL(request.url, 'http://localhost')
+  const { pathname, searchParams: query } = url
+  if (pathname === '/baseline11') {
+    const sum = Number(query.get('a')) + Number(query.get('b'))
+    return text(response, request.method === 'POST' ? sum + Number(await whole(request)) : sum)
+  }
+  if (pathname === '/pipeline') return text(response, 'ok')
+  if (pathname.startsWith('/json/')) return json(request, response, Number(pathname.slice(6)), Number(query.get('m')))
+  if (pathname === '/upload') {
+    let bytes = 0
+    request.on('data', piece => (bytes += piece.length)).on('end', () => text(response, bytes))
+    return
+  }
+  response.writeHead(404).end()
+}).listen(Number(process.argv[2]), '127.0.0.1')
+process.once('SIGTERM', () => process.exit())
+
+async function whole(request) {
+  let body = ''
+  for await (const piece of request.setEncoding('utf8')) body += piece
+  return body
+}
+
+function text(response, value) {
+  const body = String(value)
+  response.writeHead(200, { 'content-type': 'text/plain', 'content-length': body.length }).end(body)
+}
+
+async function json(request, response, count, m) {
+  const found = items.slice(0, count).map(item => ({ ...item, total: item.price * item.quantity * m }))
+  const plain = JSON.stringify({ items: found, count })
+  const coding = ['br', 'gzip'].find(name => request.headers['accept-encoding']?.includes(name))
+  const body = coding && plain.length >= 1024 ? await codings[coding](plain) : plain
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+  if (body !== plain) headers['content-encoding'] = coding
+  response.writeHead(200, headers).end(body)
+}
