@@ -1,8 +1,8 @@
 // The documentation is true: every snippet is its file and runs, every output shown is what comes out, every name leads somewhere.
 //
-// Rules for pages: a `ts` block names the file it is (or is a run of whole lines of) after the fence; a `console` block shows commands
-// against the file of the last ts block before it, each with its exact output (see `steadied` for what may differ); an `sh` block holds
-// commands that are only checked to exist.
+// Rules for pages: a `ts` block names the file it is after the fence, or is a run of whole lines of it below a link to the whole; a
+// `console` block shows commands against the file of the last ts block before it, each with its exact output (see `steadied` for what
+// may differ); an `sh` block holds commands that are only checked to exist.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +14,6 @@ import { after, before, describe, test } from 'node:test'
 import ts from 'typescript'
 import { readArguments } from '../src/cli/arguments.ts'
 import { COMMANDS } from '../src/cli/commands.ts'
-import { connect, embeddedPostgres } from '../src/data/postgres/index.ts'
 import { PROTOCOL_ERROR_CODES, protocolError } from '../src/http/errors.ts'
 import { allPages, anchorsOf, type Block, readPage, root } from './docs/pages.ts'
 import { outputOf, ServedApp, steadied, stepsOf } from './docs/served-app.ts'
@@ -34,6 +33,11 @@ describe('snippets', () => {
             `\n${source}\n`.includes(`\n${block.text.trimEnd()}\n`),
             `it is not a part of the file:\n${block.text}`,
           )
+        if (block.text.trimEnd() !== source)
+          assert.ok(
+            page.text.split('\n').slice(0, block.line).join('\n').includes(`[\`${block.title}\`](`),
+            'a part of a file has a link to the whole of it above: the rest is needed to run it',
+          )
       })
 
   test('are in a language that is tested', () => {
@@ -48,7 +52,9 @@ test('the tsconfig.json of README.md is one that the compiler knows, and takes i
   const { compilerOptions } = JSON.parse(block!.text) as { compilerOptions: object }
   const { options, errors } = ts.convertCompilerOptionsFromJson(compilerOptions, root)
   assert.deepEqual(errors, [])
-  const files = ['examples/hello/app.ts', 'examples/guide/endpoint.ts'].map(file => join(root, file))
+  const files = ['examples/hello/app.ts', 'examples/guide/setup.ts', 'examples/guide/endpoint.ts'].map(file =>
+    join(root, file),
+  )
   const program = ts.createProgram(files, { ...options, customConditions: ['millrace-source'] })
   const complaints = files.flatMap(file => ts.getPreEmitDiagnostics(program, program.getSourceFile(file)))
   assert.deepEqual(
@@ -62,14 +68,14 @@ describe('commands and their output', { skip: curlIsMissing(), concurrency: 3 },
     for (const [file, blocks] of consolesOf(page.blocks))
       describe(`${page.path} with ${file}`, { concurrency: 1 }, () => {
         let app: ServedApp
-        let database: Database | undefined
+        let project: Project | undefined
         before(async () => {
-          if (read(file).includes("'millrace/postgres'")) database = await products()
-          app = await ServedApp.start(file, database?.env)
+          if (read(file).includes("'millrace/postgres'")) project = await setUp()
+          app = await ServedApp.start(file, project?.folder)
         })
         after(async () => {
           await app?.stop()
-          await database?.stop()
+          await project?.remove()
         })
         for (const { text, line } of blocks)
           test(`line ${line}`, async () => {
@@ -84,26 +90,17 @@ describe('commands and their output', { skip: curlIsMissing(), concurrency: 3 },
   }
 })
 
-interface Database {
-  readonly env: NodeJS.ProcessEnv
-  stop(): Promise<void>
+interface Project {
+  readonly folder: string
+  remove(): Promise<void>
 }
 
-/** What the README's endpoint reads: the table it names, with one product. */
-async function products(): Promise<Database> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-docs-'))
-  const server = await embeddedPostgres({ dataDir })
-  const db = await connect({ url: server.url })
-  const [, create] = /`(create table [^`]+)`/.exec(readPage('README.md').prose)!
-  await db.script(`${create!}; insert into products values (7, 'Lamp', 4900, 12)`)
-  await db.close()
-  return {
-    env: { DATABASE_URL: server.url },
-    async stop() {
-      await server.stop()
-      await rm(dataDir, { recursive: true, force: true })
-    },
-  }
+/** A folder in which the pages' setup.ts has been run, as a reader runs it: on an embedded server, whose data stays there. */
+async function setUp(): Promise<Project> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-docs-'))
+  const { status, output } = await run([join(root, 'examples/guide/setup.ts')], folder)
+  assert.equal(status, 0, output)
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
 }
 
 /** The consoles of a page by the file they are about. */
@@ -293,10 +290,10 @@ describe('examples/guide', () => {
 
 const CONDITION = '--conditions=millrace-source'
 
-async function run(args: readonly string[]): Promise<{ status: number | null; output: string }> {
+async function run(args: readonly string[], cwd = root): Promise<{ status: number | null; output: string }> {
   // NODE_TEST_CONTEXT would make the inner runner report to ours instead of in words.
-  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
-  const child = spawn(process.execPath, [CONDITION, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined, DATABASE_URL: undefined }
+  const child = spawn(process.execPath, [CONDITION, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()))
   const [status] = (await once(child, 'close')) as [number | null]

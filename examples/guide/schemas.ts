@@ -25,11 +25,4 @@ app.post('/events', { body: Event, returns: Event }, ({ body }) => ({
   price: body.price + 50,
 }))
 
-// A plain JSON Schema works as it is, and its type is inferred.
-app.get(
-  '/squares/{n}',
-  { params: { type: 'object', properties: { n: { type: 'integer', maximum: 1000 } }, required: ['n'] } },
-  ({ params }) => ({ square: params.n ** 2 }),
-)
-
 export default app

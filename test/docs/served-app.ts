@@ -18,13 +18,17 @@ export class ServedApp {
     this.#ended = ended
   }
 
-  /** @param file  from the root of the repository; resolves when the server has printed where it is */
-  static async start(file: string, env: NodeJS.ProcessEnv = {}): Promise<ServedApp> {
-    const args = ['--conditions=millrace-source', cli, 'serve', file]
+  /**
+   * @param file  from the root of the repository
+   * @param cwd  where the server works, and an embedded database keeps its data
+   * @returns when the server has printed where it is
+   */
+  static async start(file: string, cwd: string = root): Promise<ServedApp> {
+    const args = ['--conditions=millrace-source', cli, 'serve', join(root, file)]
     const flags = ['--host', '127.0.0.1', '--port', '0', '--admin', 'off']
     const child = spawn(process.execPath, [...args, ...flags], {
-      cwd: root,
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
+      cwd,
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, DATABASE_URL: undefined },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const ended = once(child, 'exit')
