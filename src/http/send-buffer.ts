@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { type DirectWriter, directWriter } from './lean-socket.ts'
 import type { Limits } from './limits.ts'
+import { SendProgress } from './send-progress.ts'
 
 // 8 KiB: below it one copy is cheaper than a second buffer in a gathered write.
 const COPY_BELOW_BYTES = 8192
@@ -14,12 +15,8 @@ export class SendBuffer {
   #encoding: 'latin1' | 'utf8' | 'buffer' = 'latin1'
   /** More than one piece: the sink holds them until `flush`. */
   #isCorked = false
-  // When and with what the sink began to be behind; 0 while it is not.
-  #behindSinceMs = 0
-  #behindMostBytes = 0
-  #progressMs = 0
-  #lastLength = 0
-  #lastQueue = 0
+  /** While the sink is behind. */
+  #progress: SendProgress | undefined
 
   constructor(sink: Duplex) {
     this.#sink = sink
@@ -111,21 +108,13 @@ export class SendBuffer {
   progress(nowMs: number, limits: Limits): 'done' | 'moving' | 'stalled' {
     const length = this.onItsWay
     if (length === 0) {
-      this.#behindSinceMs = 0
+      this.#progress = undefined
       return 'done'
     }
-    const queue = kernelQueueBytes(this.#sink)
-    if (this.#behindSinceMs === 0) {
-      this.#behindSinceMs = this.#progressMs = nowMs
-      this.#behindMostBytes = length
-    } else if (length < this.#lastLength || queue < this.#lastQueue) this.#progressMs = nowMs
-    this.#lastLength = length
-    this.#lastQueue = queue
-    if (length > this.#behindMostBytes) this.#behindMostBytes = length
-    if (nowMs - this.#progressMs >= limits.writeStallMs) return 'stalled'
-    // As Kestrel: the grace and, on top of it, the time that all of it may take at the slowest rate accepted.
-    const allowedMs = limits.minRateGraceMs + (this.#behindMostBytes * 1000) / limits.responseMinBytesPerSecond
-    return nowMs - this.#behindSinceMs > allowedMs ? 'stalled' : 'moving'
+    this.#progress ??= new SendProgress(nowMs)
+    const { bytesWritten } = this.#sink as { bytesWritten?: number }
+    const total = bytesWritten === undefined ? undefined : bytesWritten - length
+    return this.#progress.look(nowMs, length, kernelQueueBytes(this.#sink), total, limits)
   }
 }
 
@@ -133,6 +122,6 @@ export class SendBuffer {
  * What libuv holds of the write under way. A stream counts a write as one: only this moves while a large one is being taken.
  * node:net's own time-outs read the same property; absent (TLS, in memory) the stream's count alone has to do.
  */
-function kernelQueueBytes(sink: Duplex): number {
+export function kernelQueueBytes(sink: Duplex): number {
   return (sink as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
 }
