@@ -19,14 +19,22 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ChunkedDecoder, LengthDecoder, type BodyDecoder } from './body-decoder.ts'
-import { bodyAborted, bodyTooSlow, ConnectionError, type ProtocolError, protocolError } from './errors.ts'
+import { type ConnectionOwner, drawRequests, type OwnedConnection } from './connection-owner.ts'
+import {
+  bodyAborted,
+  bodyTooSlow,
+  clientGone,
+  clientStalled,
+  ConnectionError,
+  type ProtocolError,
+  protocolError,
+} from './errors.ts'
 import type { Peer } from './exchange.ts'
 import type { FieldSection } from './field-section.ts'
-import type { Handler } from './handler.ts'
-import { HttpExchange, SHORT_LIMIT_MS, type ExchangeLine } from './http-exchange.ts'
-import { plainAddress } from './ip-address.ts'
+import { HttpExchange, type ExchangeLine } from './http-exchange.ts'
 import { type Lean, READER } from './lean-socket.ts'
-import type { Limits } from './limits.ts'
+import { SHORT_LIMIT_MS } from './live-exchange.ts'
+import { peerOf } from './peer.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { IncomingBody, NO_BODY, type BodySource } from './request-body.ts'
 import { parseHead, type RequestHead } from './request-parser.ts'
@@ -40,29 +48,11 @@ import {
 import { SendBuffer } from './send-buffer.ts'
 import type { TrustedProxies } from './trusted-proxy.ts'
 
-/** What all connections of an engine share. */
-export interface ConnectionOwner {
-  readonly handler: Handler
-  readonly limits: Limits
-  /** What a client means that closes its sending side: that it is gone, or only that it has said everything. */
-  readonly halfClose: 'abort' | 'answer'
-  readonly trustedProxies: TrustedProxies | undefined
-  /** Answers carry `Connection: close`. */
-  readonly isDraining: boolean
-  began(): void
-  ended(exchange: HttpExchange): void
-  closed(connection: Connection): void
-  /** Look at this one every 50 ms until it is in a hurry no more. */
-  hurry(connection: Connection): void
-  refused(error: ProtocolError): void
-  failed(error: unknown, exchange: HttpExchange | undefined): void
-}
-
 type Phase = 'idle' | 'head' | 'gather' | 'open' | 'skip' | 'linger' | 'closed'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 
-export class Connection implements ExchangeLine, BodySource {
+export class Connection implements OwnedConnection, ExchangeLine, BodySource {
   readonly out: SendBuffer
   readonly #socket: Duplex
   readonly #owner: ConnectionOwner
@@ -453,6 +443,9 @@ export class Connection implements ExchangeLine, BodySource {
     this.#abandon(true)
   }
 
+  /** Nothing to do: each answer from now on says `Connection: close`. */
+  leave(): void {}
+
   /** Now, whatever is under way. */
   destroy(reason: ConnectionError): void {
     if (this.#phase === 'closed') return
@@ -530,7 +523,7 @@ export class Connection implements ExchangeLine, BodySource {
     const { limits } = this.#owner
     const progress = this.out.progress(nowMs, limits)
     if (progress === 'stalled') {
-      this.destroy(new ConnectionError('HTTP_CLIENT_STALLED', 'the client does not read its answer'))
+      this.destroy(clientStalled())
       return
     }
     if (this.#sinceMs === 0) this.#sinceMs = nowMs
@@ -585,17 +578,6 @@ export class Connection implements ExchangeLine, BodySource {
   }
 }
 
-function clientGone(cause: unknown): ConnectionError {
-  return new ConnectionError('HTTP_CLIENT_GONE', 'the client went away before its answer was complete', { cause })
-}
-
-/** Up to a tenth fewer than the limit: connections that were opened together are not closed together. */
-function drawRequests(maxRequestsPerConnection: number): number {
-  return maxRequestsPerConnection === 0
-    ? -1
-    : maxRequestsPerConnection - Math.trunc((maxRequestsPerConnection / 10) * Math.random())
-}
-
 /**
  * What node:net's own resetAndDestroy sets. That one ends the stream first: it would send the FIN that this is about, and wait for
  * a peer that takes nothing. Where there is no reset (unix sockets, in memory, TLS) the connection just closes.
@@ -603,11 +585,6 @@ function drawRequests(maxRequestsPerConnection: number): number {
 function resetOnClose(socket: Duplex): void {
   const inner = socket as { _handle?: { reset?: unknown } | null; resetAndClosing?: boolean }
   if (!socket.writableEnded && typeof inner._handle?.reset === 'function') inner.resetAndClosing = true
-}
-
-function peerOf(socket: Duplex): Peer {
-  const { remoteAddress, remotePort, encrypted } = socket as Partial<Socket> & { encrypted?: boolean }
-  return { address: plainAddress(remoteAddress ?? ''), port: remotePort ?? 0, encrypted: encrypted === true }
 }
 
 // Listeners are shared by all connections: five closures each would be half of what an idle connection costs.

@@ -1,13 +1,15 @@
 // Many connections, one handler: takes sockets, sweeps their time-outs, and drains.
 import type { Duplex } from 'node:stream'
 import type { RequestRecord } from '../core/request-record.ts'
-import { Connection, type ConnectionOwner } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts'
 import { ConnectionError, type ProtocolError } from './errors.ts'
 import type { Peer } from './exchange.ts'
 import type { Handler } from './handler.ts'
 import { expireDate } from './http-date.ts'
-import type { HttpExchange } from './http-exchange.ts'
+import { Http2Session } from './http2-session.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { LiveExchange } from './live-exchange.ts'
 import type { TrustedProxies } from './trusted-proxy.ts'
 
 export interface EngineOptions {
@@ -39,8 +41,8 @@ export class Engine implements ConnectionOwner {
   readonly halfClose: 'abort' | 'answer'
   readonly trustedProxies: TrustedProxies | undefined
   readonly #options: EngineOptions
-  readonly #open = new Set<Connection>()
-  readonly #hurried = new Set<Connection>()
+  readonly #open = new Set<OwnedConnection>()
+  readonly #hurried = new Set<OwnedConnection>()
   readonly #sweepEveryMs: number
   #sweeper: NodeJS.Timeout | undefined
   #looker: NodeJS.Timeout | undefined
@@ -82,7 +84,21 @@ export class Engine implements ConnectionOwner {
   accept(socket: Duplex, peer?: Peer): void {
     // It broke on its way here: nothing will come of it, not even its close event.
     if (socket.destroyed) return
-    this.#open.add(new Connection(socket, this, peer))
+    this.#add(new Connection(socket, this, peer))
+  }
+
+  /**
+   * Serves one connection whose client has chosen HTTP/2 (by ALPN, or by prior knowledge). The same handler, limits and events.
+   *
+   * @param peer  as for `accept`
+   */
+  acceptHttp2(socket: Duplex, peer?: Peer): void {
+    if (socket.destroyed) return
+    this.#add(new Http2Session(socket, this, peer))
+  }
+
+  #add(connection: OwnedConnection): void {
+    this.#open.add(connection)
     if (this.#sweeper === undefined) {
       // Nobody has looked at it since the last connection went.
       expireDate()
@@ -93,12 +109,15 @@ export class Engine implements ConnectionOwner {
 
   /**
    * No more keep-alive: each answer from now on says `Connection: close`. An idle connection stays until its time-out, because a
-   * request may be on its way already and closing would lose it.
+   * request may be on its way already and closing would lose it. In HTTP/2 GOAWAY says it.
    *
    * @returns resolves when all connections are gone; after `graceMs` the rest is destroyed
    */
   drain(graceMs: number): Promise<void> {
-    this.#isDraining = true
+    if (!this.#isDraining) {
+      this.#isDraining = true
+      for (const connection of this.#open) connection.leave()
+    }
     if (this.#open.size === 0) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(() => this.close(), graceMs)
@@ -141,12 +160,12 @@ export class Engine implements ConnectionOwner {
     this.#inflight++
   }
 
-  ended(exchange: HttpExchange): void {
+  ended(exchange: LiveExchange): void {
     this.#inflight--
     this.#options.onFinished?.(exchange.record)
   }
 
-  closed(connection: Connection): void {
+  closed(connection: OwnedConnection): void {
     this.#open.delete(connection)
     this.#hurried.delete(connection)
     if (this.#open.size > 0) return
@@ -155,7 +174,7 @@ export class Engine implements ConnectionOwner {
     for (const resolve of this.#emptied.splice(0)) resolve()
   }
 
-  hurry(connection: Connection): void {
+  hurry(connection: OwnedConnection): void {
     this.#hurried.add(connection)
     this.#looker ??= setInterval(() => this.#look(), LOOK_MS).unref()
   }
@@ -164,7 +183,7 @@ export class Engine implements ConnectionOwner {
     this.#options.onRefused?.(error)
   }
 
-  failed(error: unknown, exchange: HttpExchange | undefined): void {
+  failed(error: unknown, exchange: LiveExchange | undefined): void {
     this.#options.onError?.(error, exchange?.record)
   }
 }

@@ -89,6 +89,19 @@ export function bodyAborted(cause?: unknown): BodyError {
  * The connection ended before the exchange did: reason of `exchange.signal`, and what `drained()` rejects with.
  *
  * `HTTP_CLIENT_GONE` (FIN, RST or a socket error), `HTTP_CLIENT_STALLED` (it does not read its answer), `HTTP_CONNECTION_CLOSED`
- * (the server closed it), `HTTP_ANSWER_CUT` (the handler cut it, or the answer was not as long as declared).
+ * (the server closed it), `HTTP_ANSWER_CUT` (the handler cut it, or the answer was not as long as declared), `HTTP_TOO_MANY_RESETS`
+ * (HTTP/2: it opens requests to reset them).
  */
 export class ConnectionError extends MillraceError {}
+
+export function clientGone(cause: unknown): ConnectionError {
+  return new ConnectionError('HTTP_CLIENT_GONE', 'the client went away before its answer was complete', { cause })
+}
+
+export function clientStalled(): ConnectionError {
+  return new ConnectionError('HTTP_CLIENT_STALLED', 'the client does not read its answer')
+}
+
+export function tooManyResets(): ConnectionError {
+  return new ConnectionError('HTTP_TOO_MANY_RESETS', 'the client resets more requests than it lets be answered')
+}

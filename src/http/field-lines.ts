@@ -4,22 +4,13 @@ import { latin1 } from './latin1.ts'
 
 const NONE: readonly string[] = []
 
-/** Fields in a piece of a head: from after the request line to before the blank line. */
-export class HeadFields implements FieldLines {
-  readonly #bytes: Buffer
-  readonly #start: number
-  readonly #end: number
-  /** Name and value in turn. A flat list: a request has some ten fields, and a scan beats a map until far beyond that. */
-  #lines: readonly string[] | undefined
-
-  constructor(bytes: Buffer, start: number, end: number) {
-    this.#bytes = bytes
-    this.#start = start
-    this.#end = end
-  }
+/** Looks names up in a flat list: a request has some ten fields, and a scan beats a map until far beyond that. */
+abstract class ScannedFields implements FieldLines {
+  /** Name, in lower case, and value in turn. */
+  protected abstract lines(): readonly string[]
 
   get(name: string): string | undefined {
-    const lines = this.#read()
+    const lines = this.lines()
     let found: string | undefined
     for (let n = 0; n < lines.length; n += 2) {
       if (lines[n] !== name) continue
@@ -30,25 +21,55 @@ export class HeadFields implements FieldLines {
   }
 
   all(name: string): readonly string[] {
-    const lines = this.#read()
+    const lines = this.lines()
     let found: string[] | undefined
     for (let n = 0; n < lines.length; n += 2) if (lines[n] === name) (found ??= []).push(lines[n + 1]!)
     return found ?? NONE
   }
 
   has(name: string): boolean {
-    const lines = this.#read()
+    const lines = this.lines()
     for (let n = 0; n < lines.length; n += 2) if (lines[n] === name) return true
     return false
   }
 
   *entries(): IterableIterator<readonly [name: string, value: string]> {
-    const lines = this.#read()
+    const lines = this.lines()
     for (let n = 0; n < lines.length; n += 2) yield [lines[n]!, lines[n + 1]!]
   }
+}
 
-  #read(): readonly string[] {
+/** Fields in a piece of a head: from after the request line to before the blank line. */
+export class HeadFields extends ScannedFields {
+  readonly #bytes: Buffer
+  readonly #start: number
+  readonly #end: number
+  #lines: readonly string[] | undefined
+
+  constructor(bytes: Buffer, start: number, end: number) {
+    super()
+    this.#bytes = bytes
+    this.#start = start
+    this.#end = end
+  }
+
+  protected lines(): readonly string[] {
     return (this.#lines ??= readLines(latin1(this.#bytes, this.#start, this.#end)))
+  }
+}
+
+/** Fields that arrive as a list already. */
+export class ListedFields extends ScannedFields {
+  readonly #lines: readonly string[]
+
+  /** @param lines  name, in lower case, and value in turn */
+  constructor(lines: readonly string[]) {
+    super()
+    this.#lines = lines
+  }
+
+  protected lines(): readonly string[] {
+    return this.#lines
   }
 }
 

@@ -24,6 +24,13 @@ export interface Limits {
   readonly maxReadAheadBytes: number
   /** Pipelined requests read ahead while one is being answered. 8: twice what any client was seen to use. */
   readonly maxReadAhead: number
+  /** Streams of one HTTP/2 connection at a time. 100: what RFC 9113 §6.5.2 asks at least; Apache's and Go's are near. */
+  readonly maxStreams: number
+  /**
+   * HTTP/2 streams that may end without their answer; each that is answered gives one back, so a client is cut off when it resets more
+   * than it lets us answer. 200: a page full of images that is left; Envoy looks after 500.
+   */
+  readonly maxResets: number
   /** Pipelined requests served per connection in one turn of the loop, so that a busy peer cannot starve the rest. As hyper. */
   readonly requestsPerTurn: number
   /**
@@ -58,6 +65,8 @@ export const DEFAULT_LIMITS: Limits = {
   gatherMs: 100,
   maxReadAheadBytes: 65_536,
   maxReadAhead: 8,
+  maxStreams: 100,
+  maxResets: 200,
   requestsPerTurn: 16,
   maxRequestsPerConnection: 0,
   headTimeoutMs: 10_000,

@@ -63,14 +63,17 @@ const OURS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep
 export function encodeFields(fields: FieldList): string {
   let text = ''
   for (let n = 0; n + 1 < fields.length; n += 2) {
-    const name = fields[n]!
-    const value = fields[n + 1]!
-    if (!TOKEN.test(name)) throw new UsageError('HTTP_BAD_FIELD', `${JSON.stringify(name)} is not a field name`)
-    if (OURS.has(name.toLowerCase()))
-      throw new UsageError('HTTP_BAD_FIELD', `${name} is set by the engine itself; leave it out`)
-    if (!VALUE.test(value))
-      throw new UsageError('HTTP_BAD_FIELD', `the value of ${name} holds a character that no field may carry`)
-    text += `${name}: ${value}\r\n`
+    checkField(fields[n]!, fields[n + 1]!)
+    text += `${fields[n]!}: ${fields[n + 1]!}\r\n`
   }
   return text
+}
+
+/** @throws UsageError `HTTP_BAD_FIELD` */
+export function checkField(name: string, value: string): void {
+  if (!TOKEN.test(name)) throw new UsageError('HTTP_BAD_FIELD', `${JSON.stringify(name)} is not a field name`)
+  if (OURS.has(name.toLowerCase()))
+    throw new UsageError('HTTP_BAD_FIELD', `${name} is set by the engine itself; leave it out`)
+  if (!VALUE.test(value))
+    throw new UsageError('HTTP_BAD_FIELD', `the value of ${name} holds a character that no field may carry`)
 }

@@ -71,7 +71,7 @@ export class RequestHead {
 }
 
 // 32: longer than any registered method (UPDATEREDIRECTREF, 17); what is longer is not a method that we merely do not know.
-const MAX_METHOD_BYTES = 32
+export const MAX_METHOD_BYTES = 32
 
 /**
  * @param last  the section of the request before on this connection: most clients send the same again
@@ -196,7 +196,14 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
 function methodOf(bytes: Buffer, start: number, end: number): string {
   if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return 'GET'
-  const method = latin1(bytes, start, end)
+  return knownMethod(latin1(bytes, start, end))
+}
+
+/**
+ * @param method  a token of at most 32 characters
+ * @throws ProtocolError for one that we do not serve
+ */
+export function knownMethod(method: string): string {
   const known = METHODS.indexOf(method)
   // The literal, not the slice: comparing and hashing it later is free.
   if (known >= 0) return METHODS[known]!

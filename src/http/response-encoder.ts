@@ -44,17 +44,26 @@ function problemText(status: number, detail: string): string {
   return JSON.stringify({ type: 'about:blank', title: reasonPhrase(status), status, detail })
 }
 
-const refusals = new Map<string, { readonly head: PreparedHead; readonly body: string }>()
+export interface Refusal {
+  readonly head: PreparedHead
+  readonly body: string
+}
 
-/** The whole answer to a broken request; made once per kind. */
-export function encodeRefusal(error: ProtocolError): string {
+const refusals = new Map<string, Refusal>()
+
+/** The answer to a broken request; made once per kind. */
+export function refusalOf(error: ProtocolError): Refusal {
   let refusal = refusals.get(error.code)
   if (!refusal) {
     const fields = error.status === 405 ? [...PROBLEM_FIELDS, 'Allow', ALLOWED] : PROBLEM_FIELDS
     refusal = { head: prepareHead(error.status, fields), body: problemText(error.status, error.detail) }
     refusals.set(error.code, refusal)
   }
-  const { head, body } = refusal
+  return refusal
+}
+
+export function encodeRefusal(error: ProtocolError): string {
+  const { head, body } = refusalOf(error)
   return `${encodeHead(head, undefined, CONNECTION_CLOSE)}Content-Length: ${body.length}\r\n\r\n${body}`
 }
 

@@ -186,6 +186,12 @@ export const SETTINGS = {
   gatherTime: rareLimit('gatherMs', duration, 'longest wait for such a body'),
   maxReadAhead: rareLimit('maxReadAheadBytes', size, 'bytes read ahead of the handler on one connection'),
   pipelineDepth: rareLimit('maxReadAhead', wholeNumber(1, 1000), 'pipelined requests read ahead on one connection'),
+  maxStreams: rareLimit('maxStreams', wholeNumber(1, 10_000), 'requests under way at a time on one HTTP/2 connection'),
+  maxResets: rareLimit(
+    'maxResets',
+    wholeNumber(0, 1_000_000),
+    'requests that an HTTP/2 client may cancel beyond those it lets be answered',
+  ),
   requestsPerTurn: rareLimit(
     'requestsPerTurn',
     wholeNumber(1, 10_000),
