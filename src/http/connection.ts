@@ -244,6 +244,8 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     this.#decoder = isChunked ? new ChunkedDecoder(limits) : new LengthDecoder(head.contentLength)
     this.#owesContinue = head.expectsContinue && this.#in.length === 0
     if (!this.#decode()) return
+    // The end came while an earlier request was being answered: the rest of this one never will.
+    if (this.#decoder !== undefined && this.#peerEnded) return this.#shutDown()
     const isSmall = isChunked ? this.#body.received < limits.gatherBytes : head.contentLength <= limits.gatherBytes
     if (this.#decoder !== undefined && isSmall && !this.#owesContinue) {
       this.#waitingHead = head

@@ -589,6 +589,23 @@ for (const way of ways) {
       assert.equal(codeOf(await failed.promise), 'HTTP_BODY_ABORTED')
     })
 
+    test('does not wait for the rest of a body when the client had ended before its request came up', async () => {
+      for (const length of [10, 100_000]) {
+        const paths: string[] = []
+        const { client, engine } = await serve(way, async exchange => {
+          paths.push(exchange.path)
+          // The end is known from here on.
+          if (!exchange.signal.aborted) await once(exchange.signal, 'abort')
+          exchange.send(OK, await exchange.body.bytes())
+        })
+        client.write(get('/first') + post('cut', `Content-Length: ${length}\r\n`))
+        client.stream.end()
+        assert.equal((await client.ended()).length, 1)
+        assert.deepEqual(paths, ['/first'])
+        while (engine.connections > 0) await turn()
+      }
+    })
+
     test('answers for a handler that is at work when its body turns out to be broken', async () => {
       const failed = Promise.withResolvers<unknown>()
       const { client } = await serve(
