@@ -252,6 +252,8 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
       this.#phase = 'gather'
       this.#sinceMs = performance.now()
       this.#owner.hurry(this)
+      // Enough was read ahead, perhaps; what is waited for is more.
+      this.#resume()
     } else this.#open(head)
   }
 

@@ -297,6 +297,28 @@ for (const way of ways) {
       assert.equal((await client.answers(1))[0]!.body, 'hello')
     })
 
+    test('reads on for the rest of a small body behind as many requests as are read ahead', async () => {
+      const held = gate()
+      const begun = gate()
+      const { client } = await serve(
+        way,
+        async exchange => {
+          begun.resolve()
+          if (exchange.path === '/held') await held.promise
+          exchange.send(OK, await exchange.body.bytes())
+        },
+        { limits: { gatherMs: 60_000 } },
+      )
+      client.write(get('/held'))
+      await begun.promise
+      client.write(get('/').repeat(8) + post('hel', 'Content-Length: 5\r\n'))
+      for (let n = 0; n < 20; n++) await turn()
+      client.write('lo')
+      for (let n = 0; n < 20; n++) await turn()
+      held.resolve()
+      assert.equal((await client.answers(10))[9]!.body, 'hello')
+    })
+
     test('keeps the connection when a little body was left unread', async () => {
       const { client } = await serve(way, exchange => exchange.send(OK, exchange.path), { limits: { gatherBytes: 0 } })
       client.write(post('', 'Content-Length: 50000\r\n'))
