@@ -58,6 +58,7 @@ function runRoute(
   // Whoever reads the body: a declared input, the handler as a stream, or middleware.
   if (route.maxBodyBytes !== undefined) exchange.body.limit(route.maxBodyBytes)
   if (route.isPlain) return runPlain(of, route, exchange, values)
+  if (route.middleware.length === 0 && route.cache?.sendRecalled(exchange)) return
   const state = new RequestState(exchange, of.log)
   let answer: Answer | Promise<Answer>
   try {
@@ -245,7 +246,8 @@ function permitted(
 ): Answer | Promise<Answer> {
   const { cache, limiter } = route
   if (cache?.applies(state.exchange)) {
-    const recalled = cache.recall(state.exchange)
+    // Where there is no middleware, it has been looked for before.
+    const recalled = route.middleware.length > 0 ? cache.recall(state.exchange) : undefined
     if (recalled) return recalled
     const read = route.inputs.read(state.exchange, values)
     if (read instanceof Promise) return read.then(late => cached(of, route, state, late))

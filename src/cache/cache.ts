@@ -114,11 +114,15 @@ export class Cache implements Invalidatable {
     return flight.board(of?.signal) as Promise<T>
   }
 
-  /** A fresh value, or undefined: no promise, no allocation. Counts as a hit; a miss is counted by the `get` that follows. */
-  peek(key: string): unknown {
-    this.#bus.checkPulse()
+  /**
+   * A fresh value, or undefined: no promise, no allocation. Counts as a hit; a miss is counted by the `get` that follows.
+   *
+   * @param nowMs  for who has just looked at the clock
+   */
+  peek(key: string, nowMs = this.#now()): unknown {
+    this.#bus.checkPulse(nowMs)
     const entry = this.#store.read(key)
-    if (entry === undefined || !isFresh(entry, this.#now())) return undefined
+    if (entry === undefined || !isFresh(entry, nowMs)) return undefined
     this.#hits++
     return entry.value
   }

@@ -62,9 +62,8 @@ export class InvalidationBus {
   }
 
   /** Drops everything if this process may have missed an invalidation: call before trusting an entry. */
-  checkPulse(): void {
+  checkPulse(nowMs = this.#now()): void {
     if (this.#pulse === undefined) return
-    const nowMs = this.#now()
     const silentMs = nowMs - this.#pulseMs
     if (silentMs < PULSE_MS) return
     this.#pulseMs = nowMs
