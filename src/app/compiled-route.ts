@@ -55,6 +55,7 @@ export class CompiledRoute {
       spec,
       steps: this.plan.steps.map(step => step.definition),
       names: patternNames(parsePattern(route.path)),
+      ownNames: patternNames(parsePattern(route.endpoint.path)),
       maxBodyBytes: spec.maxBodyBytes,
       format: of.format,
       where: route.name,
@@ -73,9 +74,10 @@ export class CompiledRoute {
           this.inputs.headerNames,
         )
       : undefined
-    this.limiter = spec.limit ? new Limiter(spec.limit) : undefined
+    this.limiter = spec.limit ? new Limiter({ ...spec.limit, name: `${route.name} limit` }) : undefined
     this.priority = spec.priority ?? 'normal'
-    this.timeoutMs = spec.timeout === undefined ? of.requestTimeoutMs : milliseconds(spec.timeout)
+    this.timeoutMs =
+      spec.timeout === undefined ? of.requestTimeoutMs : milliseconds(spec.timeout, `${route.name} timeout`)
     this.maxBodyBytes = spec.maxBodyBytes
     this.isPlain = this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0
   }

@@ -49,7 +49,10 @@ export class EndpointCache {
       )
     this.#cache = cache
     this.#name = route.name
-    this.#policy = { ttl: milliseconds(policy.ttl), staleFor: milliseconds(policy.staleFor ?? 0) }
+    this.#policy = {
+      ttl: milliseconds(policy.ttl, `${route.name} cache ttl`),
+      staleFor: milliseconds(policy.staleFor ?? 0, `${route.name} cache staleFor`),
+    }
     this.#headerNames = new Set(headerNames)
     this.#known = spec.headers || spec.cookies ? undefined : new Map()
     const { tags } = policy

@@ -1,5 +1,5 @@
 // What a route reads from a request: path, query, headers, cookies and body, each decoded by its schema, all issues in one error.
-import { MillraceError } from '../core/error.ts'
+import { MillraceError, UsageError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { ValidationError } from '../schema/errors.ts'
 import type { Issue } from '../schema/issue.ts'
@@ -75,6 +75,12 @@ class Reader {
     return this.#decoders.length === 0
   }
 
+  /** What its params schema declares; undefined when there is none, or it does not tell. */
+  get paramNames(): readonly string[] | undefined {
+    const params = this.#decoders.find(({ key }) => key === 'params')?.decoder
+    return params?.isExact ? params.names : undefined
+  }
+
   /** Lower case. */
   get headerNames(): readonly string[] {
     return this.#decoders.flatMap(({ key, decoder }) =>
@@ -120,11 +126,14 @@ export class InputReader {
     steps: readonly InputSpec[]
     /** In the order of the pattern. */
     names: readonly string[]
+    /** Those of them that a params schema has to have: an include may put others before the path. */
+    ownNames: readonly string[]
     maxBodyBytes: number | undefined
     format: ErrorFormat
     where: string
   }) {
     this.#own = new Reader(of.spec, of.where)
+    refuseOtherNames(this.#own.paramNames, of)
     this.#steps = of.steps.map((step, n) => {
       const reader = new Reader(step, `${of.where} dependency ${n + 1}`)
       return reader.isEmpty ? undefined : reader
@@ -243,6 +252,22 @@ export class InputReader {
     }
     return decoder.decode(json, issues)
   }
+}
+
+/** The compiler compares them as well, to those who ask it. */
+function refuseOtherNames(
+  declared: readonly string[] | undefined,
+  of: { readonly names: readonly string[]; readonly ownNames: readonly string[]; readonly where: string },
+): void {
+  if (!declared) return
+  const missing = of.ownNames.filter(name => !declared.includes(name))
+  const extra = declared.filter(name => !of.names.includes(name))
+  if (missing.length === 0 && extra.length === 0) return
+  const inPath = of.names.length === 0 ? 'no names' : of.names.map(name => `{${name}}`).join(', ')
+  throw new UsageError(
+    'APP_PARAMS_NAMES',
+    `${of.where}: the path has ${inPath}, its params schema has ${declared.join(', ')}; they must be the same`,
+  )
 }
 
 function settled(read: ReadInputs, issues: readonly Issue[]): ReadInputs {

@@ -41,7 +41,10 @@ export function parsePattern(pattern: string): readonly PatternSegment[] {
     .slice(1)
     .split('/')
     .map((text, at, all): PatternSegment => {
-      if (!text.includes('{') && !text.includes('}')) return { kind: 'text', text }
+      if (!text.includes('{') && !text.includes('}')) {
+        if (isForeign(text)) bad(`names stand in braces; write ${JSON.stringify(inBraces(pattern))}`)
+        return { kind: 'text', text }
+      }
       const inner =
         text.startsWith('{') && text.endsWith('}')
           ? text.slice(1, -1)
@@ -55,6 +58,15 @@ export function parsePattern(pattern: string): readonly PatternSegment[] {
       return { kind: isRest ? 'rest' : 'value', name }
     })
   return segments
+}
+
+// ':id' and '*' are how other frameworks write it. As text they would match nothing that anybody asks for, in silence.
+function isForeign(segment: string): boolean {
+  return segment === '*' || (segment.startsWith(':') && NAME.test(segment.slice(1)))
+}
+
+function inBraces(pattern: string): string {
+  return pattern.replaceAll(/(?<=\/):([A-Za-z_][\w-]*)(?=\/|$)/g, '{$1}').replaceAll(/(?<=\/)\*(?=\/|$)/g, '{path*}')
 }
 
 export function patternNames(segments: readonly PatternSegment[]): readonly string[] {

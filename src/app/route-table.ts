@@ -40,8 +40,11 @@ export class RouteTable<T> {
       : this.#treeEntry(pattern, segments)
     const taken = entry.methods.has(method)
     if (taken) {
-      const same = entry.pattern === pattern ? '' : `, which matches the same paths as ${entry.pattern}`
-      throw new UsageError('APP_DUPLICATE_ROUTE', `${method} ${pattern} is declared twice${same}`)
+      const what =
+        entry.pattern === pattern
+          ? `${method} ${pattern} is declared twice`
+          : `${method} ${entry.pattern} and ${method} ${pattern} match the same paths; declare one of them`
+      throw new UsageError('APP_DUPLICATE_ROUTE', what)
     }
     entry.methods.set(method, target)
     if (this.#plain.get(pattern) === entry) this.#answers.set(pattern, answersOf(entry))

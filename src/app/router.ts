@@ -1,5 +1,6 @@
 // Collects endpoints under a prefix; what it declares (tags, dependencies, answers, middleware) holds for each of them.
 import { UsageError } from '../core/error.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 import { definitions, type Errors, type Uses, type Values } from './dependency.ts'
 import type { Middleware } from './compose.ts'
 import { parsePattern } from './pattern.ts'
@@ -137,6 +138,7 @@ export class Router<
     if (!path.startsWith('/') && (path !== '' || full === ''))
       throw new UsageError('APP_BAD_PATTERN', `${method} ${JSON.stringify(path)}: a path starts with '/'`)
     parsePattern(full)
+    refuseUnknownKeys(spec, `${method} ${full}`)
     if (spec.uses) definitions(spec.uses as never)
     const endpoint = new EndpointDefinition(method, full, spec, handler as (context: any) => unknown, this.#group)
     this.#entries.push({ endpoint })
@@ -160,6 +162,40 @@ export class Router<
       })
   }
 }
+
+/** A misspelt key would be a check that never runs. The compiler says so too, to those who ask it. */
+function refuseUnknownKeys(spec: AnySpec, name: string): void {
+  for (const key of Object.keys(spec))
+    if (!SPEC_KEYS.has(key))
+      throw new UsageError(
+        'APP_UNKNOWN_KEY',
+        `${name}: ${key} is nothing that a route declares${didYouMean(key, SPEC_KEYS) || `; it may have ${[...SPEC_KEYS].join(', ')}`}`,
+      )
+}
+
+const SPEC_KEYS: ReadonlySet<string> = new Set(
+  Object.keys({
+    params: true,
+    query: true,
+    headers: true,
+    cookies: true,
+    body: true,
+    returns: true,
+    uses: true,
+    use: true,
+    timeout: true,
+    limit: true,
+    priority: true,
+    maxBodyBytes: true,
+    cache: true,
+    summary: true,
+    description: true,
+    tags: true,
+    deprecated: true,
+    operationId: true,
+    hidden: true,
+  } satisfies Record<keyof AnySpec, true>),
+)
 
 function group(of: RouterOptions<string, Uses, any> | IncludeOptions, returns?: StatusMap): Group {
   const prefix = of.prefix ?? ''

@@ -1,7 +1,7 @@
 // Reads the arguments of a command: the app, and a flag for each setting that the command knows.
 import { parseArgs } from 'node:util'
 import { SettingsError } from '../server/errors.ts'
-import { didYouMean } from '../server/nearest-name.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 import { readSetting } from '../server/settings-sources.ts'
 import { type Command, flagOf, SETTINGS, type SettingName, settingsOf } from '../server/settings.ts'
 

@@ -2,7 +2,7 @@
 import { MillraceError } from '../core/error.ts'
 import { SettingsError, StartError } from '../server/errors.ts'
 import { EXIT, type ExitCode } from '../server/exit-codes.ts'
-import { didYouMean } from '../server/nearest-name.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 import { COMMANDS, isCommand } from './commands.ts'
 import { commandUsage, usage } from './usage.ts'
 import { packageVersion } from './version.ts'

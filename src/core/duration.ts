@@ -6,10 +6,11 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
+ * @param where  'GET /a timeout', for what is thrown
  * @returns milliseconds, zero or more
  * @throws UsageError `CORE_BAD_DURATION` for anything that is not a finite, non-negative duration
  */
-export function milliseconds(duration: Duration): number {
+export function milliseconds(duration: Duration, where?: string): number {
   if (typeof duration === 'number') {
     if (Number.isFinite(duration) && duration >= 0) return duration
   } else {
@@ -18,6 +19,6 @@ export function milliseconds(duration: Duration): number {
   }
   throw new UsageError(
     'CORE_BAD_DURATION',
-    `${JSON.stringify(duration)} is not a duration; write 500, '500ms', '2s', '5m', '1h' or '7d'`,
+    `${where === undefined ? '' : `${where}: `}${JSON.stringify(duration)} is not a duration; write 500, '500ms', '2s', '5m', '1h' or '7d'`,
   )
 }

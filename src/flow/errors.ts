@@ -19,7 +19,7 @@ export function waitedTooLong(random: number): OverloadError {
 }
 
 export function badLimit(name: string, found: unknown, least: number): UsageError {
-  return new UsageError('FLOW_BAD_LIMIT', `limit.${name} is ${String(found)}; give a whole number of at least ${least}`)
+  return new UsageError('FLOW_BAD_LIMIT', `${name} is ${String(found)}; give a whole number of at least ${least}`)
 }
 
 export function releasedTwice(): UsageError {

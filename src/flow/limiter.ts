@@ -10,6 +10,8 @@ export interface LimiterOptions {
   readonly concurrent: number
   /** How many more may wait. Default 0: refused at once. */
   readonly queue?: number
+  /** As messages name it: 'GET /a limit'. */
+  readonly name?: string
   /** In [0, 1); spreads Retry-After. */
   readonly random?: () => number
 }
@@ -25,9 +27,9 @@ export class Limiter {
   #inflight = 0
 
   /** @throws UsageError `FLOW_BAD_LIMIT` */
-  constructor({ concurrent, queue = 0, random = Math.random }: LimiterOptions) {
-    if (!Number.isSafeInteger(concurrent) || concurrent < 1) throw badLimit('concurrent', concurrent, 1)
-    if (!Number.isSafeInteger(queue) || queue < 0) throw badLimit('queue', queue, 0)
+  constructor({ concurrent, queue = 0, name = 'limit', random = Math.random }: LimiterOptions) {
+    if (!Number.isSafeInteger(concurrent) || concurrent < 1) throw badLimit(`${name}.concurrent`, concurrent, 1)
+    if (!Number.isSafeInteger(queue) || queue < 0) throw badLimit(`${name}.queue`, queue, 0)
     this.#concurrent = concurrent
     this.#queue = queue
     this.#random = random

@@ -31,6 +31,8 @@ export interface FieldsDecoder extends Decoder {
   readonly lists: ReadonlySet<string>
   /** The schema does not tell its names (a Standard Schema without JSON Schema), or takes undeclared ones: give it every field. */
   readonly takesAll: boolean
+  /** `names` are all that it takes, whatever else they hold. */
+  readonly isExact: boolean
   decode(fields: Fields, issues: Issue[]): unknown
 }
 
@@ -134,6 +136,7 @@ export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, whe
     names: [...shape.fields.keys()],
     lists,
     takesAll,
+    isExact: shape.isExact,
     mayBeAsync,
     decode(fields, issues) {
       const values = coerceAll(fields)
@@ -207,14 +210,21 @@ interface Shape {
   readonly rest: Node | undefined
   /** The schema has a say about undeclared fields. */
   readonly isOpen: boolean
+  /** Nothing but `fields` is ever taken: no alternatives, and no word for others but a refusal. */
+  readonly isExact: boolean
 }
 
 function fieldsOf({ schema, components }: Described): Shape {
   const found = new Map<string, Node[]>()
   const isOpen = gather(schema, components, found, 0)
   const fields = new Map([...found].map(([name, nodes]) => [name, nodes.length === 1 ? nodes[0]! : { anyOf: nodes }]))
-  const { additionalProperties } = resolve(schema, components)
-  return { fields, isOpen, rest: typeof additionalProperties === 'object' ? additionalProperties : undefined }
+  const { additionalProperties, anyOf, oneOf } = resolve(schema, components)
+  return {
+    fields,
+    isOpen,
+    isExact: fields.size > 0 && !anyOf && !oneOf && (!isOpen || additionalProperties === false),
+    rest: typeof additionalProperties === 'object' ? additionalProperties : undefined,
+  }
 }
 
 function gather(node: Node, components: Described['components'], into: Map<string, Node[]>, depth: number): boolean {

@@ -3,6 +3,7 @@
 // Names come from `$id`, `$defs` and `definitions`. References to them, in any of the forms in use ('#', '#/$defs/X', an id),
 // become references into components, because OpenAPI resolves them against its own document and not against ours.
 import { UsageError } from '../core/error.ts'
+import { misreadAsJson } from './json-keywords.ts'
 import { componentName, type Described, type Node, REF } from './described.ts'
 
 /** Keywords that hold a schema, a list of schemas, or a map of schemas. All others are copied as they are. */
@@ -24,22 +25,28 @@ const MAP = new Set(['properties', 'patternProperties', 'dependentSchemas'])
 const DROPPED = new Set(['$schema', '$id', '$defs', 'definitions', '$anchor', '$comment'])
 const TYPES = new Set(['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'])
 
-/** @throws UsageError `SCHEMA_NOT_DESCRIBABLE` for a type that JSON has not, a reference to nothing, or rules only TypeBox can run */
-export function describeJson(schema: object, where: string): Described {
-  return new JsonWalk(schema, where).describe()
+/**
+ * @param isWritten  by the application, not made by its schema library: a key that is no keyword is then a mistake of its writer
+ * @throws UsageError `SCHEMA_NOT_DESCRIBABLE` for a type that JSON has not, a reference to nothing, or rules only TypeBox can run;
+ *   `SCHEMA_NOT_A_SCHEMA` for what is no JSON Schema at all
+ */
+export function describeJson(schema: object, where: string, isWritten: boolean): Described {
+  return new JsonWalk(schema, where, isWritten).describe()
 }
 
 class JsonWalk {
   readonly #root: object
   readonly #where: string
+  readonly #isWritten: boolean
   readonly #components: Record<string, Node> = {}
   /** Every form in which a part can be referred to. */
   readonly #targets = new Map<string, object>()
   readonly #names = new Map<object, string>()
 
-  constructor(root: object, where: string) {
+  constructor(root: object, where: string, isWritten: boolean) {
     this.#root = root
     this.#where = where
+    this.#isWritten = isWritten
     this.#targets.set('#', root)
     this.#collect(root, '#', new Set())
   }
@@ -131,6 +138,11 @@ class JsonWalk {
   }
 
   #check(part: Node, path: string): void {
+    if ('_zod' in part || '~standard' in part)
+      this.#refuse(path, 'a schema of a library stands inside a JSON Schema; write the whole with one of the two')
+    const misread = this.#isWritten ? misreadAsJson(part) : undefined
+    if (misread !== undefined)
+      throw new UsageError('SCHEMA_NOT_A_SCHEMA', `${this.#where}${path && ` at ${path}`}: not a schema: ${misread}`)
     const types = part.type === undefined ? [] : Array.isArray(part.type) ? part.type : [part.type]
     for (const type of types) if (!TYPES.has(type)) this.#refuse(path, `type "${String(type)}" has no JSON form`)
     if (Array.isArray(part.items)) this.#refuse(path, 'a list in "items" is an old draft; use "prefixItems"')

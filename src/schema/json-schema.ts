@@ -2,6 +2,7 @@
 import { UsageError } from '../core/error.ts'
 import type { Described } from './described.ts'
 import { describeJson } from './json-description.ts'
+import { isOldZod } from './json-keywords.ts'
 import { kindOf, type Schema } from './schema.ts'
 import { describeZod, type Direction } from './zod-description.ts'
 import type { ZodSchema } from './zod-library.ts'
@@ -35,13 +36,18 @@ export function describe(schema: Schema, direction: Direction, where: string): D
 }
 
 function describeAnew(schema: Schema, direction: Direction, where: string): Described {
+  if (kindOf(schema) !== undefined && isOldZod(schema))
+    throw new UsageError(
+      'SCHEMA_NO_ZOD',
+      `${where}: this schema is of Zod 3; Zod 4.5 or newer is needed: import 'zod' of npm install zod@latest`,
+    )
   switch (kindOf(schema)) {
     case 'zod':
       return describeZod(schema as unknown as ZodSchema, direction, where)
     case 'standard':
       return describeStandard(schema as StandardJsonSchema, direction, where)
     case 'json':
-      return describeJson(schema, where)
+      return describeJson(schema, where, true)
     default:
       throw new UsageError(
         'SCHEMA_NOT_A_SCHEMA',
@@ -63,5 +69,5 @@ function describeStandard(schema: StandardJsonSchema, direction: Direction, wher
       { cause },
     )
   }
-  return describeJson(json, where)
+  return describeJson(json, where, false)
 }

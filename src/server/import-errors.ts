@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../core/error.ts'
 import { StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
-import { didYouMean } from './nearest-name.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 import { aliasOf } from './tsconfig-paths.ts'
 
 /** @returns the error to throw instead, with a complete message */

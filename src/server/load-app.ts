@@ -6,7 +6,7 @@ import { isServable, type Servable, type StartedApp, type StartOptions } from '.
 import { StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { explainImportError, explainStartError } from './import-errors.ts'
-import { didYouMean } from './nearest-name.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 
 /** @throws StartError `LOAD_*`, exit code 3; the message names the file, what is wrong and the way out */
 export async function loadApp(path: string, directory: string = process.cwd()): Promise<Servable> {

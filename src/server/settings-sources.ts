@@ -1,6 +1,6 @@
 // Finds the value of every setting: flag, then environment, then config file, then what the app says, then the default.
 import { SettingsError } from './errors.ts'
-import { didYouMean } from './nearest-name.ts'
+import { didYouMean } from '../core/nearest-name.ts'
 import {
   type Command,
   flagOf,

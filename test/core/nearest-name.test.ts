@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { didYouMean, nearestName } from '../../src/server/nearest-name.ts'
+import { didYouMean, nearestName } from '../../src/core/nearest-name.ts'
 
 const FLAGS = ['port', 'host', 'workers', 'grace-timeout']
 
