@@ -3,7 +3,7 @@
 //   npm test                     everything
 //   npm test -- test/app         only files below a folder, or single files
 //
-// As root on Debian the missing parts (Chromium) are installed first; elsewhere the tests that want them skip, by name. With CI set
+// As root on Debian the missing parts (Chromium, nginx, HAProxy) are installed first; elsewhere the tests that want them skip, by name. With CI set
 // nothing may be skipped for want of a part.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, globSync, statSync } from 'node:fs'
@@ -12,16 +12,17 @@ import { availableParallelism } from 'node:os'
 
 const root = join(import.meta.dirname, '..')
 
-function installChromium(): void {
-  if (existsSync('/usr/bin/chromium') || process.platform !== 'linux') return
+function install(programs: readonly string[], packages: readonly string[], tests: string): void {
+  if (programs.every(path => existsSync(path)) || process.platform !== 'linux') return
+  const names = packages.join(' and ')
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.log('Chromium is not here and cannot be installed: the browser tests will be skipped.')
+    console.log(`${names} cannot be installed from here: without them the ${tests} tests are skipped.`)
     return
   }
-  console.log('Installing Chromium for the browser tests ...')
+  console.log(`Installing ${names} for the ${tests} tests ...`)
   for (const args of [
     ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'chromium'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...packages],
   ]) {
     const { status, stderr } = spawnSync('apt-get', args, {
       encoding: 'utf8',
@@ -45,7 +46,9 @@ function testFiles(asked: readonly string[]): string[] {
 }
 
 const files = testFiles(process.argv.slice(2))
-if (files.some(file => file.includes('.browser.'))) installChromium()
+if (files.some(file => file.includes('.browser.'))) install(['/usr/bin/chromium'], ['chromium'], 'browser')
+if (files.some(file => file.includes('.proxy.')))
+  install(['/usr/sbin/nginx', '/usr/sbin/haproxy'], ['nginx-light', 'haproxy'], 'proxy')
 
 // Half of the work is waiting (processes, sockets), so a little more than the cores.
 const concurrency = Math.max(2, availableParallelism())

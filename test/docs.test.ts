@@ -1,8 +1,8 @@
 // The documentation is true: every snippet is its file and runs, every output shown is what comes out, every name leads somewhere.
 //
-// Rules for pages: a `ts` block names the file it is after the fence, or is a run of whole lines of it below a link to the whole; a
-// `console` block shows commands against the file of the last ts block before it, each with its exact output (see `steadied` for what
-// may differ); an `sh` block holds commands that are only checked to exist.
+// Rules for pages: a `ts` block names the file it is after the fence, or is a run of whole lines of it below a link to the whole, and a
+// `text` block may do so with a file of `deploy`; a `console` block shows commands against the file of the last ts block before it, each
+// with its exact output (see `steadied` for what may differ); an `sh` block holds commands that are only checked to exist.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,9 +23,13 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
 describe('snippets', () => {
   for (const page of pages)
-    for (const block of page.blocks.filter(block => block.language === 'ts'))
+    for (const block of page.blocks.filter(({ language, title }) => language === 'ts' || title.startsWith('deploy/')))
       test(`${page.path}:${block.line} is in ${block.title}`, () => {
-        assert.match(block.title, /^examples\//, 'a ts block names its file after the fence: ```ts examples/...')
+        assert.match(
+          block.title,
+          /^(examples|deploy)\//,
+          'a ts block names its file after the fence: ```ts examples/...',
+        )
         const source = read(block.title).trimEnd()
         if (page.path === 'docs/tour.md') assert.equal(block.text.trimEnd(), source)
         else
