@@ -11,10 +11,17 @@ const told = (bytes: Buffer) => JSON.stringify(bytes.toString('latin1'))
 describe('random mutants of requests', () => {
   test('are never accepted where node:http refuses them, nor framed otherwise, but for a reason', async () => {
     const { counts, unexplained, broken, cases } = await runMutants({ count: 4000, seed: 1 })
-    assert.deepEqual(unexplained.map(({ bytes }) => told(bytes)), [])
-    assert.deepEqual(broken.map(({ bytes, error }) => `${told(bytes)} ${String(error)}`), [])
+    assert.deepEqual(
+      unexplained.map(({ bytes }) => told(bytes)),
+      [],
+    )
+    assert.deepEqual(
+      broken.map(({ bytes, error }) => `${told(bytes)} ${String(error)}`),
+      [],
+    )
     // The run means something only while there is enough of each kind.
-    for (const kind of ['both accept', 'both refuse']) assert.ok(counts.get(kind)! > cases / 20, `${kind}: ${counts.get(kind)}`)
+    for (const kind of ['both accept', 'both refuse'])
+      assert.ok(counts.get(kind)! > cases / 20, `${kind}: ${counts.get(kind)}`)
   })
 
   test('are the same for the same seed', async () => {
@@ -25,10 +32,7 @@ describe('random mutants of requests', () => {
 
 const EXAMPLES: readonly (readonly [reason: string, request: string])[] = [
   ['HTTP/1.2 is served as 1.1', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n'],
-  [
-    'a tab is whitespace',
-    'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
-  ],
+  ['a tab is whitespace', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
   [
     'close wins over keep-alive',
     'GET / HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n',

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test'
 import { Engine } from '../../src/http/engine.ts'
 import type { Exchange } from '../../src/http/exchange.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
+import { Random } from './mutants/random.ts'
 import { inMemory, overTcp, type Answer, type Way } from '../http/support/connect.ts'
 
 interface Outcome {
@@ -55,7 +56,11 @@ async function mirror(exchange: Exchange): Promise<void> {
   exchange.send(prepareHead(200, method === 'HEAD' ? ['x-head', '1'] : []), JSON.stringify(seen))
 }
 
-async function feed(way: Way, pieces: readonly Buffer[], count?: number): Promise<{ answers: Answer[]; paths: string[] }> {
+async function feed(
+  way: Way,
+  pieces: readonly Buffer[],
+  count?: number,
+): Promise<{ answers: Answer[]; paths: string[] }> {
   const paths: string[] = []
   const handler = (exchange: Exchange) => (paths.push(exchange.path), mirror(exchange))
   // A body that comes byte by byte is waited for, however slow the machine is.
@@ -72,6 +77,20 @@ function cut(bytes: Buffer, size: number): Buffer[] {
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
   return pieces
+}
+
+/** Some ways to cut, the same for the same bytes. */
+function cutAtRandom(bytes: Buffer): Buffer[][] {
+  const random = new Random(bytes.length)
+  return Array.from({ length: 3 }, () => {
+    const pieces: Buffer[] = []
+    for (let at = 0; at < bytes.length;) {
+      const size = 1 + random.below(random.isOneIn(2) ? 8 : bytes.length)
+      pieces.push(bytes.subarray(at, at + size))
+      at += size
+    }
+    return pieces
+  })
 }
 
 describe('a request that must be refused', () => {
@@ -91,7 +110,8 @@ describe('a request that must be refused', () => {
       check(await feed(overTcp, [bytes]), 0)
       check(await feed(inMemory, [bytes]), 0)
       check(await feed(inMemory, cut(bytes, 1)), 0)
-      for (const size of CUTS) check(await feed(inMemory, cut(bytes, size)), 0)
+      for (const pieces of [...CUTS.map(size => cut(bytes, size)), ...cutAtRandom(bytes)])
+        check(await feed(inMemory, pieces), 0)
       check(await feed(inMemory, [Buffer.concat([bytes, SMUGGLED])]), 0)
       check(await feed(inMemory, [Buffer.concat([GOOD, bytes, SMUGGLED])]), 1)
       check(await feed(inMemory, cut(Buffer.concat([GOOD, bytes, SMUGGLED]), 1)), 1)
@@ -103,7 +123,10 @@ describe('a request that must be served', () => {
   for (const { name, bytes, outcome } of casesIn('valid')) {
     const check = (answer: Answer | undefined, isCut: boolean) => {
       assert.equal(answer?.status, outcome.status)
-      assert.equal(answer.fields.get('connection'), outcome.closes ? 'close' : name.includes('1-0') ? 'keep-alive' : undefined)
+      assert.equal(
+        answer.fields.get('connection'),
+        outcome.closes ? 'close' : name.includes('1-0') ? 'keep-alive' : undefined,
+      )
       // Cut behind the head, the body was not begun when its reader came. Nobody is told to continue who has begun already.
       assert.deepEqual(answer.interim, outcome.interim === true && isCut && answer.interim.length > 0 ? [100] : [])
       if (outcome.method === 'HEAD') return
@@ -115,7 +138,8 @@ describe('a request that must be served', () => {
       for (const field of outcome.absent ?? []) assert.equal(fields.has(field), false)
     }
     test(`${name}: ${outcome.status} (${outcome.source})`, async () => {
-      const ways: [Way, Buffer[]][] = [[overTcp, [bytes]], ...[bytes.length, 1, ...CUTS].map(size => [inMemory, cut(bytes, size)] as [Way, Buffer[]])]
+      const cuts = [...[bytes.length, 1, ...CUTS].map(size => cut(bytes, size)), ...cutAtRandom(bytes)]
+      const ways: [Way, Buffer[]][] = [[overTcp, [bytes]], ...cuts.map(pieces => [inMemory, pieces] as [Way, Buffer[]])]
       for (const [way, pieces] of ways) {
         const { answers } = await feed(way, pieces, outcome.closes ? undefined : 1)
         assert.equal(answers.length, 1)
