@@ -142,7 +142,7 @@ function callPlain(
     return concludeError(of, exchange, error)
   }
   limitPlain(of, route, exchange)
-  void settle(of, route, exchange, view, value)
+  settle(of, route, exchange, view, value)
 }
 
 function limitPlain(of: Surroundings, route: CompiledRoute, exchange: Exchange): void {
@@ -153,20 +153,23 @@ function limitPlain(of: Surroundings, route: CompiledRoute, exchange: Exchange):
   exchange.limitTime(route.timeoutMs, route.overdue)
 }
 
-/** Never rejects. */
-async function settle(
+// Two functions where an async one would read better: that one takes 220 bytes more for each request (1,310 with all else).
+function settle(
   of: Surroundings,
   route: CompiledRoute,
   exchange: Exchange,
   view: HandlerView,
   value: PromiseLike<unknown>,
-): Promise<void> {
-  try {
-    const sent = concludePlain(of, route, exchange, view, await value)
-    if (sent) await sent
-  } catch (error) {
-    void concludeError(of, exchange, error)
-  }
+): void {
+  const failed = (error: unknown) => concludeError(of, exchange, error)
+  const native = value instanceof Promise ? value : Promise.resolve(value)
+  native.then(late => {
+    try {
+      return concludePlain(of, route, exchange, view, late)
+    } catch (error) {
+      return failed(error)
+    }
+  }, failed)
 }
 
 /** @throws what makes no answer, before anything is sent */
