@@ -12,8 +12,6 @@ export interface IdleReport {
 
 /** Opened at a time: a backlog holds them, and no handshake is lost. */
 const AT_ONCE = 200
-/** 127.0.0.1 and up: each has ports of its own. */
-const SOURCES = 4
 
 process.on('message', message => {
   void hold(message as IdleLoad).then(report => process.send!(report))
@@ -26,7 +24,8 @@ async function hold({ port, connections }: IdleLoad): Promise<IdleReport> {
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       while (next < connections) {
-        await open(port, `127.0.0.${1 + (next++ % SOURCES)}`)
+        next++
+        await open(port)
         held++
       }
     }),
@@ -35,9 +34,9 @@ async function hold({ port, connections }: IdleLoad): Promise<IdleReport> {
 }
 
 /** @throws Error when the connection ends, before its answer or while it is held: the figure would be of fewer */
-function open(port: number, localAddress: string): Promise<Socket> {
+function open(port: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   let text = ''
   const read = (piece: Buffer) => {
     text += piece.toString('latin1')
