@@ -14,14 +14,12 @@ const items = JSON.parse(readFileSync(process.env['DATASET_PATH'] ?? '/data/data
 const app = new App({ title: 'HttpArena', version: '1.0.0' })
 
 const Terms = z.object({ a: z.int(), b: z.int() })
-const Term = z.coerce.number().int()
 
 app.get('/baseline11', { query: Terms }, ({ query }) => text(`${query.a + query.b}`))
 
-app.post('/baseline11', { query: Terms }, async ({ query, request }) => {
-  const term = Term.parse(await request.text())
-  return text(`${query.a + query.b + term}`)
-})
+app.post('/baseline11', { query: Terms, body: z.coerce.number().int(), bodyType: 'text/plain' }, ({ query, body }) =>
+  text(`${query.a + query.b + body}`),
+)
 
 app.get('/pipeline', () => text('ok'))
 

@@ -57,6 +57,7 @@ export class CompiledRoute {
       names: patternNames(parsePattern(route.path)),
       ownNames: patternNames(parsePattern(route.endpoint.path)),
       maxBodyBytes: spec.maxBodyBytes,
+      bodyType: spec.bodyType ?? 'application/json',
       format: of.format,
       where: route.name,
     })

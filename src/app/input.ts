@@ -9,6 +9,7 @@ import { compileBody, compileFields, type Decoder, type FieldsDecoder } from '..
 import { parseCookies } from './cookie.ts'
 import type { ErrorFormat } from './problem.ts'
 import { parseQuery } from './query-string.ts'
+import type { BodyType } from './route.ts'
 
 type Fields = Readonly<Record<string, string | readonly string[]>>
 export interface InputSpec {
@@ -112,6 +113,7 @@ export class InputReader {
   readonly #steps: readonly (Reader | undefined)[]
   readonly #body: Decoder | undefined
   readonly #maxBodyBytes: number | undefined
+  readonly #bodyType: BodyType
   readonly #names: readonly string[]
   readonly #declaresParams: boolean
   readonly #format: ErrorFormat
@@ -129,6 +131,7 @@ export class InputReader {
     /** Those of them that a params schema has to have: an include may put others before the path. */
     ownNames: readonly string[]
     maxBodyBytes: number | undefined
+    bodyType: BodyType
     format: ErrorFormat
     where: string
   }) {
@@ -141,6 +144,7 @@ export class InputReader {
     this.headerNames = this.#own.headerNames
     this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
     this.#maxBodyBytes = of.maxBodyBytes
+    this.#bodyType = of.bodyType
     this.#names = of.names
     this.#declaresParams = of.spec.params !== undefined
     this.#format = of.format
@@ -216,17 +220,14 @@ export class InputReader {
 
   #decodeBody(exchange: Exchange, bytes: Uint8Array, issues: Issue[]): unknown {
     const decoder = this.#body!
-    if (bytes.byteLength === 0) return decoder.decode(undefined, issues)
     const type = exchange.fields.get('content-type')
+    if (this.#bodyType === 'text/plain') {
+      if (bytes.byteLength === 0 && type === undefined) return decoder.decode(undefined, issues)
+      return decoder.decode(plainText(type, bytes), issues)
+    }
+    if (bytes.byteLength === 0) return decoder.decode(undefined, issues)
     if (type === undefined || !isJson(type)) {
-      if (this.#format === 'problem')
-        throw new MillraceError('APP_UNSUPPORTED_TYPE', `a body of ${type ?? 'no content type'}`, {
-          status: 415,
-          detail:
-            type === undefined
-              ? 'The body has no Content-Type; this route reads application/json'
-              : `This route reads application/json, not ${type}`,
-        })
+      if (this.#format === 'problem') throw unsupportedType('application/json', type)
       // FastAPI hands such a body to the model as text.
       issues.push({
         type: 'model_attributes_type',
@@ -274,6 +275,35 @@ function settled(read: ReadInputs, issues: readonly Issue[]): ReadInputs {
   if (issues.length > 0) throw new ValidationError(issues)
   return read
 }
+
+function unsupportedType(read: BodyType, type: string | undefined): MillraceError {
+  return new MillraceError('APP_UNSUPPORTED_TYPE', `a body of ${type ?? 'no content type'}`, {
+    status: 415,
+    detail:
+      type === undefined
+        ? `The body has no Content-Type; this route reads ${read}`
+        : `This route reads ${read}, not ${type}`,
+  })
+}
+
+/** @throws MillraceError 415 for another type or charset, 400 for bytes that are not UTF-8 */
+function plainText(type: string | undefined, bytes: Uint8Array): string {
+  if (type === undefined || !(type === 'text/plain' || PLAIN_TYPE.test(type))) throw unsupportedType('text/plain', type)
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw new MillraceError('APP_BAD_TEXT', 'a text body that is not UTF-8', {
+      status: 400,
+      detail: 'The body is not UTF-8',
+      cause,
+    })
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+// The one parameter that means something here; US-ASCII is UTF-8 with less in it.
+const PLAIN_TYPE = /^text\/plain[ \t]*(?:;[ \t]*charset=(?:"(?:utf-8|us-ascii)"|utf-8|us-ascii)[ \t]*)?$/i
 
 // application/json and application/*+json, with well-formed parameters only; charset, when given, must be UTF-8 (RFC 8259 §8.1).
 const JSON_TYPE =

@@ -12,6 +12,8 @@ import type { Bare, Outs, ReplyFn, Result, StatusMap } from './reply.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
 
+export type BodyType = 'application/json' | 'text/plain'
+
 /** How much of a route may run at once in one worker; what waits beyond `queue` is refused with 503 and Retry-After. */
 export interface LimitPolicy {
   readonly concurrent: number
@@ -27,6 +29,11 @@ export interface Policy {
   priority?: 'critical' | 'normal' | 'sheddable'
   /** Largest request body in bytes; over it 413. Default: the setting maxBody, 1 MiB. */
   maxBodyBytes?: number
+  /**
+   * What `body` is read as; another Content-Type is a 415. As text its schema gets the whole body as a string, in UTF-8. Default
+   * application/json.
+   */
+  bodyType?: BodyType
   /** Runs around this route alone, inside the app's and the routers'. */
   use?: readonly Middleware[]
   summary?: string

@@ -187,6 +187,7 @@ const SPEC_KEYS: ReadonlySet<string> = new Set(
     limit: true,
     priority: true,
     maxBodyBytes: true,
+    bodyType: true,
     cache: true,
     summary: true,
     description: true,

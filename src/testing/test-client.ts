@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { Readable } from 'node:stream'
 import { App } from '../app/app.ts'
 import type { AnyShape, Answers, Arguments, Calls, Formats, Input } from '../app/call.ts'
-import type { Endpoint, Method } from '../app/route.ts'
+import type { BodyType, Endpoint, Method } from '../app/route.ts'
 import type { Routes } from '../app/router.ts'
 import type { StartedApp } from '../app/servable.ts'
 import { milliseconds, type Duration } from '../core/duration.ts'
@@ -61,6 +61,13 @@ export function testClient(of: Routes | Endpoint<any, any, any>): unknown {
   }
 }
 
+/** `spec`: a declared route at run time has its declaration. */
+interface AnyEndpoint {
+  readonly method: string
+  readonly path: string
+  readonly spec?: { readonly bodyType?: BodyType | undefined }
+}
+
 interface AnyInput {
   readonly params?: Record<string, unknown>
   readonly query?: Record<string, unknown>
@@ -79,7 +86,7 @@ class Driver {
     this.#app = app
   }
 
-  async call(endpoint: { method: string; path: string }, input: AnyInput = {}): Promise<unknown> {
+  async call(endpoint: AnyEndpoint, input: AnyInput = {}): Promise<unknown> {
     const path = endpoint.path.replaceAll(/\{([^}*]+)(\*?)\}/g, (_, name: string, rest: string) => {
       const value = text(input.params?.[name])
       return rest ? value.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(value)
@@ -95,8 +102,9 @@ class Driver {
       headers.set('cookie', cookies.map(([name, value]) => `${name}=${encodeURIComponent(text(value))}`).join('; '))
     const init: RequestInit = { method: endpoint.method, headers }
     if (input.body !== undefined) {
-      headers.set('content-type', 'application/json')
-      init.body = JSON.stringify(input.body)
+      const type = endpoint.spec?.bodyType ?? 'application/json'
+      headers.set('content-type', type)
+      init.body = type === 'text/plain' ? text(input.body) : JSON.stringify(input.body)
     }
     const signals = [
       input.signal,

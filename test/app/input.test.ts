@@ -44,6 +44,8 @@ const make = (errorFormat: 'problem' | 'fastapi' = 'problem') => {
   )
   app.post('/maybe', { body: z.object({ a: z.int() }).optional() }, ({ body }) => ({ got: body ?? null }))
   app.post('/small', { body: z.string(), maxBodyBytes: 16 }, ({ body }) => body)
+  app.post('/note', { body: z.string().max(8), bodyType: 'text/plain' }, ({ body }) => ({ note: body }))
+  app.post('/number', { body: z.coerce.number().int(), bodyType: 'text/plain' }, ({ body }) => body)
   const read = async ({ request }: { request: Request }) => (await request.text()).length
   app.post('/stream', read)
   app.post('/small-stream', { maxBodyBytes: 16 }, read)
@@ -159,6 +161,32 @@ describe('input', () => {
       assert.equal((await post('{}', type)).status, 415, type)
     for (const type of ['application/json; charset=utf-8', 'APPLICATION/JSON', 'application/merge-patch+json'])
       assert.equal((await post('{"name":"ab","price":1}', type)).status, 200, type)
+  })
+
+  onEachSeam('a text body is a string to its schema, in UTF-8 and nothing else', make, async ask => {
+    const post = (path: `/${string}`, body: string | Uint8Array<ArrayBuffer>, type = 'text/plain') =>
+      ask(path, { method: 'POST', headers: { 'content-type': type }, body })
+    for (const type of [
+      'text/plain',
+      'Text/Plain; charset=UTF-8',
+      'text/plain;charset="utf-8"',
+      'text/plain; charset=us-ascii',
+    ])
+      assert.deepEqual(await (await post('/note', 'né "x"', type)).json(), { note: 'né "x"' }, type)
+    assert.deepEqual(await (await post('/note', '')).json(), { note: '' })
+    assert.equal(await (await post('/number', '20')).json(), 20)
+    assert.deepEqual(await told(await post('/number', '2x')), ['body finite_number'])
+    assert.deepEqual(await told(await post('/note', 'ninechars')), ['body string_too_long'])
+    assert.deepEqual(await told(await ask('/note', { method: 'POST' })), ['body missing'])
+    assert.equal((await post('/note', Uint8Array.of(0xc3, 0x28))).status, 400)
+    for (const type of [
+      'application/json',
+      'text/plain; charset=latin1',
+      'text/plain; format=flowed',
+      'text/html',
+      'text/plain, text/plain',
+    ])
+      assert.equal((await post('/note', 'x', type)).status, 415, type)
   })
 
   onEachSeam('a body over the route’s limit is a 413, and the handler never runs', make, async ask => {

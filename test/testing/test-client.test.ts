@@ -46,6 +46,14 @@ describe('a test client', () => {
     await api.close()
   })
 
+  test('sends text to a route that reads text', async () => {
+    const app = new App({ log: silent })
+    const note = app.post('/note', { body: z.string(), bodyType: 'text/plain' }, ({ body }) => ({ note: body }))
+    const api = testClient(app)
+    assert.deepEqual((await api.call(note, { body: 'é "x"' })).body, { note: 'é "x"' })
+    await api.close()
+  })
+
   test('gives null for no body, text for what is no JSON, and problems as they are', async () => {
     const { app, none, plain, echo } = make()
     const api = testClient(app)

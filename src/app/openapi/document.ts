@@ -71,7 +71,11 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
         : {
             requestBody: {
               required: !acceptsNothing(spec.body),
-              content: { 'application/json': { schema: components.use(spec.body, 'input', `${route.name} body`) } },
+              content: {
+                [spec.bodyType ?? 'application/json']: {
+                  schema: components.use(spec.body, 'input', `${route.name} body`),
+                },
+              },
             },
           }),
       responses: responsesOf(route, components, format),

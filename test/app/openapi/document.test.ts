@@ -230,6 +230,12 @@ describe('components of the document', () => {
     assert.equal(found['Line-Input'].required, undefined)
   })
 
+  test('are of the type that the route reads', () => {
+    const app = new App()
+    app.put('/x', { body: z.string(), bodyType: 'text/plain' }, ({ body }) => body)
+    assert.deepEqual(operation(app, '/x', 'put').requestBody.content, { 'text/plain': { schema: { type: 'string' } } })
+  })
+
   test('keep the mapping of a discriminator in step with their names', () => {
     const a = z.object({ kind: z.literal('a'), n: z.int().default(1) }).meta({ id: 'A' })
     const b = z.object({ kind: z.literal('b') }).meta({ id: 'B' })
