@@ -1,5 +1,6 @@
 // What the engine does with time, and with many connections. Limits are small here; each test waits for what they cause.
 import assert from 'node:assert/strict'
+import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
@@ -122,12 +123,100 @@ for (const way of ways) {
       assert.ok(client.received < 30_000_000)
     })
 
+    test('a client that takes its answer too slowly is dropped, though it never stops', async () => {
+      const finished: RequestRecord[] = []
+      const engine = engineOf(exchange => exchange.send(OK, Buffer.alloc(30_000_000)), {
+        limits: { writeStallMs: 60_000, minRateGraceMs: 150, responseMinBytesPerSecond: 100_000_000 },
+        onFinished: record => finished.push(record),
+      })
+      const client = await open(way, engine)
+      client.stream.removeAllListeners('data').pause()
+      client.write(GET)
+      const sip = setInterval(() => client.stream.read(1000) ?? client.stream.read(), 10)
+      cleanups.push(() => clearInterval(sip))
+      while (engine.inflight === 0 && finished.length === 0) await turn()
+      while (engine.connections > 0) await turn()
+    })
+
     test('a connection that does not close is cut after its linger', async () => {
       const engine = engineOf(exchange => exchange.send(OK, null), { limits: { lingerMs: 80 } })
       const client = await open(way, engine)
       client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
       await client.until(({ hasEnded }) => hasEnded)
       while (engine.connections > 0) await turn()
+    })
+  })
+
+  describe(`clients that do next to nothing ${way.name}`, () => {
+    const limits = { keepAliveTimeoutMs: 80, headTimeoutMs: 80, lingerMs: 80, minRateGraceMs: 80 }
+    const answered: Handler = exchange => exchange.send(OK, null)
+    const gone = async (engine: Engine) => {
+      while (engine.connections > 0) await turn()
+    }
+
+    test('one that never says a word is closed without an answer, and so is one that only ends a line', async () => {
+      const engine = engineOf(answered, { limits })
+      for (const said of ['', '\r', '\r\n']) {
+        const client = await open(way, engine)
+        if (said !== '') client.write(said)
+        assert.deepEqual(await client.ended(), [])
+      }
+      await gone(engine)
+    })
+
+    test('one that ends line after line breaks the protocol with the second', async () => {
+      const engine = engineOf(answered, { limits: { ...limits, headTimeoutMs: 60_000 } })
+      const client = await open(way, engine)
+      drip(client, '\r\n', 5)
+      assert.deepEqual(
+        (await client.ended()).map(({ status }) => status),
+        [400],
+      )
+      await gone(engine)
+    })
+
+    test('one that goes quiet between two requests, or in the middle of one, is closed', async () => {
+      const engine = engineOf(answered, { limits })
+      const between = await open(way, engine)
+      between.write(GET)
+      assert.equal((await between.ended()).length, 1)
+      const within = await open(way, engine)
+      within.write(`${GET}GET / HT`)
+      assert.deepEqual(
+        (await within.ended()).map(({ status }) => status),
+        [200, 408],
+      )
+      await gone(engine)
+    })
+
+    test('one that ends its side without a whole request is closed without an answer', async () => {
+      const engine = engineOf(answered, { limits: { keepAliveTimeoutMs: 60_000, headTimeoutMs: 60_000 } })
+      for (const said of ['', '\r\n', 'GET / HTTP/1.1\r\nHost: a']) {
+        const client = await open(way, engine)
+        client.stream.end(said)
+        assert.deepEqual(await client.ended(), [])
+      }
+      await gone(engine)
+    })
+
+    test('one that goes on sending the body of a request that is answered already is closed, whole answer first', async () => {
+      const engine = engineOf(answered, { limits: { ...limits, gatherBytes: 0, bodyMinBytesPerSecond: 10_000 } })
+      const client = await open(way, engine)
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n')
+      assert.equal((await client.answers(1))[0]!.status, 200)
+      drip(client, 'x', 10)
+      assert.equal((await client.ended()).length, 1)
+      await gone(engine)
+    })
+
+    test('one that goes on sending after the last answer is cut', async () => {
+      const engine = engineOf(answered, { limits })
+      const client = await open(way, engine)
+      client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+      drip(client, 'GET / HTTP/1.1\r\n', 5)
+      await client.until(({ hasEnded }) => hasEnded)
+      await gone(engine)
+      assert.equal(client.text.split('HTTP/1.1 200').length, 2)
     })
   })
 
@@ -273,6 +362,28 @@ describe('an engine', () => {
     assert.equal(engine.inflight, 0)
     for (const client of clients) client.destroy()
     while (engine.connections > 0) await turn()
+  })
+
+  test('makes no timer for a connection or a request, a thousand slow ones included', async () => {
+    let timers = 0
+    const hook = createHook({ init: (_id, type) => void (type === 'Timeout' && timers++) }).enable()
+    cleanups.push(() => hook.disable())
+    clearTimeout(setTimeout(() => {}, 1))
+    assert.equal(timers, 1, 'the hook sees timers')
+    const engine = engineOf(exchange => exchange.limitTime(60_000, () => {}), {
+      limits: { keepAliveTimeoutMs: 60_000 },
+    })
+    const come = (said: string) => {
+      const [near, far] = duplexPair()
+      engine.accept(far)
+      near.resume().write(said)
+    }
+    const kinds = ['', '\r\n', 'GET / HT', GET, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\nx']
+    for (let n = 0; n < 200; n++) for (const kind of kinds) come(kind)
+    while (engine.inflight < 400) await turn()
+    assert.equal(engine.connections, 1000)
+    // The sweep, and the look at bodies that are waited for.
+    assert.ok(timers <= 3, `${timers} timers`)
   })
 
   test('tells each exchange once when it is over, with what it moved', async () => {
