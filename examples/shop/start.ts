@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { run } from 'millrace/cli'
 import { ADMIN_KEY_FILE, adminKey } from './admin-key.ts'
 
-if (!process.env['SHOP_ADMIN_KEY']) {
+const given = process.argv.slice(2)
+if (!process.env['SHOP_ADMIN_KEY'] && !given.includes('--help') && !given.includes('-h')) {
   await adminKey()
   process.stdout.write(`The shopkeeper's key, for X-API-Key, is in ${ADMIN_KEY_FILE}\n`)
 }
 
 const app = fileURLToPath(new URL('app.ts', import.meta.url))
 const workers = process.env['WEB_CONCURRENCY'] ? [] : ['--workers', '2']
-process.exit(await run(['serve', app, ...workers, ...process.argv.slice(2)]))
+process.exit(await run(['serve', app, ...workers, ...given]))

@@ -34,8 +34,8 @@ export const COMMANDS = {
     load: () => import('./commands/openapi.ts'),
   },
   settings: {
-    operands: '',
-    summary: 'print the reference of all settings',
+    operands: '[--markdown]',
+    summary: 'list all settings, rare ones included',
     load: () => import('./commands/settings.ts'),
   },
 } as const satisfies Readonly<Record<string, CommandFacts>>

@@ -4,6 +4,7 @@ import { SettingsError, StartError } from '../server/errors.ts'
 import { EXIT, type ExitCode } from '../server/exit-codes.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import { COMMANDS, isCommand } from './commands.ts'
+import { errorText } from './error-text.ts'
 import { commandUsage, usage } from './usage.ts'
 import { packageVersion } from './version.ts'
 
@@ -40,6 +41,6 @@ function unknownCommand(name: string): string {
 
 /** Our own errors are complete sentences; anything else is a fault, and its stack says where. */
 function told(error: unknown): string {
-  if (error instanceof MillraceError) return `error: ${error.message}`
+  if (error instanceof MillraceError) return errorText(error.message, process.stderr)
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -60,7 +60,7 @@ export async function openAdmin(
       server.once('error', reject).once('listening', resolve).listen(address.port, address.host)
     })
   } catch (error) {
-    const failure = listenError(error, wanted)
+    const failure = listenError(error, wanted, 'admin')
     if (isExplicit) throw failure
     log.warn(`no admin listener: ${address.host}:${address.port} is taken; --admin chooses another address, or off`)
     return undefined

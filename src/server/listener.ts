@@ -99,10 +99,17 @@ export function urlOf(address: ListenAddress): string {
   return `http://${hostAndPort(host, address.port)}`
 }
 
-export function listenError(error: unknown, wanted: ListenAddress): StartError {
+/** @param flag  the option that chose the address */
+export function listenError(
+  error: unknown,
+  wanted: ListenAddress,
+  flag: 'port' | 'uds' | 'admin' = wanted.kind === 'unix' ? 'uds' : 'port',
+): StartError {
   const name = wanted.kind === 'unix' ? wanted.path : hostAndPort(wanted.host, wanted.port)
   const code = (error as NodeJS.ErrnoException).code
-  const other = wanted.kind === 'unix' ? 'another --uds' : 'another --port (0 picks a free one)'
+  const other = { port: 'another --port (0 picks a free one)', uds: 'another --uds', admin: 'another --admin, or off' }[
+    flag
+  ]
   if (code === 'EADDRINUSE')
     return new StartError(
       'LISTEN_BUSY',

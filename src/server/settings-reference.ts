@@ -1,4 +1,5 @@
-// Prints the table of settings: as the option list of --help, and as docs/reference/settings.md.
+// Prints the table of settings: as the option list of --help, as a list for people, and as docs/reference/settings.md.
+import { wrap } from '../core/wrap.ts'
 import { EXIT_MEANINGS } from './exit-codes.ts'
 import {
   type Command,
@@ -33,20 +34,33 @@ const TEXT_COLUMN = 28
 
 /** `  --flag VALUE    meaning`, the meaning wrapped and indented. */
 export function entry(head: string, meaning: string): string {
-  const lines: string[] = []
-  let line = ''
-  for (const word of meaning.split(' ')) {
-    if (line !== '' && TEXT_COLUMN + line.length + 1 + word.length > HELP_COLUMNS) {
-      lines.push(line)
-      line = ''
-    }
-    line += line === '' ? word : ` ${word}`
-  }
-  lines.push(line)
+  const lines = wrap(meaning, HELP_COLUMNS - TEXT_COLUMN)
   const first = `  ${head}`
   const indent = ' '.repeat(TEXT_COLUMN)
   const fits = first.length < TEXT_COLUMN - 1
   return `${fits ? first.padEnd(TEXT_COLUMN) : `${first}\n${indent}`}${lines.join(`\n${indent}`)}`
+}
+
+/** What `millrace settings` prints: for each its flag, meaning, values, default, and its names elsewhere. */
+export function settingsText(): string {
+  const indent = ' '.repeat(TEXT_COLUMN)
+  const settings = SETTING_NAMES.map(name => {
+    const { type, meaning }: Setting<unknown> = SETTINGS[name]
+    const more = [`${type.expected}; default ${defaultOf(name)}`, [name, ...variablesOf(name)].join(', ')]
+    const lines = more.flatMap(text => wrap(text, HELP_COLUMNS - TEXT_COLUMN))
+    return [entry(`--${flagOf(name)} ${type.placeholder}`, meaning), ...lines.map(line => indent + line)].join('\n')
+  })
+  return `Settings of millrace serve and millrace dev.
+
+Below each: what it may be, then its name in millrace.config.ts and in
+new App({ server }), then its environment variables. A flag beats the
+environment (.env included), that beats the config file, and that beats the app.
+
+${settings.join('\n\n')}
+
+Exit codes:
+${EXIT_MEANINGS.map(([code, meaning]) => entry(String(code), meaning)).join('\n')}
+`
 }
 
 /** docs/reference/settings.md, whole. */
@@ -54,7 +68,7 @@ export function settingsPage(): string {
   return `# Settings
 
 Printed from \`src/server/settings.ts\`; change the table there, then run
-\`npm run --silent millrace -- settings > docs/reference/settings.md\`.
+\`npm run --silent millrace -- settings --markdown > docs/reference/settings.md\`.
 
 A flag beats the environment, the environment beats the config file, the config file beats \`new App({ server })\`, and that beats the
 default. Variables in \`.env\` count as environment; those already set win. The config file is \`millrace.config.ts\` (or \`.js\`, \`.mjs\`)
@@ -77,26 +91,26 @@ ${EXIT_MEANINGS.map(([code, meaning]) => `| ${code} | ${meaning} |`).join('\n')}
 
 function settingLine(name: SettingName): string {
   const setting: Setting<unknown> = SETTINGS[name]
-  const shown = (command: Command) => {
-    const value = setting.default[command]
-    return value === '' ? 'none' : `\`${setting.type.show(value)}\``
-  }
-  const [only] = setting.commands
-  const byCommand =
-    setting.commands.length === 1
-      ? `${shown(only!)} (${only} only)`
-      : shown('serve') === shown('dev')
-        ? shown('serve')
-        : `${shown('serve')}; dev: ${shown('dev')}`
   const cells = [
     `\`${name}\``,
     `\`--${flagOf(name)} ${setting.type.placeholder}\``,
     variablesOf(name)
       .map(variable => `\`${variable}\``)
       .join(', '),
-    byCommand,
+    defaultOf(name, value => `\`${value}\``),
     setting.type.expected,
     setting.meaning,
   ]
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
+function defaultOf(name: SettingName, dress = (value: string): string => value): string {
+  const setting: Setting<unknown> = SETTINGS[name]
+  const shown = (command: Command) => {
+    const value = setting.default[command]
+    return value === '' ? 'none' : dress(setting.type.show(value))
+  }
+  const [only] = setting.commands
+  if (setting.commands.length === 1) return `${shown(only!)} (${only} only)`
+  return shown('serve') === shown('dev') ? shown('serve') : `${shown('serve')}; dev: ${shown('dev')}`
 }

@@ -1,6 +1,6 @@
 // Finds the value of every setting: flag, then environment, then config file, then what the app says, then the default.
 import { SettingsError } from './errors.ts'
-import { didYouMean } from '../core/nearest-name.ts'
+import { didYouMean, nearestName } from '../core/nearest-name.ts'
 import {
   type Command,
   flagOf,
@@ -73,6 +73,25 @@ export function readSetting<Name extends SettingName>(name: Name, found: unknown
     throw new SettingsError('SETTINGS_BAD_VALUE', `${where} is ${shown(found)}; expected ${setting.type.expected}`)
   return value as Settings[Name]
 }
+
+/**
+ * One line for each variable that is spelt like a setting of ours and is none. A warning and no error, unlike a flag: an environment is
+ * shared, and a newer release's variable should not keep an older one from starting.
+ */
+export function strangeVariables(environment: SettingSources['environment']): readonly string[] {
+  const known = SETTING_NAMES.flatMap(name => variablesOf(name)).filter(name => name.startsWith(OURS))
+  return Object.keys(environment)
+    .filter(name => name.startsWith(OURS) && !known.includes(name))
+    .map(name => {
+      const near = nearestName(
+        name.slice(OURS.length),
+        known.map(one => one.slice(OURS.length)),
+      )
+      return `the environment variable ${name} is no setting${near === undefined ? '' : `; did you mean ${OURS}${near}?`}`
+    })
+}
+
+const OURS = 'MILLRACE_'
 
 function lookUp(name: SettingName, sources: SettingSources): { value: unknown; where: string } | undefined {
   const flag = sources.flags[name]

@@ -13,6 +13,7 @@ import { fixedChanges, type Generation, type GenerationSource, readGeneration } 
 import { type HeldSocket, holdSocket, listenAddress, type ListenAddress } from './listener.ts'
 import type { StartedService } from './messages.ts'
 import { Services } from './services.ts'
+import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
 
 export interface StartedServer {
@@ -69,6 +70,7 @@ export class Supervisor {
       const generation = await readGeneration(this.#source, this.#stopAsked.signal)
       this.#use(generation)
       const { settings, explicit, manifest } = generation
+      for (const line of strangeVariables(generation.environment)) this.#log.warn(line)
       const socket = await holdSocket(listenAddress(settings))
       this.#socket = socket
       this.#admin = await openAdmin(settings.admin, explicit.has('admin'), () => this.status(), this.#log)

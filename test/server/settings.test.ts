@@ -5,14 +5,15 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { SettingsError } from '../../src/server/errors.ts'
-import { settingsHelp, settingsPage } from '../../src/server/settings-reference.ts'
+import { settingsHelp, settingsPage, settingsText } from '../../src/server/settings-reference.ts'
 import {
   readSetting,
   resolveSettings,
   settingsFromCode,
   type SettingSources,
+  strangeVariables,
 } from '../../src/server/settings-sources.ts'
-import { type SettingName, SETTINGS, variablesOf } from '../../src/server/settings.ts'
+import { flagOf, type SettingName, SETTINGS, variablesOf } from '../../src/server/settings.ts'
 
 function resolve(sources: Partial<SettingSources>) {
   return resolveSettings({ command: 'serve', flags: {}, environment: {}, configFile: undefined, app: {}, ...sources })
@@ -49,6 +50,20 @@ describe('settings', () => {
   test('serve listens everywhere, dev on this machine only', () => {
     assert.equal(resolve({ command: 'serve' }).values.host, '0.0.0.0')
     assert.equal(resolve({ command: 'dev' }).values.host, '127.0.0.1')
+  })
+
+  test('a variable spelt like a setting that is none is told, with the one that was meant', () => {
+    const given = {
+      MILLRACE_PROT: '1',
+      MILLRACE_CHROMIUM: '/x',
+      MILLRACE_PORT: '2',
+      MILLRACE_GRACE_TIMEOUT: '3s',
+      PROT: '4',
+    }
+    assert.deepEqual(strangeVariables(given), [
+      'the environment variable MILLRACE_PROT is no setting; did you mean MILLRACE_PORT?',
+      'the environment variable MILLRACE_CHROMIUM is no setting',
+    ])
   })
 
   test('dev has one worker whatever the environment says', () => {
@@ -158,12 +173,21 @@ describe('settings', () => {
 })
 
 describe('the reference of settings', () => {
+  test('millrace settings lists each setting for people, within 80 columns', () => {
+    const text = settingsText()
+    for (const name of Object.keys(SETTINGS) as SettingName[])
+      for (const word of [`--${flagOf(name)} `, ...variablesOf(name)]) assert.ok(text.includes(word), word)
+    assert.match(text, /default 0\.0\.0\.0;\s+dev:\s+127\.0\.0\.1/)
+    assert.doesNotMatch(text, /[|`]\S+[|`] |src\//)
+    for (const line of text.split('\n')) assert.ok(line.length <= 80, line)
+  })
+
   test('docs/reference/settings.md is what the table prints', async () => {
     const page = await readFile(join(import.meta.dirname, '../../docs/reference/settings.md'), 'utf8')
     assert.equal(
       page,
       settingsPage(),
-      'print it again: npm run --silent millrace -- settings > docs/reference/settings.md',
+      'print it again: npm run --silent millrace -- settings --markdown > docs/reference/settings.md',
     )
   })
 

@@ -95,7 +95,7 @@ describe('a server that cannot start', limit, () => {
     const port = await busyPort(context)
     const { code, errors } = await outcome(['serve', 'steady.ts', '--port', '0', '--admin', String(port)])
     assert.equal(code, 4)
-    assert.match(errors, /is busy/)
+    assert.match(errors, /is busy: .* choose another --admin, or off\n$/)
   })
 })
 

@@ -1,11 +1,11 @@
 // millrace dev APP: one worker that is replaced whenever a file changes. New code that fails leaves the old serving.
-import type { MillraceError } from '../../core/error.ts'
 import { readyText } from '../../server/banner.ts'
 import { StartError } from '../../server/errors.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
 import { onSignals } from '../../server/signals.ts'
 import { Supervisor } from '../../server/supervisor.ts'
 import { readArguments } from '../arguments.ts'
+import { errorText } from '../error-text.ts'
 import { watchCode } from '../watch.ts'
 
 export async function run(argv: readonly string[]): Promise<ExitCode> {
@@ -71,7 +71,7 @@ class DevSession {
       process.stdout.write(readyText({ ...started, manifest: started.generation.manifest, note }))
     } catch (error) {
       if (!(error instanceof StartError) || error.exitCode !== EXIT.app) throw error
-      process.stderr.write(`error: ${(error as MillraceError).message}\n\nwaiting for a change\n`)
+      process.stderr.write(`${errorText(error.message, process.stderr)}\n\nwaiting for a change\n`)
     }
   }
 }
