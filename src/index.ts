@@ -9,6 +9,7 @@ export { dependency, type Dependency, type Scope, type Uses, type Values } from 
 export { file, type FileInit } from './app/file.ts'
 export { fail, HttpError, type HttpErrorInit } from './app/http-error.ts'
 export type { ErrorFormat } from './app/problem.ts'
+export type { NodeHandler, NodeHandlerOptions } from './app/node-handler.ts'
 export type { Reply, ReplyInit, StatusMap } from './app/reply.ts'
 export type { Endpoint, EndpointCache, LimitPolicy, Method, Policy } from './app/route.ts'
 export { Router, type IncludeOptions, type RouterOptions, type Routes } from './app/router.ts'

@@ -7,8 +7,10 @@ import { CompiledRoute } from './compiled-route.ts'
 import type { Log, WorkerContext } from './context.ts'
 import { CleanUp, type WorkerValues } from './dependencies.ts'
 import { type Dependency, DependencyDefinition, type Scope, type Uses } from './dependency.ts'
+import { Embedded } from './embedded.ts'
 import { fetchThrough } from './fetch-exchange.ts'
 import { handle } from './handle.ts'
+import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
 import { docsEndpoints, type DocsPaths } from './openapi/docs-endpoints.ts'
 import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
 import type { ErrorFormat } from './problem.ts'
@@ -36,8 +38,9 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   readonly #options: AppOptions<U, E>
   readonly #overrides = new Map<DependencyDefinition, DependencyDefinition>()
   #cache: Cache | undefined
+  #log: Log | undefined
   #started = 0
-  #forFetch: Promise<StartedApp> | undefined
+  readonly #embedded = new Embedded(() => this.start())
 
   constructor(of: AppOptions<U, E> = {}) {
     super(of)
@@ -115,6 +118,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
         log,
         afterResponse,
       }),
+      takes: (method, path) =>
+        table.find(method, path) !== undefined || (method === 'OPTIONS' && table.allowed(path).length > 0),
       async stop(graceMs: number) {
         await afterResponse.drain(graceMs)
         stopping.abort()
@@ -123,14 +128,36 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     }
   }
 
-  /** Answers a Request in this process, through every stage but the engine. Starts the app on first use. */
-  readonly fetch = async (request: Request): Promise<Response> => {
-    if (!this.#forFetch) {
-      this.#forFetch = this.start()
-      this.#forFetch.catch(() => (this.#forFetch = undefined))
-    }
-    const { handler } = await this.#forFetch
-    return fetchThrough(handler, request)
+  /**
+   * Answers a Request in this process, through every stage but the engine. Starts the app on first use; `close()` stops it.
+   * Rejects when the app cannot be started, and for an answer that is cut before its head.
+   *
+   * @throws MillraceError `APP_CLOSED`
+   */
+  readonly fetch = (request: Request): Promise<Response> => {
+    const { running } = this.#embedded
+    if (running) return fetchThrough(running.handler, request, this.#embedded)
+    return this.#embedded.up().then(({ handler }) => fetchThrough(handler, request, this.#embedded))
+  }
+
+  /**
+   * A listener for requests of a node:http, https or http2 server, or a handler for Express and its like. Starts the app on first use;
+   * `close()` stops it. Where it is mounted under a path, the app's paths begin behind that.
+   *
+   * @example
+   * http.createServer(app.nodeHandler()).listen(8000)
+   * express().use('/api', app.nodeHandler({ fallThrough: true }))
+   */
+  nodeHandler(of: NodeHandlerOptions = {}): NodeHandler {
+    return nodeHandler(this.#embedded, () => this.#options.log ?? (this.#log ??= createLogger()), of)
+  }
+
+  /**
+   * Ends what `fetch` and `nodeHandler()` have started, once: open requests get `graceMs` to be answered and are cut then; after them
+   * deferred tasks, worker-scoped dependencies in reverse, lifespan. Close the server around it first. Later requests are refused.
+   */
+  close(graceMs = 10_000): Promise<void> {
+    return this.#embedded.close(graceMs)
   }
 
   get #paths(): Required<DocsPaths> {

@@ -1,36 +1,37 @@
 // The engine's seam over the web platform's Request and Response, for app.fetch(): same stages, no socket.
-import { DeadlineError } from '../core/deadline.ts'
-import { RequestRecord } from '../core/request-record.ts'
-import { bodyTooLarge } from '../http/errors.ts'
-import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
+import type { RequestRecord } from '../core/request-record.ts'
+import { answerCut, bodyAborted, clientGone } from '../http/errors.ts'
+import type { FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
-import { DEFAULT_LIMITS } from '../http/limits.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
+import { NO_BODY } from '../http/request-body.ts'
 import { normalPath } from '../http/request-target.ts'
-import { wrongLength } from '../http/response-writer.ts'
-import { problemAnswer } from './problem.ts'
 import { send } from './answer.ts'
+import { BodyFeed, bodyTaken } from './body-feed.ts'
+import { EmbeddedExchange, EmbeddedWriter, type ExchangeOwner, NOBODY_READS } from './embedded-exchange.ts'
+import { problemAnswer } from './problem.ts'
 
-/** Never rejects: what a handler throws is its app's business, and a cut connection is an error of the Response's body. */
-export async function fetchThrough(handler: Handler, request: Request): Promise<Response> {
+/** Rejects only for an answer that is cut before its head; one that is cut later is an error of the Response's body. */
+export function fetchThrough(handler: Handler, request: Request, owner: ExchangeOwner): Promise<Response> {
   return new Promise<Response>((resolve, reject) => {
-    const exchange = new FetchExchange(request, resolve, reject)
+    const url = new URL(request.url)
+    const exchange = new FetchExchange(request, url, owner, resolve, reject)
     try {
-      exchange.path = normalPath(exchange.rawPath)
+      exchange.path = normalPath(url.pathname)
+      const promise = handler(exchange)
+      if (promise !== undefined) promise.then(undefined, (error: unknown) => failed(exchange, error))
     } catch (error) {
-      void send(exchange, problemAnswer(error, 'problem'))
-      return
+      failed(exchange, error)
     }
-    const run = async () => handler(exchange)
-    run().catch((error: unknown) => void send(exchange, problemAnswer(error, 'problem')))
   })
 }
 
-const NOBODY_READS: ResponseWriter = { write: () => true, drained: async () => {}, end() {}, abort() {} }
-const NOBODY: Peer = { address: '', port: 0, encrypted: false }
+function failed(exchange: FetchExchange, error: unknown): void {
+  if (exchange.answered) exchange.destroy(error)
+  else void send(exchange, problemAnswer(error, 'problem'))
+}
 
-/** setTimeout takes no longer delay: 24 days. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+const NOBODY: Peer = { address: '', port: 0, encrypted: false }
 
 class FetchFields implements FieldLines {
   readonly #headers: Headers
@@ -58,131 +59,127 @@ class FetchFields implements FieldLines {
   }
 }
 
-class FetchBody implements RequestBody {
-  readonly kind: 'none' | 'length' | 'chunked'
-  readonly length: number | undefined
+/** Reads the Request's stream. A Content-Length that somebody set must be true: half a body must not look like one. */
+class FetchFeed extends BodyFeed {
   readonly #request: Request
-  readonly #record: RequestRecord
-  #maxBytes: number = DEFAULT_LIMITS.maxBodyBytes
+  readonly #client: (left: (reason: unknown) => void) => void
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  #isReading = false
+  #isStopped = false
 
-  constructor(request: Request, record: RequestRecord) {
+  /** @param client  to be asked for its leaving once the body is read */
+  constructor(request: Request, client: (left: (reason: unknown) => void) => void) {
     const declared = request.headers.get('content-length')
-    this.length =
-      request.body === null ? 0 : declared !== null && /^\d{1,15}$/.test(declared) ? Number(declared) : undefined
-    this.kind = request.body === null ? 'none' : this.length === undefined ? 'chunked' : 'length'
+    super(declared !== null && /^\d{1,15}$/.test(declared) ? Number(declared) : undefined)
     this.#request = request
-    this.#record = record
+    this.#client = client
   }
 
-  limit(maxBytes: number): void {
-    this.#maxBytes = maxBytes
-  }
-
-  bytes(maxBytes: number = this.#maxBytes): Uint8Array | Promise<Uint8Array> {
-    if (this.kind === 'none') return new Uint8Array(0)
-    this.#maxBytes = maxBytes
-    return this.#collect()
-  }
-
-  async #collect(): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = []
-    for await (const piece of this) pieces.push(piece)
-    return Buffer.concat(pieces)
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.length !== undefined && this.length > this.#maxBytes) throw bodyTooLarge(this.#maxBytes)
-    let total = 0
-    for await (const piece of this.#request.body ?? []) {
-      total += piece.byteLength
-      this.#record.bytesIn = total
-      if (total > this.#maxBytes) throw bodyTooLarge(this.#maxBytes)
-      yield piece
+  protected read(): void {
+    if (this.#isReading) return
+    if (this.#reader === undefined) {
+      const { body } = this.#request
+      if (body!.locked || this.#request.bodyUsed)
+        return this.fail(bodyTaken('the body of this Request was read before app.fetch() got it; pass on a clone'))
+      this.#reader = body!.getReader()
+      this.#client(reason => this.fail(bodyAborted(reason)))
     }
+    this.#isReading = true
+    void this.#fill(this.#reader)
+  }
+
+  async #fill(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    const { body } = this
+    try {
+      while (!this.#isStopped && !body.isFull) {
+        const { done, value } = await reader.read()
+        if (this.#isStopped) break
+        if (!done) body.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
+        const isShort = body.length !== undefined && body.received < body.length
+        if (body.length !== undefined && body.received > body.length) throw new Error('longer than its Content-Length')
+        if (!done) continue
+        if (isShort) throw new Error('shorter than its Content-Length')
+        return this.finish()
+      }
+    } catch (error) {
+      this.fail(bodyAborted(error))
+    }
+    this.#isReading = false
+  }
+
+  protected stop(): void {
+    this.#isStopped = true
+    this.#reader?.cancel().catch(() => {})
   }
 }
 
-class FetchExchange implements Exchange {
-  readonly method: string
-  readonly target: string
-  readonly rawPath: string
-  path = '/'
-  readonly search: string
+class FetchExchange extends EmbeddedExchange {
   readonly authority: string
   readonly scheme: 'http' | 'https'
   readonly fields: FieldLines
   readonly body: RequestBody
   readonly peer = NOBODY
-  readonly record = new RequestRecord()
-  answered = false
-  readonly #stop = new AbortController()
+  readonly #request: Request
   readonly #resolve: (response: Response) => void
   readonly #reject: (reason: unknown) => void
-  #timer: NodeJS.Timeout | undefined
+  #pipe: PipeWriter | undefined
 
-  constructor(request: Request, resolve: (response: Response) => void, reject: (reason: unknown) => void) {
-    const url = new URL(request.url)
-    this.method = request.method
-    this.rawPath = url.pathname
+  constructor(
+    request: Request,
+    url: URL,
+    owner: ExchangeOwner,
+    resolve: (response: Response) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    super(owner, request.method, url.pathname + url.search)
     this.search = url.search.slice(1)
-    this.target = url.pathname + url.search
     this.authority = url.host
     this.scheme = url.protocol === 'https:' ? 'https' : 'http'
-    this.record.reset(request.method, performance.now())
     this.fields = new FetchFields(request.headers)
-    this.body = new FetchBody(request, this.record)
+    if (request.body === null) this.body = NO_BODY
+    else {
+      this.feed = new FetchFeed(request, left => this.#onLeave(left))
+      this.body = this.feed.body
+    }
+    this.#request = request
     this.#resolve = resolve
     this.#reject = reject
-    const leave = () => this.#stop.abort(request.signal.reason)
-    if (request.signal.aborted) leave()
-    else request.signal.addEventListener('abort', leave, { once: true })
   }
 
-  get signal(): AbortSignal {
-    return this.#stop.signal
-  }
-
-  send(head: PreparedHead, body: string | Uint8Array | null, more: readonly string[] = []): void {
+  send(head: PreparedHead, body: string | Uint8Array | null, more: FieldList = []): void {
     if (this.answered) return
+    const length = body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
     const hasBody = !head.isBodyless && this.method !== 'HEAD' && body !== null
-    const response = this.#response(head, more, hasBody ? (body as string | Uint8Array<ArrayBuffer>) : null)
-    if (body !== null && !head.isBodyless)
-      response.headers.set(
-        'content-length',
-        String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength),
-      )
-    this.#answer(response)
+    const response = toResponse(
+      head,
+      more,
+      head.isBodyless ? undefined : length,
+      hasBody ? (body as string | Uint8Array<ArrayBuffer>) : null,
+    )
+    this.begin(head.status)
+    if (hasBody) this.record.bytesOut = length
+    this.#resolve(response)
+    this.over()
   }
 
-  start(head: PreparedHead, more: readonly string[] = [], length?: number): ResponseWriter {
+  start(head: PreparedHead, more: FieldList = [], length?: number): ResponseWriter {
     if (this.answered) return NOBODY_READS
-    const hasBody = !head.isBodyless && this.method !== 'HEAD'
-    const pipe = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 16 })
-    const response = this.#response(head, more, hasBody ? pipe.readable : null)
-    if (length !== undefined && !head.isBodyless) response.headers.set('content-length', String(length))
-    this.#answer(response)
-    if (!hasBody) return NOBODY_READS
-    const writer = pipe.writable.getWriter()
-    const text = new TextEncoder()
-    writer.closed.catch((reason: unknown) => this.#stop.abort(reason))
-    const abort = (reason: unknown) => void writer.abort(reason).catch(() => {})
-    let written = 0
-    return {
-      write: piece => {
-        const bytes = typeof piece === 'string' ? text.encode(piece) : piece
-        written += bytes.byteLength
-        if (length !== undefined && written > length) abort(wrongLength(length, written))
-        else writer.write(bytes).catch(() => {})
-        return (writer.desiredSize ?? 0) > 0
-      },
-      drained: () => writer.ready.then(() => {}),
-      end: (trailers = []) => {
-        encodeFields(trailers)
-        if (length !== undefined && written !== length) abort(wrongLength(length, written))
-        else void writer.close().catch(() => {})
-      },
-      abort,
+    if (head.isBodyless || this.method === 'HEAD') {
+      const response = toResponse(head, more, head.isBodyless ? undefined : length, null)
+      this.begin(head.status)
+      this.#resolve(response)
+      this.over()
+      return NOBODY_READS
     }
+    const pipe = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 16 })
+    const response = toResponse(head, more, length, pipe.readable)
+    this.begin(head.status)
+    this.#pipe = new PipeWriter(this.record, length, pipe.writable.getWriter(), reason => {
+      if (reason !== undefined) this.abort(reason)
+      this.over()
+    })
+    this.#resolve(response)
+    return this.#pipe
   }
 
   // A Response is the final one.
@@ -190,41 +187,73 @@ class FetchExchange implements Exchange {
     encodeFields(fields)
   }
 
-  destroy(reason: unknown): void {
-    clearTimeout(this.#timer)
-    this.answered = true
-    this.#stop.abort(reason)
+  protected cut(reason: unknown): void {
     this.#reject(reason)
+    this.#pipe?.abort(reason)
   }
 
-  limitTime(timeoutMs: number, passed: (exchange: Exchange) => void): void {
-    clearTimeout(this.#timer)
-    if (timeoutMs === Infinity || this.answered) return
-    const remainingMs = this.record.startedMs + timeoutMs - performance.now()
-    const stop = () => {
-      if (this.answered) return
-      this.#stop.abort(new DeadlineError(`no answer within ${timeoutMs} ms`))
-      passed(this)
-    }
-    this.#timer = setTimeout(stop, Math.min(remainingMs, LONGEST_TIMER_MS))
+  protected watchClient(): void {
+    this.#onLeave(reason => this.abort(reason))
   }
 
-  #answer(response: Response): void {
-    this.answered = true
-    this.record.status = response.status
-    clearTimeout(this.#timer)
-    this.#resolve(response)
+  #onLeave(left: (reason: unknown) => void): void {
+    const { signal } = this.#request
+    const leave = () => left(clientGone(signal.reason))
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+  }
+}
+
+/** To the Response's body, which its reader may cancel. */
+class PipeWriter extends EmbeddedWriter {
+  readonly #pipe: WritableStreamDefaultWriter<Uint8Array>
+  readonly #text = new TextEncoder()
+  #cutBy: unknown
+
+  /** @param ended  called once; with a reason when the reader has gone or the answer was cut */
+  constructor(
+    record: RequestRecord,
+    length: number | undefined,
+    pipe: WritableStreamDefaultWriter<Uint8Array>,
+    ended: (reason?: unknown) => void,
+  ) {
+    super(record, length, true)
+    this.#pipe = pipe
+    pipe.closed.then(
+      () => ended(),
+      (reason: unknown) => ended(this.#cutBy ?? clientGone(reason)),
+    )
   }
 
-  #response(
-    head: PreparedHead,
-    more: readonly string[],
-    body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
-  ): Response {
-    encodeFields(more)
-    const headers = new Headers()
-    for (const fields of [head.fields, more])
-      for (let n = 0; n + 1 < fields.length; n += 2) headers.append(fields[n]!, fields[n + 1]!)
-    return new Response(body as BodyInit | null, { status: head.status, headers })
+  protected put(piece: string | Uint8Array): boolean {
+    this.#pipe.write(typeof piece === 'string' ? this.#text.encode(piece) : piece).catch(() => {})
+    return (this.#pipe.desiredSize ?? 0) > 0
   }
+
+  async drained(): Promise<void> {
+    await this.#pipe.ready
+  }
+
+  protected finish(): void {
+    this.#pipe.close().catch(() => {})
+  }
+
+  protected cut(reason: unknown): void {
+    this.#cutBy = answerCut(reason)
+    this.#pipe.abort(reason).catch(() => {})
+  }
+}
+
+function toResponse(
+  head: PreparedHead,
+  more: FieldList,
+  length: number | undefined,
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+): Response {
+  encodeFields(more)
+  const headers: [string, string][] = []
+  for (const fields of [head.fields, more])
+    for (let n = 0; n + 1 < fields.length; n += 2) headers.push([fields[n]!, fields[n + 1]!])
+  if (length !== undefined) headers.push(['content-length', String(length)])
+  return new Response(body as BodyInit | null, { status: head.status, headers })
 }

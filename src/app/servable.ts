@@ -14,6 +14,8 @@ export interface AppManifest {
 
 export interface StartedApp {
   readonly handler: Handler
+  /** Whether a route takes such a request: one for OPTIONS of a path that has routes is taken too. */
+  takes(method: string, path: string): boolean
   /** After the last request: deferred tasks, worker-scoped dependencies in reverse, lifespan. */
   stop(graceMs: number): Promise<void>
 }

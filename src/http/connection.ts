@@ -21,6 +21,7 @@ import type { Duplex } from 'node:stream'
 import { ChunkedDecoder, LengthDecoder, type BodyDecoder } from './body-decoder.ts'
 import { type ConnectionOwner, drawRequests, type OwnedConnection } from './connection-owner.ts'
 import {
+  answerCut,
   bodyAborted,
   bodyTooSlow,
   clientGone,
@@ -443,7 +444,7 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     if (this.#exchange !== exchange) return
     exchange.record.error ??= reason
     this.#error ??= reason
-    this.#lose(exchange, new ConnectionError('HTTP_ANSWER_CUT', 'the answer was cut', { cause: reason }))
+    this.#lose(exchange, answerCut(reason))
     this.#abandon(true)
   }
 

@@ -94,6 +94,10 @@ export function bodyAborted(cause?: unknown): BodyError {
  */
 export class ConnectionError extends MillraceError {}
 
+export function answerCut(cause: unknown): ConnectionError {
+  return new ConnectionError('HTTP_ANSWER_CUT', 'the answer was cut', { cause })
+}
+
 export function clientGone(cause: unknown): ConnectionError {
   return new ConnectionError('HTTP_CLIENT_GONE', 'the client went away before its answer was complete', { cause })
 }

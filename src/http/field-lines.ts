@@ -73,6 +73,28 @@ export class ListedFields extends ScannedFields {
   }
 }
 
+/** Fields as node:http has them: name in any case and value in turn. HTTP/2's pseudo-fields are no fields of the request. */
+export class RawFields extends ScannedFields {
+  readonly #raw: readonly string[]
+  #lines: readonly string[] | undefined
+
+  constructor(raw: readonly string[]) {
+    super()
+    this.#raw = raw
+  }
+
+  protected lines(): readonly string[] {
+    return (this.#lines ??= withoutPseudo(this.#raw))
+  }
+}
+
+function withoutPseudo(raw: readonly string[]): readonly string[] {
+  const lines: string[] = []
+  for (let n = 0; n + 1 < raw.length; n += 2)
+    if (!raw[n]!.startsWith(':')) lines.push(raw[n]!.toLowerCase(), raw[n + 1]!)
+  return lines
+}
+
 function readLines(text: string): readonly string[] {
   const lines: string[] = []
   for (let at = 0; at < text.length;) {

@@ -11,6 +11,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ConnectionOwner } from './connection-owner.ts'
 import {
+  answerCut,
   bodyAborted,
   bodyTooSlow,
   clientGone,
@@ -203,7 +204,7 @@ export class Http2Line implements Http2ExchangeLine, BodySource {
 
   cut(exchange: Http2Exchange, reason: unknown): void {
     exchange.record.error ??= reason
-    this.#lose(new ConnectionError('HTTP_ANSWER_CUT', 'the answer was cut', { cause: reason }))
+    this.#lose(answerCut(reason))
     this.#stream.close(NGHTTP2_INTERNAL_ERROR)
   }
 

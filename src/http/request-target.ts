@@ -31,6 +31,32 @@ export function normalPath(path: string): string {
   return '/' + kept.join('/')
 }
 
+/** A target in text, as node:http gives it, read by the rules that parseHead has for bytes. */
+export interface TargetParts {
+  /** Not yet in normal form; '*' for `OPTIONS *`. */
+  readonly rawPath: string
+  /** Behind the first '?', without it. */
+  readonly search: string
+  /** Of an absolute target; '' for the other forms. */
+  readonly authority: string
+}
+
+/** @throws ProtocolError `HTTP_BAD_TARGET` */
+export function readTarget(method: string, target: string): TargetParts {
+  if (!/^[!"$-~]+$/.test(target)) throw protocolError('HTTP_BAD_TARGET')
+  if (target === '*' && method === 'OPTIONS') return { rawPath: '*', search: '', authority: '' }
+  const absolute = target.startsWith('/') ? undefined : /^https?:\/\/([^/?]*)/i.exec(target)
+  if (absolute === null || (absolute && !isAuthorityText(absolute[1]!))) throw protocolError('HTTP_BAD_TARGET')
+  const rest = absolute ? target.slice(absolute[0].length) : target
+  const at = rest.indexOf('?')
+  const path = at === -1 ? rest : rest.slice(0, at)
+  return {
+    rawPath: path !== '' ? path : method === 'OPTIONS' && at === -1 ? '*' : '/',
+    search: at === -1 ? '' : rest.slice(at + 1),
+    authority: absolute ? absolute[1]! : '',
+  }
+}
+
 /** 1 for '.', 2 for '..', escaped dots included (WHATWG URL §4.4); 0 for any other segment. */
 function dotSegment(segment: string): 0 | 1 | 2 {
   const length = segment.length
@@ -79,4 +105,9 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number): bool
     if (port > 65535) return false
   }
   return true
+}
+
+export function isAuthorityText(text: string): boolean {
+  const bytes = Buffer.from(text, 'latin1')
+  return isAuthority(bytes, 0, bytes.length)
 }

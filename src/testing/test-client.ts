@@ -1,6 +1,4 @@
 // Calls an app, or one endpoint, through the real parser and encoder over a connection in memory.
-import { request as httpRequest } from 'node:http'
-import { Readable } from 'node:stream'
 import { App } from '../app/app.ts'
 import type { AnyShape, Answers, Arguments, Calls, Formats, Input } from '../app/call.ts'
 import type { BodyType, Endpoint, Method } from '../app/route.ts'
@@ -8,6 +6,7 @@ import type { Routes } from '../app/router.ts'
 import type { StartedApp } from '../app/servable.ts'
 import { milliseconds, type Duration } from '../core/duration.ts'
 import { Engine } from '../http/engine.ts'
+import { ask } from './ask.ts'
 import { duplexPair } from './duplex.ts'
 
 export interface TestClient<R, F extends keyof Formats> extends Calls<R, F>, AsyncDisposable {
@@ -123,38 +122,10 @@ class Driver {
     const { engine } = await this.#running
     const [ours, theirs] = duplexPair()
     engine.accept(theirs)
-    // The platform's Request does the work of reading an init; node:http's client speaks over our end.
-    const asked = new Request(`http://testserver${path}`, init)
-    const payload = asked.body === null ? undefined : Buffer.from(await asked.arrayBuffer())
-    const { promise, resolve, reject } = Promise.withResolvers<Response>()
-    const sent = httpRequest(
-      {
-        method: asked.method,
-        path,
-        headers: {
-          host: 'testserver',
-          connection: 'close',
-          ...Object.fromEntries(asked.headers),
-          ...(payload ? { 'content-length': payload.length } : {}),
-        },
-        createConnection: () => ours,
-        signal: asked.signal,
-      },
-      answer => {
-        const headers = new Headers()
-        for (let n = 0; n + 1 < answer.rawHeaders.length; n += 2)
-          headers.append(answer.rawHeaders[n]!, answer.rawHeaders[n + 1]!)
-        const status = answer.statusCode!
-        const isBodyless = status === 204 || status === 205 || status === 304 || asked.method === 'HEAD'
-        if (isBodyless) answer.resume()
-        resolve(new Response(isBodyless ? null : (Readable.toWeb(answer) as ReadableStream), { status, headers }))
-      },
-    )
-    sent.on('error', error => reject(asked.signal.aborted ? asked.signal.reason : error))
-    sent.end(payload)
+    const answered = ask(path, init, { createConnection: () => ours })
     // A connection in memory holds no process open, as a socket does, and the engine's own timers are not meant to.
     const awake = setInterval(() => {}, LONG_MS)
-    return promise.finally(() => clearInterval(awake))
+    return answered.finally(() => clearInterval(awake))
   }
 
   async close(): Promise<void> {
