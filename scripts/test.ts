@@ -53,7 +53,7 @@ function testFiles(asked: readonly string[]): string[] {
 const files = testFiles(process.argv.slice(2))
 if (files.some(file => file.includes('.browser.'))) install(['/usr/bin/chromium'], ['chromium'], 'browser')
 if (files.some(file => file.includes('.proxy.')))
-  install(['/usr/sbin/nginx', '/usr/sbin/haproxy'], ['nginx-light', 'haproxy'], 'proxy')
+  install(['/usr/sbin/nginx', '/usr/sbin/haproxy', '/usr/bin/openssl'], ['nginx-light', 'haproxy', 'openssl'], 'proxy')
 
 // Half of the work is waiting (processes, sockets), so a little more than the cores.
 const concurrency = Math.max(2, availableParallelism())

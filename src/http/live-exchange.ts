@@ -142,8 +142,9 @@ export abstract class LiveExchange implements Exchange {
 
   /** @returns undefined when no proxy is trusted, and the connection alone tells */
   #told(): Origin | undefined {
-    const { trustedProxies, peer } = this.carrier
+    const { trustedProxies } = this.carrier
     if (trustedProxies === undefined) return undefined
+    const { peer } = this.carrier
     const scheme = peer.encrypted ? 'https' : 'http'
     return (this.#origin ??= trustedProxies.origin({ peer, scheme, authority: this.namedAuthority }, this.fields))
   }

@@ -1,7 +1,7 @@
 // Who the client is behind real proxies, with the configurations of deploy/. The client sits on 127.0.0.2, so that it can be told from the
 // proxy on 127.0.0.1, which alone is trusted.
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import tls from 'node:tls'
 import { Client } from '../http/support/connect.ts'
 import { ROOT, type RunningServer, startServer } from './running-server.ts'
 
@@ -115,9 +116,37 @@ async function startHaproxy(
   return port
 }
 
+/** Made by openssl for this test alone; key and certificate in one file, as HAProxy wants them. */
+async function certificate(context: TestContext): Promise<string> {
+  const folder = await folderFor(context)
+  const [key, cert, both] = ['key.pem', 'cert.pem', 'both.pem'].map(name => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  const kind = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=shop.example',
+  ]
+  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert], { stdio: 'ignore' })
+  await writeFile(both, `${await readFile(cert, 'utf8')}${await readFile(key, 'utf8')}`, { mode: 0o600 })
+  return both
+}
+
 /** From 127.0.0.2, over a connection of its own. */
-async function dial(context: TestContext, port: number): Promise<{ client: Client; localPort: number }> {
-  const socket = net.connect({ port, host: '127.0.0.1', localAddress: CLIENT, allowHalfOpen: true })
+async function dial(
+  context: TestContext,
+  port: number,
+  localAddress = CLIENT,
+): Promise<{ client: Client; localPort: number }> {
+  const socket = net.connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true })
   await once(socket, 'connect')
   const client = new Client(socket, () => {})
   context.after(() => client.destroy())
@@ -209,4 +238,40 @@ describe('behind HAProxy', needs(HAPROXY), () => {
       assert.equal((await client.ended())[0]!.status, 501)
       assert.equal((await server.status()).total.refused['proxy-header'], 0)
     })
+
+  test('that ends TLS itself, its header says so, with a checksum', async context => {
+    const server = await start(context, '--port', '0', '--trusted-proxies', '127.0.0.1', '--proxy-protocol', 'on')
+    const tlsPort = await freePort()
+    const plainPort = await startHaproxy(context, 'millrace-tcp.cfg', server, {
+      'frontend public': `frontend public\n    bind 127.0.0.1:${tlsPort} ssl crt ${await certificate(context)}`,
+      'send-proxy-v2': 'send-proxy-v2-ssl proxy-v2-options crc32c,ssl-cipher,authority,unique-id',
+    })
+    const raw = net.connect({ port: tlsPort, host: '127.0.0.1', localAddress: CLIENT })
+    const encrypted = tls.connect({ socket: raw, rejectUnauthorized: false })
+    const overTls = new Client(encrypted, () => {})
+    context.after(() => overTls.destroy())
+    const { client: plain } = await dial(context, plainPort)
+    for (const [client, url] of [
+      [overTls, 'https://shop.example:8080/'],
+      [plain, 'http://shop.example:8080/'],
+    ] as const) {
+      const told = await ask(client, 1)
+      assert.deepEqual([told.client.address, told.url], [CLIENT, url])
+      assert.equal(told.client.encrypted, client === overTls)
+    }
+  })
+
+  test('one client has no more connections than it may, whoever else comes through the same proxy', async context => {
+    const caps = ['--trusted-proxies', '127.0.0.1', '--proxy-protocol', 'on', '--max-connections-per-address', '2']
+    const server = await start(context, '--port', '0', ...caps)
+    const port = await startHaproxy(context, 'millrace-tcp.cfg', server)
+    const greedy = await Promise.all([1, 2].map(() => dial(context, port)))
+    for (const { client } of greedy) await ask(client, 1)
+    const third = await dial(context, port)
+    third.client.write(get())
+    assert.equal((await third.client.ended())[0]!.status, 503)
+    const other = await dial(context, port, '127.0.0.3')
+    assert.equal((await ask(other.client, 1)).client.address, '127.0.0.3')
+    await server.statusWhen(({ total }) => total.refused.address === 1)
+  })
 })
