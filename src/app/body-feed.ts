@@ -9,6 +9,7 @@ export type FeedLimits = Pick<Limits, 'maxBodyBytes' | 'bodyMinBytesPerSecond' |
 export abstract class BodyFeed implements BodySource {
   readonly body: IncomingBody
   readonly #limits: FeedLimits
+  #isSeen = false
   #isOver = false
 
   constructor(length: number | undefined, limits: FeedLimits = DEFAULT_LIMITS) {
@@ -44,9 +45,13 @@ export abstract class BodyFeed implements BodySource {
     this.stop(error)
   }
 
-  /** @param elapsedMs  since it was last asked */
+  /** @param elapsedMs  since the last look at all of them: the first at this one may come sooner, and does not count */
   checkPace(elapsedMs: number): void {
     const { body } = this
+    if (!this.#isSeen) {
+      this.#isSeen = true
+      return
+    }
     const { minRateGraceMs, bodyMinBytesPerSecond } = this.#limits
     // The time in which nobody wants more is not the client's.
     if (!body.isAwaited) return
