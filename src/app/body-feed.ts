@@ -1,6 +1,6 @@
 // Fills a request body from somebody else's stream, and keeps the watch over a slow client that the engine's sweep keeps for its own.
 import { UsageError } from '../core/error.ts'
-import { bodyTooSlow } from '../http/errors.ts'
+import { bodyAborted, bodyTooSlow } from '../http/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
 import { type BodySource, IncomingBody } from '../http/request-body.ts'
 
@@ -43,6 +43,11 @@ export abstract class BodyFeed implements BodySource {
     this.body.fail(error)
     this.body.drop()
     this.stop(error)
+  }
+
+  /** The client has gone, or the exchange is over: no error is made for a body that is whole. */
+  abandon(cause?: unknown): void {
+    if (!this.#isOver) this.fail(bodyAborted(cause))
   }
 
   /** @param elapsedMs  since the last look at all of them: the first at this one may come sooner, and does not count */

@@ -1,7 +1,6 @@
 // What the seams over somebody else's connection (app.fetch, a node:http server) share: a client that leaves, time, and the end.
 import { DeadlineError } from '../core/deadline.ts'
 import { RequestRecord } from '../core/request-record.ts'
-import { bodyAborted } from '../http/errors.ts'
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { wrongLength } from '../http/response-writer.ts'
@@ -112,7 +111,7 @@ export abstract class EmbeddedExchange implements Exchange {
     clearTimeout(this.#timer)
     if (this.feed) {
       this.record.bytesIn = this.feed.body.received
-      this.feed.fail(bodyAborted(this.#abortReason))
+      this.feed.abandon(this.#abortReason)
     }
     this.#owner.ended(this)
   }

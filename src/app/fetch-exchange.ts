@@ -1,6 +1,6 @@
 // The engine's seam over the web platform's Request and Response, for app.fetch(): same stages, no socket.
 import type { RequestRecord } from '../core/request-record.ts'
-import { answerCut, bodyAborted, clientGone } from '../http/errors.ts'
+import { answerCut, clientGone } from '../http/errors.ts'
 import type { FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
@@ -62,17 +62,17 @@ class FetchFields implements FieldLines {
 /** Reads the Request's stream. A Content-Length that somebody set must be true: half a body must not look like one. */
 class FetchFeed extends BodyFeed {
   readonly #request: Request
-  readonly #client: (left: (reason: unknown) => void) => void
+  readonly #watchClient: () => void
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   #isReading = false
   #isStopped = false
 
-  /** @param client  to be asked for its leaving once the body is read */
-  constructor(request: Request, client: (left: (reason: unknown) => void) => void) {
+  /** @param watchClient  called when the body is first read: from then on a client that leaves fails it */
+  constructor(request: Request, watchClient: () => void) {
     const declared = request.headers.get('content-length')
     super(declared !== null && /^\d{1,15}$/.test(declared) ? Number(declared) : undefined)
     this.#request = request
-    this.#client = client
+    this.#watchClient = watchClient
   }
 
   protected read(): void {
@@ -82,7 +82,7 @@ class FetchFeed extends BodyFeed {
       if (body!.locked || this.#request.bodyUsed)
         return this.fail(bodyTaken('the body of this Request was read before app.fetch() got it; pass on a clone'))
       this.#reader = body!.getReader()
-      this.#client(reason => this.fail(bodyAborted(reason)))
+      this.#watchClient()
     }
     this.#isReading = true
     void this.#fill(this.#reader)
@@ -102,7 +102,7 @@ class FetchFeed extends BodyFeed {
         return this.finish()
       }
     } catch (error) {
-      this.fail(bodyAborted(error))
+      this.abandon(error)
     }
     this.#isReading = false
   }
@@ -123,6 +123,7 @@ class FetchExchange extends EmbeddedExchange {
   readonly #resolve: (response: Response) => void
   readonly #reject: (reason: unknown) => void
   #pipe: PipeWriter | undefined
+  #isWatched = false
 
   constructor(
     request: Request,
@@ -138,7 +139,7 @@ class FetchExchange extends EmbeddedExchange {
     this.fields = new FetchFields(request.headers)
     if (request.body === null) this.body = NO_BODY
     else {
-      this.feed = new FetchFeed(request, left => this.#onLeave(left))
+      this.feed = new FetchFeed(request, () => this.watchClient())
       this.body = this.feed.body
     }
     this.#request = request
@@ -192,13 +193,16 @@ class FetchExchange extends EmbeddedExchange {
     this.#pipe?.abort(reason)
   }
 
+  // One listener for both who ask, the signal and the body: on a Request's signal it costs as much as a small handler.
   protected watchClient(): void {
-    this.#onLeave(reason => this.abort(reason))
-  }
-
-  #onLeave(left: (reason: unknown) => void): void {
+    if (this.#isWatched) return
+    this.#isWatched = true
     const { signal } = this.#request
-    const leave = () => left(clientGone(signal.reason))
+    const leave = () => {
+      const reason = clientGone(signal.reason)
+      this.abort(reason)
+      this.feed?.abandon(reason)
+    }
     if (signal.aborted) leave()
     else signal.addEventListener('abort', leave, { once: true })
   }

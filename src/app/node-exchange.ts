@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { answerCut, bodyAborted, clientGone, protocolError } from '../http/errors.ts'
+import { answerCut, clientGone, protocolError } from '../http/errors.ts'
 import type { FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import { RawFields } from '../http/field-lines.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
@@ -185,7 +185,7 @@ export class NodeExchange extends EmbeddedExchange {
     const timer = setTimeout(end, DEFAULT_LIMITS.lingerMs)
     req.once('close', end)
     req.once('end', end)
-    this.feed?.fail(bodyAborted())
+    this.feed?.abandon()
     req.resume()
   }
 
@@ -279,7 +279,7 @@ class NodeFeed extends BodyFeed {
     }
     this.#isReading = true
     if (req.readableDidRead || req.readableEnded) return this.#recall()
-    if (req.destroyed) return this.fail(bodyAborted(clientGone(req.errored)))
+    if (req.destroyed) return this.abandon(req.errored)
     req.on('data', (piece: Buffer) => {
       if (this.#isStopped) return
       this.body.push(piece)
@@ -287,8 +287,8 @@ class NodeFeed extends BodyFeed {
     })
     req.once('end', () => this.finish())
     // What node:http calls an error here is a client that has gone.
-    req.once('error', error => this.fail(bodyAborted(clientGone(error))))
-    req.once('close', () => this.fail(bodyAborted(clientGone(req.errored))))
+    req.once('error', error => this.abandon(error))
+    req.once('close', () => this.abandon(req.errored))
   }
 
   /** A body parser was here before us. Bytes are as good as the stream; what it has parsed cannot be turned back into them. */
