@@ -43,10 +43,19 @@ read().then(spec => {
 `
 }
 
+// On a phone the column of links goes: our documents have none, and the table is wider than the page with it.
 export const SWAGGER_STYLE = `html { overflow-y: scroll }
 body { margin: 0; background: #fafafa }
 html.dark-mode body { background: #1c2022 }
 html.dark-mode .swagger-ui table.headers td { color: inherit }
+@media (max-width: 640px) {
+  .swagger-ui .opblock .opblock-section-header { flex-wrap: wrap; gap: 8px; height: auto }
+  .swagger-ui .opblock .opblock-section-header .btn { margin: 0 }
+  .swagger-ui .try-out { flex-wrap: wrap; padding-right: 0 }
+  .swagger-ui .parameters-col_description input, .swagger-ui .parameters-col_description select { max-width: 100%; min-width: 0 }
+  .swagger-ui .response-col_links { display: none }
+  .swagger-ui .highlight-code { padding-bottom: 40px; background: #333; border-radius: 4px }
+}
 .failed { font: 1rem/1.5 system-ui, sans-serif; padding: 2rem; color: #b00020 }
 `
 
@@ -79,7 +88,7 @@ const theme = isDark => ({
           text: { primary: '#e4e6e6', secondary: '#a9b1b8' },
           border: { dark: '#4a5259', light: '#3a4148' },
           gray: { 50: '#22272b', 100: '#2b3138' },
-          http: { get: '#3f8f5b', post: '#3d74b0', put: '#8a6d3b', patch: '#8a6d3b', delete: '#b04a4a' },
+          http: { get: '#38804f', post: '#3d74b0', put: '#8a6d3b', patch: '#8a6d3b', delete: '#b04a4a' },
           responses: {
             success: { color: '#7ed6a0', backgroundColor: '#1f3329' },
             error: { color: '#ff9c94', backgroundColor: '#3a2424' },
@@ -89,7 +98,11 @@ const theme = isDark => ({
         },
         sidebar: { backgroundColor: '#22272b', textColor: '#e4e6e6' },
         schema: { linesColor: '#5a636b', nestedBackground: '#22272b', typeNameColor: '#a9b1b8', typeTitleColor: '#a9b1b8', requireLabelColor: '#ff9c94' },
-        rightPanel: { backgroundColor: '#14181b', textColor: '#e4e6e6' },
+        rightPanel: {
+          backgroundColor: '#14181b',
+          textColor: '#e4e6e6',
+          servers: { overlay: { backgroundColor: '#22272b', textColor: '#e4e6e6' }, url: { backgroundColor: '#14181b' } },
+        },
       }
     : {}),
 })
@@ -104,10 +117,19 @@ read().then(spec => {
 `
 }
 
+// Colours that ReDoc writes into its styles and no theme reaches. Its class names change with every version, so places are told by shape;
+// the browser test measures every text.
 export const REDOC_STYLE = `body { margin: 0; background: #fff }
 html.dark-mode { color-scheme: dark }
 html.dark-mode body { background: #1c2022 }
 html.dark-mode h5 { color: #a9b1b8 !important; border-color: #4a5259 !important }
+html.dark-mode h5 span, html.dark-mode caption { color: inherit !important }
+html.dark-mode table { color: #e4e6e6 }
+html.dark-mode td[colspan] > div { background-color: #22272b !important }
+html.dark-mode .react-tabs__tab--selected, html.dark-mode span + div > button { color: #10171d !important }
+html.dark-mode div:has(> select) { background-color: #2b3138 !important }
+html.dark-mode .menu-content label { color: #e4e6e6 !important }
+html.dark-mode td div > span + span + span { color: #6cc3cb }
 .failed { font: 1rem/1.5 system-ui, sans-serif; padding: 2rem; color: #b00020 }
 `
 

@@ -114,6 +114,26 @@ describe('the docs pages in Chromium', { skip }, () => {
     await visited.page.close()
   })
 
+  test('Swagger UI fits a phone with "Try it out" open and answered', async () => {
+    const { page, ...visited } = await visit(`${server.url}/docs`, { viewport: { width: 390, height: 844 } })
+    await page.locator('.opblock').first().waitFor()
+    assert.match(await tryItOut({ page, ...visited }), /^200/)
+    const { width, reset, download, text } = await page.evaluate(() => {
+      const box = (selector: string) => document.querySelector(selector)!.getBoundingClientRect()
+      const code = document.querySelector('.live-responses-table .highlight-code code')!
+      return {
+        width: document.documentElement.scrollWidth,
+        reset: box('.btn.reset, .try-out__btn.cancel').right,
+        download: box('.download-contents').top,
+        text: code.getBoundingClientRect().bottom,
+      }
+    })
+    assert.ok(width <= 390, `${width} px wide`)
+    assert.ok(reset <= 390, `a button ends at ${reset} px`)
+    assert.ok(download >= text, `Download begins at ${download} px, the text ends at ${text} px`)
+    await page.close()
+  })
+
   test('ReDoc shows the operations and finds them by its search', async () => {
     const visited = await visit(`${server.url}/redoc`)
     await visited.page.locator('[data-section-id="tag/catalog"]').first().waitFor()
@@ -139,6 +159,18 @@ describe('the docs pages in Chromium', { skip }, () => {
       await page.close()
     })
 
+    if (where === '/redoc')
+      test(`${where} can be read in the dark`, async () => {
+        const { page } = await visit(`${server.url}${where}`, { colorScheme: 'dark' })
+        await page.locator(ready).first().waitFor()
+        // Folded parts too: nested tables are where the library's own white comes through.
+        for (const folded of await page.locator('td > button').all()) await folded.click()
+        const { pale, seen } = await page.evaluate(paleTexts)
+        for (const text of ['Payload', 'application/json', '^[A-Z]{3}$', 'Array']) assert.ok(seen.includes(text), text)
+        assert.deepEqual(pale, [])
+        await page.close()
+      })
+
     test(`${where} fits the width of a phone`, async () => {
       const visited = await visit(`${server.url}${where}`, { viewport: { width: 390, height: 844 } })
       await visited.page.locator(ready).first().waitFor({ state: 'attached' })
@@ -149,3 +181,39 @@ describe('the docs pages in Chromium', { skip }, () => {
     })
   }
 })
+
+/** Runs in the page. @returns texts with less contrast than WCAG 2.2 AA wants (4.5), each with its ratio, and all texts that were looked at */
+function paleTexts(): { pale: string[]; seen: string[] } {
+  type Color = readonly [number, number, number, number]
+  const colorOf = (css: string): Color => {
+    const [r = 0, g = 0, b = 0, a = 1] = css.match(/[\d.]+/g)!.map(Number)
+    return [r, g, b, a]
+  }
+  const over = (top: Color, under: Color): Color => {
+    const mix = (n: 0 | 1 | 2) => top[n] * top[3] + under[n] * (1 - top[3])
+    return [mix(0), mix(1), mix(2), 1]
+  }
+  const luminance = ([r, g, b]: Color): number => {
+    const linear = (of: number) => (of / 255 <= 0.04045 ? of / 255 / 12.92 : ((of / 255 + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+  }
+  const pale = new Set<string>()
+  const seen = new Set<string>()
+  for (const element of document.querySelectorAll('body *')) {
+    const text = [...element.childNodes]
+      .map(node => (node.nodeType === Node.TEXT_NODE ? node.nodeValue! : ''))
+      .join('')
+      .trim()
+    if (text === '' || /^(SCRIPT|STYLE|OPTION)$/.test(element.tagName) || !element.checkVisibility()) continue
+    seen.add(text)
+    const layers: Color[] = []
+    for (let at: Element | null = element; at; at = at.parentElement)
+      layers.push(colorOf(getComputedStyle(at).backgroundColor))
+    const behind = layers.reduceRight((under, layer) => over(layer, under), [255, 255, 255, 1] as Color)
+    const shown = over(colorOf(getComputedStyle(element).color), behind)
+    const [dark, light] = [luminance(shown), luminance(behind)].sort((a, b) => a - b) as [number, number]
+    const ratio = (light + 0.05) / (dark + 0.05)
+    if (ratio < 4.5) pale.add(`${ratio.toFixed(2)} ${text.slice(0, 40)}`)
+  }
+  return { pale: [...pale], seen: [...seen] }
+}

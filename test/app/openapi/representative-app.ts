@@ -8,6 +8,10 @@ const Product = z
   .object({
     id: z.int().positive(),
     name: z.string().min(1),
+    sku: z
+      .string()
+      .regex(/^[A-Z]{3}$/)
+      .optional(),
     priceCents: Money,
     tags: z.array(z.string()).default([]),
     reviews: z.array(Review),
