@@ -1,6 +1,7 @@
 // Where the log goes: JSON lines (pino) for machines, short lines for a person at a terminal.
 import { inspect } from 'node:util'
 import { pino } from 'pino'
+import { readableStack } from './stack.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -61,7 +62,7 @@ function told(value: unknown, depth = 0): string {
     ...(value.cause === undefined ? [] : [['caused by', value.cause] as const]),
   ]
   return [
-    `${typeof code === 'string' ? `${code} ` : ''}${value.stack ?? value.message}`,
+    `${typeof code === 'string' ? `${code} ` : ''}${readableStack(value)}`,
     ...(depth < MAX_CAUSES ? more.map(([how, each]) => `${how}: ${told(each, depth + 1)}`) : []),
   ].join('\n')
 }
