@@ -3,10 +3,14 @@ import * as z from 'zod'
 import { text } from '../text.ts'
 
 // PostgreSQL's integer: what is above it names no product.
-export const ProductId = z.int().min(1).max(2_147_483_647)
+export const ProductId = z
+  .int()
+  .min(1)
+  .max(2_147_483_647)
+  .meta({ examples: [7] })
 
-const name = text(200)
-const description = text(5000)
+const name = text(200).meta({ examples: ['Walnut desk'] })
+const description = text(5000).meta({ examples: ['Oiled, with one drawer.'] })
 const category = text(60).meta({ examples: ['kitchen'] })
 const priceCents = z
   .int()
@@ -14,18 +18,23 @@ const priceCents = z
   .max(100_000_000)
   .describe('In cents')
   .meta({ examples: [1999] })
-const stock = z.int().min(0).max(1_000_000).describe('How many there are to sell')
+const stock = z
+  .int()
+  .min(0)
+  .max(1_000_000)
+  .describe('How many there are to sell')
+  .meta({ examples: [12] })
 
 export const Product = z
   .object({
     id: ProductId,
-    name: z.string(),
-    description: z.string(),
-    category: z.string(),
-    priceCents: z.int(),
-    stock: z.int(),
-    createdAt: z.iso.datetime(),
-    updatedAt: z.iso.datetime(),
+    name: z.string().meta({ examples: ['Walnut desk'] }),
+    description: z.string().meta({ examples: ['Oiled, with one drawer.'] }),
+    category: z.string().meta({ examples: ['kitchen'] }),
+    priceCents: z.int().meta({ examples: [1999] }),
+    stock: z.int().meta({ examples: [12] }),
+    createdAt: z.iso.datetime().meta({ examples: ['2026-01-02T03:04:05.000Z'] }),
+    updatedAt: z.iso.datetime().meta({ examples: ['2026-01-02T03:04:05.000Z'] }),
   })
   .meta({ id: 'Product' })
 export type Product = z.output<typeof Product>

@@ -3,11 +3,24 @@ import * as z from 'zod'
 import { CartId } from '../cart/schema.ts'
 import { Problem } from '../problem.ts'
 
-export const NewOrder = z.strictObject({ cartId: CartId, email: z.email().max(254) }).meta({ id: 'NewOrder' })
+export const NewOrder = z
+  .strictObject({
+    cartId: CartId,
+    email: z
+      .email()
+      .max(254)
+      .meta({ examples: ['ada@example.com'] }),
+  })
+  .meta({ id: 'NewOrder' })
 export type NewOrder = z.output<typeof NewOrder>
 
 export const Shortage = z
-  .object({ productId: z.int(), name: z.string(), wanted: z.int(), left: z.int() })
+  .object({
+    productId: z.int().meta({ examples: [7] }),
+    name: z.string().meta({ examples: ['Walnut desk'] }),
+    wanted: z.int().meta({ examples: [2] }),
+    left: z.int().meta({ examples: [1] }),
+  })
   .meta({ id: 'Shortage' })
 export type Shortage = z.output<typeof Shortage>
 
