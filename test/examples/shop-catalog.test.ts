@@ -213,6 +213,11 @@ describe('the shopkeeper', () => {
         assert.match(refused.headers.get('www-authenticate') ?? '', /^ApiKey /)
       }
   })
+
+  test('is asked for the key before the body is judged', async () => {
+    assert.equal((await shop.send('POST', '/products', { name: 7 }, {})).status, 401)
+    assert.equal((await shop.send('PATCH', '/products/none', {}, {})).status, 401)
+  })
 })
 
 const ISSUES: readonly [method: string, path: `/${string}`, body: unknown, ...places: string[]][] = [
