@@ -157,6 +157,13 @@ describe('settings', limit, () => {
     assert.deepEqual(await later.json(), { greeting: 'changed', mode: 'staging' })
   })
 
+  test('a variable that is like a setting and none is warned of, and the server starts', async context => {
+    const server = await startServer(context, ['serve', 'steady.ts', '--port', '0'], {
+      environment: { MILLRACE_PROT: '1', HOST: '127.0.0.1' },
+    })
+    await server.says(/warn .*MILLRACE_PROT is no setting; did you mean MILLRACE_PORT\?/)
+  })
+
   test('PORT of the environment is taken when there is no flag', async context => {
     const port = await busyPort(context)
     const { code, errors } = await outcome(['serve', 'steady.ts'], {
