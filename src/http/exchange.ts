@@ -1,6 +1,7 @@
 // One request and its one answer, as the engine hands it to the layer above: the only seam between bytes and everything else.
 //
 // HTTP/1 (connection.ts), an in-memory fetch() and a node:http server each make one; nobody above can tell which it was.
+import type { X509Certificate } from 'node:crypto'
 import type { RequestRecord } from '../core/request-record.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
 
@@ -20,6 +21,8 @@ export interface Peer {
   readonly address: string
   readonly port: number
   readonly encrypted: boolean
+  /** Of a client that has shown one and is trusted for it; on a connection of its own, and not by word of a proxy. */
+  readonly certificate?: X509Certificate | undefined
 }
 
 /** The bytes after the head. Read once: by `bytes`, or by iterating. */

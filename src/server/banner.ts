@@ -6,6 +6,7 @@ import type { Manifest } from './messages.ts'
 export interface Ready {
   readonly manifest: Pick<Manifest, 'title' | 'version' | 'docs'>
   readonly address: ListenAddress
+  readonly isTls?: boolean
   readonly admin: string | undefined
   readonly workers: number
   readonly tookMs: number
@@ -13,8 +14,8 @@ export interface Ready {
   readonly note?: string
 }
 
-export function readyText({ manifest, address, admin, workers, tookMs, note }: Ready): string {
-  const url = urlOf(address)
+export function readyText({ manifest, address, isTls = false, admin, workers, tookMs, note }: Ready): string {
+  const url = urlOf(address, isTls)
   const isEverywhere = address.kind === 'tcp' && (address.host === '0.0.0.0' || address.host === '::')
   const rows: [string, string][] = [['', isEverywhere ? `${url}  (all interfaces)` : url]]
   if (manifest.docs !== undefined && address.kind === 'tcp') rows.push(['docs', url + manifest.docs])

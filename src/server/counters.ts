@@ -19,7 +19,7 @@ export interface Counters {
 export const NO_COUNTS: Counters = {
   requests: [0, 0, 0, 0, 0, 0],
   accepted: 0,
-  refused: { full: 0, address: 0, 'proxy-header': 0 },
+  refused: { full: 0, address: 0, 'proxy-header': 0, 'tls-handshake': 0 },
   connections: 0,
   inflight: 0,
   loopDelayMs: 0,
@@ -40,6 +40,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
       full: a.refused.full + b.refused.full,
       address: a.refused.address + b.refused.address,
       'proxy-header': a.refused['proxy-header'] + b.refused['proxy-header'],
+      'tls-handshake': a.refused['tls-handshake'] + b.refused['tls-handshake'],
     },
     connections: a.connections + b.connections,
     inflight: a.inflight + b.inflight,

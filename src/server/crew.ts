@@ -16,6 +16,7 @@ export interface Orders {
   readonly generation: Generation
   readonly services: readonly StartedService[]
   readonly socketFd: number
+  readonly ticketKeys: string
   readonly drainMode: DrainMode
   readonly log: Logger
 }
@@ -150,10 +151,10 @@ export class Crew {
   }
 
   #launch(slot: Slot): WorkerProcess {
-    const { app, generation, services, socketFd } = this.#facts.orders()
+    const { app, generation, services, socketFd, ticketKeys } = this.#facts.orders()
     const { environment, settings } = generation
     const worker = new WorkerProcess({
-      plan: { app, worker: slot.number, workers: this.#slots.size, settings, services },
+      plan: { app, worker: slot.number, workers: this.#slots.size, settings, services, ticketKeys },
       environment,
       socketFd,
       onMessage: (from, message) => this.#hear(from, message),

@@ -8,7 +8,7 @@ import type { DrainMode } from './messages.ts'
 
 export interface Serving {
   readonly server: Server
-  readonly entrance: { close(): void }
+  readonly doorway: { settled(): Promise<void>; close(): void }
   readonly engine: Engine
   readonly app: StartedApp
   readonly host: { drain(graceMs: number): Promise<readonly { name: string; error: unknown }[]> }
@@ -23,7 +23,7 @@ const LEAST_STOP_MS = 1_000
 
 /** Resolves within about delayMs + graceMs + 1 s, whatever the app does. */
 export async function drain(serving: Serving, mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
-  const { server, entrance, engine, app, host, log } = serving
+  const { server, doorway, engine, app, host, log } = serving
   if (mode !== 'quick' && delayMs > 0) {
     // From now on answers say `Connection: close`, while connections are still accepted.
     void engine.drain(delayMs + graceMs)
@@ -31,9 +31,13 @@ export async function drain(serving: Serving, mode: DrainMode, delayMs: number, 
   }
   server.close()
   const deadline = performance.now() + graceMs
-  if (mode === 'orderly') await engine.drain(graceMs)
+  if (mode === 'orderly') {
+    // Who is on the way has been accepted: nobody else will serve it.
+    await within(graceMs, 'a handshake', log, () => doorway.settled())
+    await engine.drain(Math.max(0, deadline - performance.now()))
+  }
   if (mode === 'prompt') while (engine.inflight > 0 && performance.now() < deadline) await pause(LOOK_MS)
-  entrance.close()
+  doorway.close()
   engine.close()
   const leftMs = () => (mode === 'quick' ? LEAST_STOP_MS : Math.max(LEAST_STOP_MS, deadline - performance.now()))
   await within(leftMs(), 'the app', log, ms => app.stop(ms))

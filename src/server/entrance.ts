@@ -29,8 +29,8 @@ export interface EntranceOptions {
   readonly refused: (reason: RefusalReason) => void
 }
 
-/** `full`: the cap of the process; `address`: that of one address; `proxy-header`: it came late, broken or not at all. */
-export type RefusalReason = 'full' | 'address' | 'proxy-header'
+/** `full`: the cap of the process; `address`: that of one address; `proxy-header`, `tls-handshake`: it came late, broken or not at all. */
+export type RefusalReason = 'full' | 'address' | 'proxy-header' | 'tls-handshake'
 
 /**
  * Takes an admitted connection.

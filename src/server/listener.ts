@@ -15,6 +15,13 @@ export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
+/** Who takes what is accepted. */
+export interface AcceptsSockets {
+  /** The sockets are read by our own engine; TLS takes them as node:net makes them, and reads them itself. */
+  readonly isPlain: boolean
+  admit(socket: net.Socket): void
+}
+
 export interface HeldSocket {
   /** With the port that was picked when 0 was asked for. */
   readonly address: ListenAddress
@@ -65,22 +72,18 @@ export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
 }
 
 /** Accepts from an inherited descriptor. */
-export function listenOnDescriptor(
-  fd: number,
-  backlog: number,
-  accept: (socket: net.Socket) => void,
-): Promise<net.Server> {
-  return listening(makeServer(accept), server => server.listen({ fd, backlog }))
+export function listenOnDescriptor(fd: number, backlog: number, doorway: AcceptsSockets): Promise<net.Server> {
+  return listening(makeServer(doorway), server => server.listen({ fd, backlog }))
 }
 
 /** Binds and accepts in this process. */
 export async function listenOnAddress(
   wanted: ListenAddress,
   backlog: number,
-  accept: (socket: net.Socket) => void,
+  doorway: AcceptsSockets,
 ): Promise<{ server: net.Server; address: ListenAddress }> {
   if (wanted.kind === 'unix') await clearSocketFile(wanted.path)
-  const server = await listening(makeServer(accept), server =>
+  const server = await listening(makeServer(doorway), server =>
     wanted.kind === 'unix'
       ? server.listen({ path: wanted.path, backlog, readableAll: true, writableAll: true })
       : server.listen({ host: wanted.host, port: wanted.port, backlog }),
@@ -93,10 +96,10 @@ export async function listenOnAddress(
 }
 
 /** What to open in a browser: an address that means "all interfaces" is shown as loopback. */
-export function urlOf(address: ListenAddress): string {
+export function urlOf(address: ListenAddress, isTls = false): string {
   if (address.kind === 'unix') return `unix:${address.path}`
   const host = address.host === '0.0.0.0' ? '127.0.0.1' : address.host === '::' ? '::1' : address.host
-  return `http://${hostAndPort(host, address.port)}`
+  return `http${isTls ? 's' : ''}://${hostAndPort(host, address.port)}`
 }
 
 /** @param flag  the option that chose the address */
@@ -139,10 +142,10 @@ export function listenError(
   )
 }
 
-function makeServer(accept: (socket: net.Socket) => void): net.Server {
+function makeServer(doorway: AcceptsSockets): net.Server {
   // Half-open: a client may send its FIN after the request and still read the answer. No delay: the engine writes whole answers.
   return net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, socket =>
-    accept(leanSocket(socket)),
+    doorway.admit(doorway.isPlain ? leanSocket(socket) : socket),
   )
 }
 

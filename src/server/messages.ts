@@ -15,6 +15,8 @@ export interface WorkerPlan {
   /** The shared listening socket, inherited. */
   readonly listenFd: number
   readonly services: readonly StartedService[]
+  /** 48 bytes in base64, the same for all workers: what TLS session tickets are encrypted with. */
+  readonly ticketKeys: string
 }
 
 export interface StartedService {

@@ -1,13 +1,13 @@
 // Serves an app from this process alone: the same listener, engine and drain as a worker, without a supervisor.
-import type { Socket } from 'node:net'
 import type { Servable } from '../app/servable.ts'
 import { host, LocalHost } from '../core/host.ts'
 import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
+import { usesTls } from './certificate.ts'
 import { RequestCounter } from './counters.ts'
 import { drain } from './drain.ts'
-import { engineOptions, entranceOptions } from './engine-options.ts'
-import { Entrance } from './entrance.ts'
+import { openDoorway } from './doorway.ts'
+import { engineOptions } from './engine-options.ts'
 import { listenAddress, listenOnAddress, urlOf } from './listener.ts'
 import { settingsFromCode } from './settings-sources.ts'
 import type { Settings } from './settings.ts'
@@ -22,7 +22,7 @@ export type ServeOptions = {
 }
 
 export interface Server {
-  /** `http://127.0.0.1:8000`; `unix:/path` on a unix socket. */
+  /** `http://127.0.0.1:8000`, `https://...` with TLS; `unix:/path` on a unix socket. */
   readonly url: string
   /** The one that was picked when 0 was asked for; 0 on a unix socket. */
   readonly port: number
@@ -31,7 +31,7 @@ export interface Server {
 }
 
 /**
- * @throws SettingsError for a bad option, StartError `LISTEN_*` for an address that cannot be bound, and what the app's start throws
+ * @throws SettingsError for a bad option, StartError `LISTEN_*` for an address that cannot be bound and `TLS_*` for a certificate, and what the app's start throws
  */
 export async function serve(app: Servable, options: ServeOptions = {}): Promise<Server> {
   const { signals = true, ...rest } = options
@@ -40,19 +40,20 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const started = await app.start({ requestTimeoutMs: settings.requestTimeout, log })
   const counter = new RequestCounter()
   const engine = new Engine(started.handler, engineOptions(settings, counter, log))
-  const entrance = new Entrance(entranceOptions(settings, counter, true), (socket, peer) => engine.accept(socket, peer))
-  const accept = (socket: Socket) => entrance.admit(socket)
-  const { server, address } = await listenOnAddress(listenAddress(settings), settings.backlog, accept).catch(
-    async (error: unknown) => {
+  const { server, address, doorway } = await openDoorway(settings, engine, counter, log)
+    .then(async doorway => ({
+      ...(await listenOnAddress(listenAddress(settings), settings.backlog, doorway)),
+      doorway,
+    }))
+    .catch(async (error: unknown) => {
       await started.stop(settings.graceTimeout)
       throw error
-    },
-  )
+    })
 
   const local = host()
   const serving = {
     server,
-    entrance,
+    doorway,
     engine,
     app: started,
     log,
@@ -71,7 +72,7 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
     void closing.then(() => process.exit(0))
   }
   if (signals) for (const signal of SIGNALS) process.on(signal, onSignal)
-  return { url: urlOf(address), port: address.kind === 'tcp' ? address.port : 0, close }
+  return { url: urlOf(address, usesTls(settings)), port: address.kind === 'tcp' ? address.port : 0, close }
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const

@@ -88,6 +88,51 @@ export const SETTINGS = {
     default: '',
     meaning: 'listen on this unix socket instead of host and port; removed at exit',
   }),
+  tlsCert: row({
+    type: text('FILE', 'a PEM file: the certificate, then those of its issuers'),
+    default: '',
+    meaning: 'serve HTTPS with this certificate; a new one in its place is used without a restart',
+  }),
+  tlsKey: row({
+    type: text('FILE', 'a PEM file'),
+    default: '',
+    meaning: 'private key of the certificate',
+  }),
+  tlsKeyPassword: row({
+    type: text('TEXT', 'the password of the key'),
+    default: '',
+    isRare: true,
+    meaning: 'password of an encrypted key; a flag can be seen by every user of the machine, a variable cannot',
+  }),
+  tlsCa: row({
+    type: text('FILE', 'a PEM file of one or more certificates'),
+    default: '',
+    meaning: 'clients show a certificate that one of these has issued',
+  }),
+  tlsClients: row({
+    type: oneOf('require', 'request'),
+    default: 'require',
+    isRare: true,
+    meaning: 'with tlsCa: whether a client without a valid certificate is refused, or served without one',
+  }),
+  tlsMinVersion: row({
+    type: oneOf('1.2', '1.3'),
+    default: '1.2',
+    isRare: true,
+    meaning: 'oldest version of TLS that is spoken',
+  }),
+  // 10 s: as long as a request head may take; a handshake is two round trips.
+  tlsHandshakeTimeout: row({
+    type: duration,
+    default: 10_000,
+    isRare: true,
+    meaning: 'time from the beginning of a connection to the end of its TLS handshake',
+  }),
+  http2: row({
+    type: onOrOff,
+    default: true,
+    meaning: 'offer HTTP/2 over TLS, beside HTTP/1.1',
+  }),
   // 511 is Node's default and silently cut by net.core.somaxconn (4096 on Linux since 5.4); uvicorn and gunicorn use 2048.
   backlog: row({
     type: wholeNumber(1, 65535),

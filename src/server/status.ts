@@ -46,7 +46,7 @@ export function prometheusText(status: ServerStatus): string {
     family(
       'millrace_connections_refused_total',
       'counter',
-      'Connections refused: at the cap of the worker or of one address, or for want of a PROXY protocol header.',
+      'Connections refused: at the cap of the worker or of one address, or for want of a PROXY protocol header or a TLS handshake.',
       Object.entries(total.refused).map(([reason, count]) => [`{reason="${reason}"}`, count]),
     ),
     family(

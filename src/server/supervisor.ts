@@ -5,8 +5,10 @@
 //   reload   read the app again, replace the workers one by one (reload.ts); what fails leaves the old ones serving
 //   scale    one more or one fewer
 //   stop     readiness red, workers drain, then services, admin listener, socket
+import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import { type Admin, openAdmin } from './admin.ts'
+import { readCertificate, usesTls } from './certificate.ts'
 import { Crew, type Orders } from './crew.ts'
 import { failureOf } from './errors.ts'
 import { fixedChanges, type Generation, type GenerationSource, readGeneration } from './generation.ts'
@@ -18,6 +20,7 @@ import type { ServerStatus } from './status.ts'
 
 export interface StartedServer {
   readonly address: ListenAddress
+  readonly isTls: boolean
   /** Undefined when it is off. */
   readonly admin: string | undefined
   readonly generation: Generation
@@ -37,6 +40,8 @@ export class Supervisor {
   readonly #stopAsked = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
   readonly #startedAtMs = Date.now()
+  /** For as long as we live: a reload of the workers must not end the sessions of clients. */
+  readonly #ticketKeys = randomBytes(48).toString('base64')
   #log: Logger = createLogger({ format: 'lines' })
   #generation: Generation | undefined
   #startedServices: readonly StartedService[] = []
@@ -71,6 +76,7 @@ export class Supervisor {
       this.#use(generation)
       const { settings, explicit, manifest } = generation
       for (const line of strangeVariables(generation.environment)) this.#log.warn(line)
+      if (usesTls(settings)) await readCertificate(settings)
       const socket = await holdSocket(listenAddress(settings))
       this.#socket = socket
       this.#admin = await openAdmin(settings.admin, explicit.has('admin'), () => this.status(), this.#log)
@@ -80,7 +86,14 @@ export class Supervisor {
       this.#hasStarted = true
       this.#watch = setInterval(() => this.#crew.killSilent(), WATCH_MS)
       const tookMs = performance.now() - beganMs
-      return { address: socket.address, admin: this.#admin?.url, generation, workers: this.#crew.size, tookMs }
+      return {
+        address: socket.address,
+        isTls: usesTls(settings),
+        admin: this.#admin?.url,
+        generation,
+        workers: this.#crew.size,
+        tookMs,
+      }
     } catch (error) {
       if (this.isStopping) return this.#endStart()
       this.#stopAsked.abort()
@@ -163,6 +176,7 @@ export class Supervisor {
       generation: this.#generation!,
       services: this.#startedServices,
       socketFd: this.#socket!.fd,
+      ticketKeys: this.#ticketKeys,
       drainMode: this.#drainMode,
       log: this.#log,
     }
@@ -185,6 +199,7 @@ export class Supervisor {
       const next = await readGeneration(this.#source, signal)
       for (const name of fixedChanges(before.settings, next.settings))
         this.#log.warn(`${name} has changed; a reload cannot change it, restart for that`)
+      if (usesTls(next.settings)) await readCertificate(next.settings)
       if (!signal.aborted) await this.#startServices(next.manifest.services)
       if (signal.aborted) return false
       this.#use(next)

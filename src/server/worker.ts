@@ -7,8 +7,8 @@ import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
 import { type Counters, RequestCounter } from './counters.ts'
 import { drain } from './drain.ts'
-import { engineOptions, entranceOptions } from './engine-options.ts'
-import { Entrance } from './entrance.ts'
+import { type Doorway, openDoorway } from './doorway.ts'
+import { engineOptions } from './engine-options.ts'
 import { failureOf } from './errors.ts'
 import { startApp } from './load-app.ts'
 import { listenError, listenOnDescriptor } from './listener.ts'
@@ -31,7 +31,7 @@ class Worker {
   readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   #app: StartedApp | undefined
   #engine: Engine | undefined
-  #entrance: Entrance | undefined
+  #doorway: Doorway | undefined
   #server: Server | undefined
   #isDraining = false
   #memory = { heapUsed: 0, rss: 0 }
@@ -60,16 +60,19 @@ class Worker {
     const { listenFd, settings } = this.#plan
     const engine = this.#engine!
     await this.#host.settled()
-    const entrance = new Entrance(entranceOptions(settings, this.#counter, true), (socket, peer) =>
-      engine.accept(socket, peer),
-    )
-    this.#entrance = entrance
-    const accept = (socket: Socket) => {
+    let doorway: Doorway
+    try {
+      const keys = Buffer.from(this.#plan.ticketKeys, 'base64')
+      doorway = this.#doorway = await openDoorway(settings, engine, this.#counter, this.#log, keys)
+    } catch (error) {
+      return fail(error)
+    }
+    const admit = (socket: Socket) => {
       this.#counter.accepted++
-      entrance.admit(socket)
+      doorway.admit(socket)
     }
     try {
-      this.#server = await listenOnDescriptor(listenFd, settings.backlog, accept)
+      this.#server = await listenOnDescriptor(listenFd, settings.backlog, { isPlain: doorway.isPlain, admit })
     } catch (error) {
       const { host, port, uds } = settings
       return fail(listenError(error, uds === '' ? { kind: 'tcp', host, port } : { kind: 'unix', path: uds }))
@@ -82,14 +85,14 @@ class Worker {
 
   async drain({ mode, delayMs, graceMs }: ToWorker & { type: 'drain' }): Promise<void> {
     if (mode === 'quick') {
-      this.#entrance?.close()
+      this.#doorway?.close()
       this.#engine?.close()
     }
     if (this.#isDraining) return
     this.#isDraining = true
-    const [app, engine, entrance, server] = [this.#app, this.#engine, this.#entrance, this.#server]
-    if (app && engine && entrance && server)
-      await drain({ app, engine, entrance, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
+    const [app, engine, doorway, server] = [this.#app, this.#engine, this.#doorway, this.#server]
+    if (app && engine && doorway && server)
+      await drain({ app, engine, doorway, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
     else if (app) await app.stop(graceMs)
     if (this.#engine) process.send?.(this.#heartbeat(), () => process.exit(0))
     else process.exit(0)

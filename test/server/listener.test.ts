@@ -40,7 +40,7 @@ describe('the held socket', () => {
       refused('LISTEN_BUSY', new RegExp(`^127\\.0\\.0\\.1:${port} is busy`)),
     )
     await assert.rejects(
-      listenOnAddress(loopback(port), 5, () => {}),
+      listenOnAddress(loopback(port), 5, { isPlain: true, admit: () => {} }),
       refused('LISTEN_BUSY', /is busy/),
     )
     other.close()

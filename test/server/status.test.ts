@@ -29,11 +29,11 @@ test('requests are counted by class of status, those without a head apart', () =
 })
 
 test('what a worker counted stays counted when it is gone, what it had open does not', () => {
-  const refused = { full: 3, address: 1, 'proxy-header': 2 }
+  const refused = { full: 3, address: 1, 'proxy-header': 2, 'tls-handshake': 5 }
   const gone = { ...NO_COUNTS, requests: [0, 0, 5, 0, 0, 0], accepted: 2, connections: 9, inflight: 4, refused }
   const total = addCounters(totalsOnly(gone), { ...NO_COUNTS, requests: [0, 0, 1, 0, 0, 0], connections: 1, refused })
   assert.deepEqual(total.requests, [0, 0, 6, 0, 0, 0])
-  assert.deepEqual(total.refused, { full: 6, address: 2, 'proxy-header': 4 })
+  assert.deepEqual(total.refused, { full: 6, address: 2, 'proxy-header': 4, 'tls-handshake': 10 })
   assert.deepEqual([total.accepted, total.connections, total.inflight], [2, 1, 0])
 })
 

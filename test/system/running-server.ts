@@ -88,7 +88,7 @@ export async function startServer(
     command.child.kill('SIGKILL')
     await command.exited
   })
-  const [, url] = (await command.says(/^ +(http:\S+|unix:\S+)/m)) as unknown as [string, string]
+  const [, url] = (await command.says(/^ +(https?:\S+|unix:\S+)/m)) as unknown as [string, string]
   const [, admin] = (await command.says(/^ +admin (http:\S+)\/status$/m)) as unknown as [string, string]
   const status = async (): Promise<ServerStatus> => {
     const answer = await fetch(`${admin}/status`)
@@ -101,7 +101,7 @@ export async function startServer(
       await new Promise(resolve => setTimeout(resolve, 20))
     }
   }
-  const port = url.startsWith('http:') ? Number(new URL(url).port) : 0
+  const port = url.startsWith('http') ? Number(new URL(url).port) : 0
   return Object.assign(command, { url, port, status, statusWhen, admin })
 }
 

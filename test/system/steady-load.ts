@@ -1,5 +1,6 @@
 // Keep-alive connections that ask without pause until told to stop, and count every answer and every broken connection.
 import net from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 export interface Broken {
   readonly error: string
@@ -8,16 +9,17 @@ export interface Broken {
 }
 
 export class SteadyLoad {
-  readonly #port: number
+  readonly #connect: () => net.Socket
   readonly #done: Promise<unknown>
   #isOver = false
   answered = 0
   readonly broken: Broken[] = []
   readonly pids = new Set<number>()
 
-  /** The path must answer `{ pid }`. */
-  constructor(port: number, connections: number) {
-    this.#port = port
+  /** The path must answer `{ pid }`. @param connect  a port of this machine, or what makes each connection */
+  constructor(connect: number | (() => net.Socket), connections: number) {
+    this.#connect =
+      typeof connect === 'number' ? () => net.connect({ port: connect, host: '127.0.0.1', noDelay: true }) : connect
     this.#done = Promise.all(Array.from({ length: connections }, () => this.#keepConnected()))
   }
 
@@ -38,7 +40,7 @@ export class SteadyLoad {
 
   #oneConnection(): Promise<void> {
     return new Promise(resolve => {
-      const socket = net.connect({ port: this.#port, host: '127.0.0.1', noDelay: true })
+      const socket = this.#connect()
       let [pid, text, isWaiting] = [0, '', false]
       const ask = (): void => {
         isWaiting = true
@@ -48,7 +50,7 @@ export class SteadyLoad {
         if (isWaiting || error !== 'closed') this.broken.push({ error, pid })
         isWaiting = false
       }
-      socket.on('connect', ask)
+      socket.on(socket instanceof TLSSocket ? 'secureConnect' : 'connect', ask)
       socket.on('data', (bytes: Buffer) => {
         text += bytes.toString('latin1')
         const match = /^HTTP\/1\.1 (\d+)[^]*?\r\n\r\n(\{[^]*\})$/.exec(text)

@@ -1,5 +1,6 @@
 // What the public types must infer, and what the compiler must refuse. Checked by `npm run types`: a line after @ts-expect-error
 // that compiles is an error, and so is an `is` whose two sides differ. Never run.
+import type { X509Certificate } from 'node:crypto'
 import * as z from 'zod'
 import * as mini from 'zod/mini'
 import * as z3 from 'zod/v3'
@@ -52,7 +53,12 @@ app.post('/a/{id}/b/{slug}', {
   is<typeof body, { at: Date; tags: string[] }>()
   is<typeof admin, { admin: true; id: string }>()
   is<typeof signal, AbortSignal>()
-  is<typeof client, { readonly address: string; readonly port: number; readonly encrypted: boolean }>()
+  is<typeof client, {
+    readonly address: string
+    readonly port: number
+    readonly encrypted: boolean
+    readonly certificate?: X509Certificate | undefined
+  }>()
   void db.end
   void transaction.commit
   return { ...item, extra: 'dropped at run time' }
