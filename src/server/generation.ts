@@ -37,7 +37,7 @@ export async function readGeneration(source: GenerationSource, signal?: AbortSig
 }
 
 // Bound when the server starts; a reload cannot move them.
-const FIXED: readonly SettingName[] = ['host', 'port', 'uds', 'admin']
+const FIXED: readonly SettingName[] = ['host', 'port', 'uds', 'udsMode', 'fd', 'admin']
 
 /** Settings that a reload would have to change but cannot. */
 export function fixedChanges(before: Settings, after: Settings): readonly SettingName[] {

@@ -13,7 +13,10 @@ import { hostAndPort } from './setting-types.ts'
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string }
+  /** The mode of the socket file; 0666 by default. */
+  | { readonly kind: 'unix'; readonly path: string; readonly mode?: number }
+  /** Bound by somebody else, who tells no address that can be shown. */
+  | { readonly kind: 'descriptor'; readonly fd: number }
 
 /** Who takes what is accepted. */
 export interface AcceptsSockets {
@@ -33,11 +36,16 @@ export function listenAddress(settings: {
   readonly host: string
   readonly port: number
   readonly uds: string
+  readonly udsMode: number
+  readonly fd: number | null
 }): ListenAddress {
-  return settings.uds === ''
-    ? { kind: 'tcp', host: settings.host, port: settings.port }
-    : { kind: 'unix', path: settings.uds }
+  const { host, port, uds, udsMode, fd } = settings
+  if (fd !== null) return { kind: 'descriptor', fd }
+  return uds === '' ? { kind: 'tcp', host, port } : { kind: 'unix', path: uds, mode: udsMode }
 }
+
+// 0666, as uvicorn: whoever may reach the folder may connect, just as anybody here may connect to a loopback port.
+const UNIX_MODE = 0o666
 
 /**
  * Binds without accepting.
@@ -48,10 +56,10 @@ export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
   if (wanted.kind === 'unix') {
     await clearSocketFile(wanted.path)
     const handle = bindHandle(wanted.path, -1, -1, wanted)
-    // 0666, as uvicorn: whoever may reach the folder may connect, just as anybody here may connect to a loopback port.
-    await chmod(wanted.path, 0o666)
+    await chmod(wanted.path, wanted.mode ?? UNIX_MODE)
     return { address: wanted, fd: handle.fd, close: () => handle.close() }
   }
+  if (wanted.kind === 'descriptor') return holdDescriptor(wanted)
   const { address: ip, family } = await lookup(wanted.host).catch((error: unknown) => {
     throw listenError(error, wanted)
   })
@@ -60,7 +68,7 @@ export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
   if (net.BoundSocket === undefined) {
     const handle = bindHandle(ip, wanted.port, family, wanted)
     const name: { port?: number } = {}
-    handle.getsockname(name)
+    handle.getsockname?.(name)
     return { address: { ...wanted, port: name.port ?? wanted.port }, fd: handle.fd, close: () => handle.close() }
   }
   try {
@@ -69,6 +77,17 @@ export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
   } catch (error) {
     throw listenError(error, wanted)
   }
+}
+
+/** Nothing is bound, and nothing that somebody else has bound is removed at the end. */
+function holdDescriptor(wanted: ListenAddress & { kind: 'descriptor' }): HeldSocket {
+  const handle = bindHandle(null, 0, 0, wanted, wanted.fd)
+  const name: { address?: string; port?: number } = {}
+  // A unix socket has no such name.
+  handle.getsockname?.(name)
+  const { address: host, port } = name
+  const address = host === undefined || port === undefined ? wanted : ({ kind: 'tcp', host, port } as const)
+  return { address, fd: wanted.fd, close: () => handle.close() }
 }
 
 /** Accepts from an inherited descriptor. */
@@ -85,19 +104,25 @@ export async function listenOnAddress(
   if (wanted.kind === 'unix') await clearSocketFile(wanted.path)
   const server = await listening(makeServer(doorway), server =>
     wanted.kind === 'unix'
-      ? server.listen({ path: wanted.path, backlog, readableAll: true, writableAll: true })
-      : server.listen({ host: wanted.host, port: wanted.port, backlog }),
+      ? server.listen({ path: wanted.path, backlog })
+      : wanted.kind === 'descriptor'
+        ? server.listen({ fd: wanted.fd, backlog })
+        : server.listen({ host: wanted.host, port: wanted.port, backlog }),
   ).catch((error: unknown) => {
     throw listenError(error, wanted)
   })
+  if (wanted.kind === 'unix') await chmod(wanted.path, wanted.mode ?? UNIX_MODE)
   const bound = server.address()
-  if (wanted.kind === 'unix' || bound === null || typeof bound === 'string') return { server, address: wanted }
+  if (wanted.kind === 'descriptor' && bound !== null && typeof bound === 'object')
+    return { server, address: { kind: 'tcp', host: bound.address, port: bound.port } }
+  if (wanted.kind !== 'tcp' || bound === null || typeof bound === 'string') return { server, address: wanted }
   return { server, address: { ...wanted, port: bound.port } }
 }
 
 /** What to open in a browser: an address that means "all interfaces" is shown as loopback. */
 export function urlOf(address: ListenAddress, isTls = false): string {
   if (address.kind === 'unix') return `unix:${address.path}`
+  if (address.kind === 'descriptor') return `fd:${address.fd}`
   const host = address.host === '0.0.0.0' ? '127.0.0.1' : address.host === '::' ? '::1' : address.host
   return `http${isTls ? 's' : ''}://${hostAndPort(host, address.port)}`
 }
@@ -108,6 +133,13 @@ export function listenError(
   wanted: ListenAddress,
   flag: 'port' | 'uds' | 'admin' = wanted.kind === 'unix' ? 'uds' : 'port',
 ): StartError {
+  if (wanted.kind === 'descriptor')
+    return new StartError(
+      'LISTEN_FAILED',
+      EXIT.address,
+      `descriptor ${wanted.fd} is no socket that can be listened on; was it passed to this process?`,
+      { cause: error },
+    )
   const name = wanted.kind === 'unix' ? wanted.path : hostAndPort(wanted.host, wanted.port)
   const code = (error as NodeJS.ErrnoException).code
   const other = { port: 'another --port (0 picks a free one)', uds: 'another --uds', admin: 'another --admin, or off' }[
@@ -195,24 +227,37 @@ async function clearSocketFile(path: string): Promise<void> {
 interface BoundHandle {
   readonly fd: number
   close(): void
-  getsockname(out: object): number
+  /** Not of unix sockets. */
+  getsockname?(out: object): number
 }
 
 /**
  * net.BoundSocket came with Node 26.4 and knows TCP only. For unix sockets and older versions this is the function that Node's own
  * cluster module binds with; it exists under this name in every version since 0.8 and needs no declaration to be removed.
  */
-function bindHandle(address: string, port: number, family: number, wanted: ListenAddress): BoundHandle {
+function bindHandle(
+  address: string | null,
+  port: number,
+  family: number,
+  wanted: ListenAddress,
+  fd?: number,
+): BoundHandle {
   const { _createServerHandle: create } = net as unknown as {
-    _createServerHandle?(address: string, port: number, type: number, fd?: number, flags?: number): BoundHandle | number
+    _createServerHandle?(
+      address: string | null,
+      port: number,
+      type: number,
+      fd?: number,
+      flags?: number,
+    ): BoundHandle | number
   }
   if (create === undefined)
     throw new StartError(
       'LISTEN_FAILED',
       EXIT.address,
-      `this Node (${process.version}) cannot hold ${wanted.kind === 'unix' ? 'a unix socket' : 'a port'} for several workers`,
+      `this Node (${process.version}) cannot hold ${wanted.kind === 'tcp' ? 'a port' : 'this socket'} for several workers`,
     )
-  const handle = create(address, port, family)
+  const handle = create(address, port, family, fd)
   if (typeof handle === 'number')
     throw listenError(Object.assign(new Error(`bind failed`), { code: getSystemErrorName(handle) }), wanted)
   return handle

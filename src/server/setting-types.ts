@@ -154,6 +154,25 @@ export const countOrOff: SettingType<number | null> = {
   show: value => (value === null ? 'off' : String(value)),
 }
 
+/** Of a file: 660, 0660 or, in code, 0o660. */
+export const fileMode: SettingType<number> = {
+  placeholder: 'MODE',
+  expected: 'a mode in octal digits, such as 660',
+  read(found) {
+    const mode = typeof found === 'string' && /^0?[0-7]{3}$/.test(found) ? parseInt(found, 8) : found
+    return typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777 ? mode : undefined
+  },
+  show: mode => mode.toString(8).padStart(3, '0'),
+}
+
+/** One that this process was started with; null is none. */
+export const descriptor: SettingType<number | null> = {
+  placeholder: 'N',
+  expected: 'the number of a descriptor, 3 or more',
+  read: found => (found === null ? null : wholeNumber(3, 65_535).read(found)),
+  show: value => (value === null ? 'none' : String(value)),
+}
+
 /** A number of workers; 'auto' is as many as the processors this process may use. */
 export function workerCount(available: () => number): SettingType<number> {
   const count = wholeNumber(1, 1024)

@@ -6,7 +6,9 @@ import {
   addressOrOff,
   countOrAuto,
   countOrOff,
+  descriptor,
   duration,
+  fileMode,
   forwardedFields,
   list,
   oneOf,
@@ -75,7 +77,7 @@ export const SETTINGS = {
     default: '0.0.0.0',
     dev: '127.0.0.1',
     variables: ['HOST'],
-    meaning: 'address to listen on',
+    meaning: 'address to listen on; :: is every interface, for IPv6 and IPv4',
   }),
   port: row({
     type: wholeNumber(0, 65535),
@@ -87,6 +89,17 @@ export const SETTINGS = {
     type: text('PATH', 'the path of a unix socket, at most 107 bytes'),
     default: '',
     meaning: 'listen on this unix socket instead of host and port; removed at exit',
+  }),
+  udsMode: row({
+    type: fileMode,
+    default: 0o666,
+    isRare: true,
+    meaning: 'who may connect to the unix socket: the mode of its file',
+  }),
+  fd: row({
+    type: descriptor,
+    default: null,
+    meaning: 'listen on this inherited socket instead; one that systemd hands over is found by itself',
   }),
   tlsCert: row({
     type: text('FILE', 'a PEM file: the certificate, then those of its issuers'),

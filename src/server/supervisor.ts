@@ -17,6 +17,7 @@ import type { StartedService } from './messages.ts'
 import { Services } from './services.ts'
 import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
+import { handedDescriptor } from './systemd.ts'
 
 export interface StartedServer {
   readonly address: ListenAddress
@@ -77,7 +78,8 @@ export class Supervisor {
       const { settings, explicit, manifest } = generation
       for (const line of strangeVariables(generation.environment)) this.#log.warn(line)
       if (usesTls(settings)) await readCertificate(settings)
-      const socket = await holdSocket(listenAddress(settings))
+      const fd = settings.fd ?? handedDescriptor(process.env, process.pid)
+      const socket = await holdSocket(listenAddress({ ...settings, fd: fd ?? null }))
       this.#socket = socket
       this.#admin = await openAdmin(settings.admin, explicit.has('admin'), () => this.status(), this.#log)
       if (!this.isStopping) await this.#startServices(manifest.services)

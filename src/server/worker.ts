@@ -11,7 +11,7 @@ import { type Doorway, openDoorway } from './doorway.ts'
 import { engineOptions } from './engine-options.ts'
 import { failureOf } from './errors.ts'
 import { startApp } from './load-app.ts'
-import { listenError, listenOnDescriptor } from './listener.ts'
+import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
 import { WorkerHost } from './worker-host.ts'
 
@@ -74,8 +74,7 @@ class Worker {
     try {
       this.#server = await listenOnDescriptor(listenFd, settings.backlog, { isPlain: doorway.isPlain, admit })
     } catch (error) {
-      const { host, port, uds } = settings
-      return fail(listenError(error, uds === '' ? { kind: 'tcp', host, port } : { kind: 'unix', path: uds }))
+      return fail(listenError(error, listenAddress(settings)))
     }
     this.#loopDelay.enable()
     setInterval(() => send(this.#heartbeat()), HEARTBEAT_MS).unref()

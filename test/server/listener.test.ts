@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { StartError } from '../../src/server/errors.ts'
-import { holdSocket, listenOnAddress, urlOf } from '../../src/server/listener.ts'
+import { holdSocket, listenOnAddress, listenOnDescriptor, urlOf } from '../../src/server/listener.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'millrace-listener-'))
 after(() => rm(folder, { recursive: true }))
 
+const hasIpv6 = Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1'))
+
+const kept: unknown[] = []
 const loopback = (port: number) => ({ kind: 'tcp', host: '127.0.0.1', port }) as const
 const unix = (name: string) => ({ kind: 'unix', path: join(folder, name) }) as const
 
@@ -68,6 +71,47 @@ describe('the held socket', () => {
     assert.equal((await stat(address.path)).mode & 0o777, 0o666)
     held.close()
     await assert.rejects(stat(address.path), { code: 'ENOENT' })
+  })
+
+  test('a socket file has the mode that is asked for, whoever binds it', async () => {
+    const address = { ...unix('mode.sock'), mode: 0o600 }
+    const held = await holdSocket(address)
+    assert.equal((await stat(address.path)).mode & 0o777, 0o600)
+    held.close()
+    const { server } = await listenOnAddress(address, 5, { isPlain: true, admit: () => {} })
+    assert.equal((await stat(address.path)).mode & 0o777, 0o600)
+    server.close()
+  })
+
+  test('an inherited descriptor is told by the address it is bound to; one that is no socket is refused', async () => {
+    const bound = await holdSocket(loopback(0))
+    const held = await holdSocket({ kind: 'descriptor', fd: bound.fd })
+    assert.deepEqual(held.address, bound.address)
+    // One descriptor by two handles: neither may close it under the other.
+    kept.push(bound, held)
+    const file = await open(import.meta.filename)
+    await assert.rejects(
+      holdSocket({ kind: 'descriptor', fd: file.fd }),
+      refused('LISTEN_FAILED', /no socket that can be/),
+    )
+    await file.close()
+    await assert.rejects(holdSocket({ kind: 'descriptor', fd: 999 }), refused('LISTEN_FAILED', /was it passed/))
+  })
+
+  test(':: serves IPv4 too', { skip: hasIpv6 ? false : 'this machine has no IPv6' }, async () => {
+    const held = await holdSocket({ kind: 'tcp', host: '::', port: 0 })
+    assert.ok(held.address.kind === 'tcp')
+    const seen: (string | undefined)[] = []
+    const server = await listenOnDescriptor(held.fd, 5, {
+      isPlain: true,
+      admit: socket => {
+        seen.push(socket.remoteAddress)
+        socket.destroy()
+      },
+    })
+    for (const host of ['127.0.0.1', '::1']) await once(net.connect(held.address.port, host).resume(), 'close')
+    assert.deepEqual(seen, ['::ffff:127.0.0.1', '::1'])
+    server.close()
   })
 
   test('a socket file that somebody listens on is busy', async () => {

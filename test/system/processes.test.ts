@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
-import { isRunning, startServer } from './running-server.ts'
+import { holdSocket } from '../../src/server/listener.ts'
+import { isRunning, RunningCommand, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 60_000 }
@@ -145,6 +146,45 @@ describe('stopping', limit, () => {
     server.signal('SIGINT')
     assert.equal((await server.exited).code, 0)
     await assert.rejects(slow)
+  })
+})
+
+describe('a socket that is bound by somebody else', limit, () => {
+  const flags = ['serve', 'steady.ts', '--workers', '2'] as const
+
+  test('is served by all workers under load, through a reload, and is open when the server has ended', async context => {
+    const held = await holdSocket({ kind: 'tcp', host: '127.0.0.1', port: 0 })
+    context.after(() => held.close())
+    const server = await startServer(context, [...flags, '--fd', '3'], { passed: held.fd })
+    assert.ok(held.address.kind === 'tcp')
+    assert.equal(server.port, held.address.port)
+    const load = new SteadyLoad(server.port, 10)
+    await load.more(50)
+    server.signal('SIGHUP')
+    await server.says(/reloaded 2 workers/)
+    await load.more(50)
+    await load.stop()
+    assert.deepEqual(load.broken, [])
+    server.signal('SIGTERM')
+    assert.equal((await server.exited).code, 0)
+    // The next one finds it as it was.
+    const next = await startServer(context, [...flags, '--fd', '3'], { passed: held.fd })
+    assert.equal((await fetch(next.url)).status, 200)
+  })
+
+  test('is found by itself when systemd hands it over', async context => {
+    const held = await holdSocket({ kind: 'tcp', host: '127.0.0.1', port: 0 })
+    context.after(() => held.close())
+    const server = await startServer(context, flags, { passed: held.fd, isActivated: true })
+    assert.ok(held.address.kind === 'tcp')
+    assert.equal(server.port, held.address.port)
+    assert.equal((await fetch(server.url)).status, 200)
+  })
+
+  test('that is none is refused', async () => {
+    const command = new RunningCommand([...flags, '--fd', '77', '--admin', 'off'])
+    assert.equal((await command.exited).code, 4)
+    assert.match(command.errors, /error: descriptor 77 is no socket/)
   })
 })
 

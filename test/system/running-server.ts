@@ -15,6 +15,10 @@ export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** At most so many descriptors in each of its processes. */
   readonly descriptors?: number
+  /** An open one of ours, which becomes its descriptor 3. */
+  readonly passed?: number
+  /** With the variables that systemd sets for a socket that it passes. */
+  readonly isActivated?: boolean
 }
 
 /** A started command: what it printed so far, and its end. */
@@ -25,16 +29,21 @@ export class RunningCommand {
   errors = ''
   #wake: (() => void)[] = []
 
-  constructor(args: readonly string[], { directory = APPS, environment = {}, descriptors }: CommandOptions = {}) {
+  constructor(args: readonly string[], options: CommandOptions = {}) {
+    const { directory = APPS, environment = {}, descriptors, passed, isActivated = false } = options
     const { PORT: _port, HOST: _host, WEB_CONCURRENCY: _workers, ...inherited } = process.env
     const command = [process.execPath, '--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), ...args]
-    const [file, ...rest] =
-      descriptors === undefined ? command : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
+    // By a shell that becomes it: nobody else knows its pid before it runs.
+    const setUp = [
+      descriptors === undefined ? '' : `ulimit -n ${descriptors} && `,
+      isActivated ? 'LISTEN_PID=$$ LISTEN_FDS=1 ' : '',
+    ].join('')
+    const [file, ...rest] = setUp === '' ? command : ['sh', '-c', `${setUp}exec "$@"`, 'sh', ...command]
     this.child = spawn(file!, rest, {
       cwd: directory,
       env: { ...inherited, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+      stdio: ['ignore', 'pipe', 'pipe', ...(passed === undefined ? [] : [passed])],
+    }) as ChildProcessByStdio<null, Readable, Readable>
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#heard((this.output += text)))
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => this.#heard((this.errors += text)))
     this.exited = once(this.child, 'close').then(([code, signal]) => {
@@ -88,7 +97,7 @@ export async function startServer(
     command.child.kill('SIGKILL')
     await command.exited
   })
-  const [, url] = (await command.says(/^ +(https?:\S+|unix:\S+)/m)) as unknown as [string, string]
+  const [, url] = (await command.says(/^ +(https?:\S+|unix:\S+|fd:\S+)/m)) as unknown as [string, string]
   const [, admin] = (await command.says(/^ +admin (http:\S+)\/status$/m)) as unknown as [string, string]
   const status = async (): Promise<ServerStatus> => {
     const answer = await fetch(`${admin}/status`)
