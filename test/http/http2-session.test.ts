@@ -8,6 +8,7 @@ import type { RequestRecord } from '../../src/core/request-record.ts'
 import { Engine, type EngineOptions } from '../../src/http/engine.ts'
 import type { Handler } from '../../src/http/handler.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
+import { TrustedProxies } from '../../src/http/trusted-proxy.ts'
 import {
   answerOf,
   ask,
@@ -156,6 +157,31 @@ describe('time over HTTP/2', () => {
     })
     assert.equal((await ask(await open(engine))).status, 504)
     assert.equal(codeOf(reason), 'DEADLINE_PASSED')
+  })
+})
+
+describe('settings of a connection over HTTP/2', () => {
+  test('after maxRequestsPerConnection comes GOAWAY, and what is open is finished', async () => {
+    const engine = engineOf(exchange => exchange.send(OK, 'x'), { limits: { maxRequestsPerConnection: 3 } })
+    const client = await open(engine)
+    const gone = once(client.session, 'goaway')
+    for (let n = 0; n < 3; n++) assert.equal((await ask(client)).body, 'x')
+    const [code] = (await gone) as [number]
+    assert.equal(code, NGHTTP2_NO_ERROR)
+    while (engine.connections > 0) await turn()
+  })
+
+  test('a trusted proxy says who the client is', async () => {
+    const seen: string[] = []
+    const engine = engineOf(
+      exchange => {
+        seen.push(exchange.peer.address, exchange.scheme, exchange.authority)
+        exchange.send(OK, null)
+      },
+      { trustedProxies: new TrustedProxies(['127.0.0.1'], ['x-forwarded-for', 'x-forwarded-proto']) },
+    )
+    await ask(await open(engine), { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' })
+    assert.deepEqual(seen, ['192.0.2.7', 'https', 'a'])
   })
 })
 
