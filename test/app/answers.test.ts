@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe } from 'node:test'
 import * as z from 'zod'
 import { App, HttpError, MillraceError } from 'millrace'
-import { testClient } from 'millrace/testing'
 import { onEachSeam, silent } from './support/seams.ts'
 
 function streamOf(pieces: readonly Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -132,52 +131,67 @@ describe('answers', () => {
 })
 
 describe('time', () => {
-  test('a handler over its timeout is a 504, and its signal aborts', async () => {
-    let reason: unknown
-    const app = new App({ log: silent })
-    app.get(
-      '/slow',
-      { timeout: 60 },
-      ({ signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve((reason = signal.reason)))),
-    )
-    const client = testClient(app)
-    const answer = await client.fetch('/slow')
-    assert.equal(answer.status, 504)
-    assert.equal((reason as { code: string }).code, 'DEADLINE_PASSED')
-    assert.equal((await client.fetch('/openapi.json')).status, 200)
-    await client.close()
-  })
+  onEachSeam(
+    'a handler over its timeout is a 504, and its signal aborts',
+    () => {
+      let reason: unknown
+      const app = new App({ log: silent })
+      app.get(
+        '/slow',
+        { timeout: 60 },
+        ({ signal }) =>
+          new Promise(resolve => signal.addEventListener('abort', () => resolve((reason = signal.reason)))),
+      )
+      app.get('/reason', () => (reason as { code: string }).code)
+      return app
+    },
+    async ask => {
+      assert.equal((await ask('/slow')).status, 504)
+      assert.equal(await (await ask('/reason')).json(), 'DEADLINE_PASSED')
+    },
+  )
 
-  test('a client that leaves aborts the signal', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
-    const app = new App({ log: silent })
-    app.get('/slow', ({ signal }) => {
-      signal.addEventListener('abort', () => resolve())
-      enter()
-      return promise
-    })
-    const client = testClient(app)
-    const leaving = new AbortController()
-    const answer = client.fetch('/slow', { signal: leaving.signal })
-    answer.catch(() => {})
-    await entered
-    leaving.abort()
-    await promise
-    await client.close()
-  })
+  let gone = Promise.withResolvers<unknown>()
+  let entered = Promise.withResolvers<void>()
+  onEachSeam(
+    'a client that leaves aborts the signal',
+    () => {
+      gone = Promise.withResolvers<unknown>()
+      entered = Promise.withResolvers<void>()
+      const app = new App({ log: silent })
+      app.get('/slow', ({ signal }) => {
+        signal.addEventListener('abort', () => gone.resolve(signal.reason))
+        entered.resolve()
+        return gone.promise.then(() => 1)
+      })
+      return app
+    },
+    async ask => {
+      const leaving = new AbortController()
+      const answer = ask('/slow', { signal: leaving.signal })
+      answer.catch(() => {})
+      await entered.promise
+      leaving.abort()
+      assert.equal(((await gone.promise) as { code: string }).code, 'HTTP_CLIENT_GONE')
+    },
+  )
 
-  test('a limit refuses what comes on top of its queue with 503 and Retry-After', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const app = new App({ log: silent })
-    app.get('/narrow', { limit: { concurrent: 1, queue: 1 } }, () => promise)
-    const client = testClient(app)
-    const asked = [client.fetch('/narrow'), client.fetch('/narrow'), client.fetch('/narrow')]
-    const refused = await Promise.race(asked)
-    assert.equal(refused.status, 503)
-    assert.ok(Number(refused.headers.get('retry-after')) >= 1)
-    resolve()
-    assert.deepEqual((await Promise.all(asked)).map(({ status }) => status).sort(), [200, 200, 503])
-    await client.close()
-  })
+  let free = Promise.withResolvers<void>()
+  onEachSeam(
+    'a limit refuses what comes on top of its queue with 503 and Retry-After',
+    () => {
+      free = Promise.withResolvers<void>()
+      const app = new App({ log: silent })
+      app.get('/narrow', { limit: { concurrent: 1, queue: 1 } }, () => free.promise)
+      return app
+    },
+    async ask => {
+      const asked = [ask('/narrow'), ask('/narrow'), ask('/narrow')]
+      const refused = await Promise.race(asked)
+      assert.equal(refused.status, 503)
+      assert.ok(Number(refused.headers.get('retry-after')) >= 1)
+      free.resolve()
+      assert.deepEqual((await Promise.all(asked)).map(({ status }) => status).sort(), [200, 200, 503])
+    },
+  )
 })
