@@ -1,6 +1,7 @@
 // An application: its routes, what surrounds all of them, and how one worker starts and stops it.
 import { Cache } from '../cache/cache.ts'
 import { UsageError } from '../core/error.ts'
+import { DEFAULT_LIMITS } from '../http/limits.ts'
 import { AfterResponse } from '../tasks/after-response.ts'
 import { createLogger } from '../observe/logger.ts'
 import { CompiledRoute } from './compiled-route.ts'
@@ -178,6 +179,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       cache: this.#cache,
       format: info.errorFormat ?? 'problem',
       requestTimeoutMs: of.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+      maxBodyBytes: of.maxBodyBytes ?? DEFAULT_LIMITS.maxBodyBytes,
     }
     return all.map(mounted => ({ mounted, route: new CompiledRoute(mounted, surroundings) }))
   }

@@ -12,6 +12,7 @@ import { EndpointCache } from './endpoint-cache.ts'
 import { InputReader, type Inputs } from './input.ts'
 import { parsePattern, patternNames } from './pattern.ts'
 import type { ErrorFormat } from './problem.ts'
+import { BodyPolicy, decompressOf } from './request-content.ts'
 import { HandlerView, type RequestState } from './request-state.ts'
 import { Responder, statusMap } from './responder.ts'
 import type { MountedRoute } from './route.ts'
@@ -21,6 +22,7 @@ export interface RouteSurroundings {
   readonly cache: Cache
   readonly format: ErrorFormat
   readonly requestTimeoutMs: number
+  readonly maxBodyBytes: number
 }
 
 export class CompiledRoute {
@@ -35,10 +37,10 @@ export class CompiledRoute {
   readonly limiter: Limiter | undefined
   readonly priority: Priority
   readonly timeoutMs: number
-  /** undefined: the server's setting. */
-  readonly maxBodyBytes: number | undefined
   /** Neither a permit, nor a cache, nor values to be made: the handler follows the inputs at once. */
   readonly isPlain: boolean
+  /** Where the route says something about bodies. */
+  readonly bodyPolicy: BodyPolicy | undefined
   workerValues: WorkerValues = new Map()
   /** Answers for it when its time is up; the same for every request, so made once. */
   overdue: ((exchange: Exchange) => void) | undefined = undefined
@@ -79,7 +81,9 @@ export class CompiledRoute {
     this.priority = spec.priority ?? 'normal'
     this.timeoutMs =
       spec.timeout === undefined ? of.requestTimeoutMs : milliseconds(spec.timeout, `${route.name} timeout`)
-    this.maxBodyBytes = spec.maxBodyBytes
+    const decompress = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)
+    const bodyPolicy = new BodyPolicy(spec.maxBodyBytes, of.maxBodyBytes, decompress)
+    this.bodyPolicy = bodyPolicy.isEmpty ? undefined : bodyPolicy
     this.isPlain = this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0
   }
 

@@ -56,7 +56,7 @@ function runRoute(
   values: readonly string[],
 ): void | Promise<void> {
   // Whoever reads the body: a declared input, the handler as a stream, or middleware.
-  if (route.maxBodyBytes !== undefined) exchange.body.limit(route.maxBodyBytes)
+  route.bodyPolicy?.apply(exchange)
   if (route.isPlain) return runPlain(of, route, exchange, values)
   if (route.middleware.length === 0 && route.cache?.sendRecalled(exchange)) return
   const state = new RequestState(exchange, of.log)

@@ -9,6 +9,7 @@ import { compileBody, compileFields, type Decoder, type FieldsDecoder } from '..
 import { parseCookies } from './cookie.ts'
 import type { ErrorFormat } from './problem.ts'
 import { parseQuery } from './query-string.ts'
+import { contentOf } from './request-content.ts'
 import type { BodyType } from './route.ts'
 
 type Fields = Readonly<Record<string, string | readonly string[]>>
@@ -184,7 +185,7 @@ export class InputReader {
     pending: Promise<void>[] | undefined,
   ): ReadInputs | Promise<ReadInputs> {
     if (this.#body && !pending) {
-      const bytes = exchange.body.bytes(this.#maxBodyBytes)
+      const bytes = contentOf(exchange).bytes(this.#maxBodyBytes)
       if (!(bytes instanceof Promise)) {
         const body = this.#decodeBody(exchange, bytes, issues)
         if (!(body instanceof Promise)) {
@@ -201,7 +202,7 @@ export class InputReader {
       steps,
       issues,
       pending ?? [],
-      this.#body ? exchange.body.bytes(this.#maxBodyBytes) : undefined,
+      this.#body ? contentOf(exchange).bytes(this.#maxBodyBytes) : undefined,
     )
   }
 

@@ -5,6 +5,7 @@ import { ValidationError } from '../schema/errors.ts'
 import { fastapiIssue } from '../schema/fastapi-issues.ts'
 import { Answer } from './answer.ts'
 import { HttpError } from './http-error.ts'
+import { UnsupportedCodingError } from './request-content.ts'
 
 export type ErrorFormat = 'problem' | 'fastapi'
 
@@ -67,7 +68,8 @@ function tell(error: unknown, format: ErrorFormat): Told {
     // Whole seconds, rounded up: half a second told as 0 would bring everybody back at once.
     const retry =
       error.retryAfterMs === undefined ? [] : ['retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))]
-    return { status: error.status, detail: error.detail, fields: retry }
+    const accepts = error instanceof UnsupportedCodingError ? ['accept-encoding', error.accepted] : []
+    return { status: error.status, detail: error.detail, fields: [...retry, ...accepts] }
   }
   return { status: 500 }
 }

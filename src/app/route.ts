@@ -9,6 +9,7 @@ import type { Context } from './context.ts'
 import type { DependencyDefinition, Errors, Reserved, Uses, Values } from './dependency.ts'
 import type { Names, Params, PathOk } from './pattern.ts'
 import type { Bare, Outs, ReplyFn, Result, StatusMap } from './reply.ts'
+import type { DecompressOptions } from './request-content.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
 
@@ -34,6 +35,11 @@ export interface Policy {
    * application/json.
    */
   bodyType?: BodyType
+  /**
+   * Request bodies may come compressed: true for zstd, br, gzip and deflate with the usual caps. Default: as the router or the app says,
+   * else none is accepted, and a Content-Encoding is a 415.
+   */
+  decompress?: boolean | DecompressOptions
   /** Runs around this route alone, inside the app's and the routers'. */
   use?: readonly Middleware[]
   summary?: string
@@ -175,6 +181,7 @@ export interface Group {
   readonly uses: Readonly<Record<string, DependencyDefinition>>
   readonly returns: StatusMap
   readonly use: readonly Middleware[]
+  readonly decompress?: boolean | DecompressOptions | undefined
 }
 
 /** One declared route as data. `method` and `path` are its own; `router` is the group it was declared in. */

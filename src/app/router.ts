@@ -5,6 +5,7 @@ import { definitions, type Errors, type Uses, type Values } from './dependency.t
 import type { Middleware } from './compose.ts'
 import { parsePattern } from './pattern.ts'
 import type { OutMap, StatusMap } from './reply.ts'
+import type { DecompressOptions } from './request-content.ts'
 import {
   type Add,
   type AddRoute,
@@ -30,6 +31,8 @@ export interface RouterOptions<Base, U, E> {
   /** Answers that any route in it may give. */
   returns?: E
   use?: readonly Middleware[]
+  /** Request bodies of its routes may come compressed, unless a route says otherwise. */
+  decompress?: boolean | DecompressOptions
 }
 
 export interface IncludeOptions {
@@ -37,6 +40,7 @@ export interface IncludeOptions {
   tags?: readonly string[]
   uses?: Uses
   use?: readonly Middleware[]
+  decompress?: boolean | DecompressOptions
 }
 
 type Entry =
@@ -188,6 +192,7 @@ const SPEC_KEYS: ReadonlySet<string> = new Set(
     priority: true,
     maxBodyBytes: true,
     bodyType: true,
+    decompress: true,
     cache: true,
     summary: true,
     description: true,
@@ -206,5 +211,12 @@ function group(of: RouterOptions<string, Uses, any> | IncludeOptions, returns?: 
       `${JSON.stringify(prefix)} is not a prefix: it starts with '/' and does not end with it`,
     )
   if (prefix !== '') parsePattern(prefix)
-  return { prefix, tags: of.tags ?? [], uses: definitions(of.uses ?? {}), returns: returns ?? {}, use: of.use ?? [] }
+  return {
+    prefix,
+    tags: of.tags ?? [],
+    uses: definitions(of.uses ?? {}),
+    returns: returns ?? {},
+    use: of.use ?? [],
+    decompress: of.decompress,
+  }
 }

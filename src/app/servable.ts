@@ -23,6 +23,8 @@ export interface StartedApp {
 export interface StartOptions {
   /** Default time from a complete head to the response head, for routes that say nothing. Default 30,000. */
   readonly requestTimeoutMs?: number
+  /** The engine's own limit, for what routes that say nothing make of a compressed body. Default 1 MiB. */
+  readonly maxBodyBytes?: number
   readonly log?: Log
 }
 

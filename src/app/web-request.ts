@@ -1,5 +1,6 @@
 // The web platform's Request for an exchange. Made only when somebody asks: it costs more than the rest of a small request.
 import type { Exchange, RequestBody } from '../http/exchange.ts'
+import { contentOf } from './request-content.ts'
 
 export function webRequest(exchange: Exchange, signal: AbortSignal): Request {
   const authority = exchange.authority === '' ? 'localhost' : exchange.authority
@@ -8,9 +9,12 @@ export function webRequest(exchange: Exchange, signal: AbortSignal): Request {
     : exchange.path + (exchange.search === '' ? '' : `?${exchange.search}`)
   const headers = new Headers()
   for (const [name, value] of exchange.fields.entries()) headers.append(name, value)
+  const content = contentOf(exchange)
+  // Both told about what was sent; the handler gets what it means.
+  if (content !== exchange.body) for (const name of ['content-encoding', 'content-length']) headers.delete(name)
   const init: RequestInit & { duplex?: 'half' } = { method: exchange.method, headers, signal }
-  if (exchange.body.kind !== 'none' && exchange.method !== 'GET' && exchange.method !== 'HEAD') {
-    init.body = stream(exchange.body)
+  if (content.kind !== 'none' && exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+    init.body = stream(content)
     init.duplex = 'half'
   }
   return new Request(`${exchange.scheme}://${authority}${target === '*' ? '/' : target}`, init)

@@ -37,7 +37,11 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const { signals = true, ...rest } = options
   const settings = settingsFromCode(rest, app.manifest().server)
   const log = createLogger({ level: settings.logLevel, format: 'lines' })
-  const started = await app.start({ requestTimeoutMs: settings.requestTimeout, log })
+  const started = await app.start({
+    requestTimeoutMs: settings.requestTimeout,
+    maxBodyBytes: settings.maxBody,
+    log,
+  })
   const counter = new RequestCounter()
   const engine = new Engine(started.handler, engineOptions(settings, counter, log))
   const { server, address, doorway } = await openDoorway(settings, engine, counter, log)

@@ -47,6 +47,7 @@ class Worker {
     try {
       this.#app = await startApp(this.#plan.app, {
         requestTimeoutMs: this.#plan.settings.requestTimeout,
+        maxBodyBytes: this.#plan.settings.maxBody,
         log: this.#log,
       })
     } catch (error) {

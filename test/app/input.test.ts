@@ -194,6 +194,28 @@ describe('input', () => {
     assert.equal((await ask('/small', json('x'.repeat(15)))).status, 413)
   })
 
+  const streamed = () => {
+    const app = new App({ log: silent })
+    const received = async ({ request }: { request: Request }) => (await request.text()).length
+    app.post('/default', received)
+    app.post('/small', { maxBodyBytes: 16 }, received)
+    app.post('/large', { maxBodyBytes: 3_000_000 }, received)
+    return app
+  }
+  onEachSeam(
+    'the limit holds for a body that the handler streams, lower or higher than the usual',
+    streamed,
+    async ask => {
+      const status = async (path: `/${string}`, size: number) =>
+        (await ask(path, { method: 'POST', body: 'x'.repeat(size) })).status
+      assert.equal(await status('/small', 16), 200)
+      assert.equal(await status('/small', 17), 413)
+      assert.equal(await status('/default', 1_048_577), 413)
+      assert.equal(await status('/large', 3_000_000), 200)
+      assert.equal(await status('/large', 3_000_001), 413)
+    },
+  )
+
   onEachSeam('an asynchronous refinement is waited for', make, async ask => {
     assert.deepEqual(await (await ask('/late', json({ name: 'free' }))).json(), { name: 'free' })
     assert.deepEqual(await told(await ask('/late', json({ name: 'taken' }))), ['body.name value_error'])

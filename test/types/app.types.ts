@@ -118,6 +118,14 @@ dependency(({ earlyHints }) => earlyHints({ link: '</a.css>; rel=preload' }))
 // @ts-expect-error a name of the context
 app.get('/', { uses: { earlyHints: db } }, () => 1)
 
+// ---- compressed bodies ----
+new App({ decompress: true })
+new Router({ decompress: { codings: ['gzip'], maxBytes: 1e6 } })
+app.post('/', { body: Product, decompress: { maxRatio: 20 } }, ({ body }) => body.id)
+app.include(new Router({}), { decompress: false })
+// @ts-expect-error no such coding
+app.post('/', { decompress: { codings: ['lzma'] } }, () => 1)
+
 // ---- dependencies ----
 is<(typeof currentUser)['~value'], { id: string; admin: boolean }>()
 is<(typeof currentUser)['scope'], 'request'>()

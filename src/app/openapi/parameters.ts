@@ -3,6 +3,7 @@ import { UsageError } from '../../core/error.ts'
 import type { Schema } from '../../schema/schema.ts'
 import type { DependencyDefinition } from '../dependency.ts'
 import { parsePattern, patternNames } from '../pattern.ts'
+import { decompressOf } from '../request-content.ts'
 import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
 
@@ -58,6 +59,15 @@ export function parametersOf(route: MountedRoute, components: Components): reado
       if (schema !== undefined)
         for (const [name, field] of fieldsOf(schema, where, components)) add(parameter(name, place, field))
   }
+  const codings = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)?.codings
+  if (codings && spec.body !== undefined)
+    add({
+      name: 'Content-Encoding',
+      in: 'header',
+      required: false,
+      description: 'How the body is compressed, if it is',
+      schema: { type: 'string', enum: [...codings] },
+    })
   return [...found.values()]
 }
 
