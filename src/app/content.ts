@@ -70,15 +70,19 @@ const NOTHING: ContentInit = {}
 
 // An app answers with a few types. A bound, because a type may be made of something that a client sends.
 const MAX_HEADS = 256
-const heads = new Map<string, PreparedHead>()
+/** By type, then by status: no text is put together for a look-up. */
+const heads = new Map<string, Map<number, PreparedHead>>()
 
 function headOf(status: number, type: string): PreparedHead {
-  const key = `${status} ${type}`
-  let head = heads.get(key)
-  if (!head) {
-    head = prepareHead(status, ['content-type', type])
-    if (heads.size < MAX_HEADS) heads.set(key, head)
+  let ofType = heads.get(type)
+  const known = ofType?.get(status)
+  if (known) return known
+  const head = prepareHead(status, ['content-type', type])
+  if (!ofType) {
+    if (heads.size >= MAX_HEADS) return head
+    heads.set(type, (ofType = new Map()))
   }
+  ofType.set(status, head)
   return head
 }
 

@@ -25,6 +25,9 @@ const ORDER = ['params', 'query', 'headers', 'cookies'] as const
 const PLACES = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie' } as const
 export type Inputs = { -readonly [K in keyof InputSpec]?: unknown }
 
+const NO_STEPS: readonly undefined[] = []
+const NO_PARAMS: Fields = Object.freeze(Object.create(null) as Fields)
+
 /** What can be read once per request and used by several readers. */
 class Source {
   readonly exchange: Exchange
@@ -34,9 +37,7 @@ class Source {
 
   constructor(exchange: Exchange, names: readonly string[], values: readonly string[]) {
     this.exchange = exchange
-    const params = Object.create(null) as Record<string, string>
-    for (let n = 0; n < names.length; n++) params[names[n]!] = values[n]!
-    this.params = params
+    this.params = names.length === 0 ? NO_PARAMS : named(names, values)
   }
 
   get query(): Fields {
@@ -56,6 +57,12 @@ class Source {
     }
     return picked
   }
+}
+
+function named(names: readonly string[], values: readonly string[]): Fields {
+  const params = Object.create(null) as Record<string, string>
+  for (let n = 0; n < names.length; n++) params[names[n]!] = values[n]!
+  return params
 }
 
 function* fieldNames(exchange: Exchange): Generator<string> {
@@ -112,6 +119,8 @@ export interface ReadInputs {
 export class InputReader {
   readonly #own: Reader
   readonly #steps: readonly (Reader | undefined)[]
+  /** Some step reads something. */
+  readonly #hasSteps: boolean
   readonly #body: Decoder | undefined
   readonly #maxBodyBytes: number | undefined
   readonly #bodyType: BodyType
@@ -142,6 +151,7 @@ export class InputReader {
       const reader = new Reader(step, `${of.where} dependency ${n + 1}`)
       return reader.isEmpty ? undefined : reader
     })
+    this.#hasSteps = this.#steps.some(step => step !== undefined)
     this.headerNames = this.#own.headerNames
     this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
     this.#maxBodyBytes = of.maxBodyBytes
@@ -149,8 +159,7 @@ export class InputReader {
     this.#names = of.names
     this.#declaresParams = of.spec.params !== undefined
     this.#format = of.format
-    this.isEmpty =
-      this.#own.isEmpty && this.#body === undefined && this.#names.length === 0 && this.#steps.every(step => !step)
+    this.isEmpty = this.#own.isEmpty && this.#body === undefined && this.#names.length === 0 && !this.#hasSteps
   }
 
   /**
@@ -162,13 +171,15 @@ export class InputReader {
     // FastAPI's order: what dependencies declare first, then path, query, header, cookie, body.
     const issues: Issue[] = []
     let pending: Promise<void>[] | undefined
-    const steps = this.#steps.map(reader => {
-      if (!reader) return undefined
-      const inputs: Inputs = {}
-      const wait = reader.read(source, inputs, issues)
-      if (wait) (pending ??= []).push(wait)
-      return inputs
-    })
+    let steps: ReadInputs['steps'] = NO_STEPS
+    if (this.#hasSteps)
+      steps = this.#steps.map(reader => {
+        if (!reader) return undefined
+        const inputs: Inputs = {}
+        const wait = reader.read(source, inputs, issues)
+        if (wait) (pending ??= []).push(wait)
+        return inputs
+      })
     const own: Inputs = {}
     const wait = this.#own.read(source, own, issues)
     if (wait) (pending ??= []).push(wait)

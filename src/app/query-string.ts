@@ -14,6 +14,7 @@ const EMPTY: Readonly<Record<string, string | readonly string[]>> = Object.freez
 export function parseQuery(search: string): Readonly<Record<string, string | readonly string[]>> {
   if (search === '') return EMPTY
   const query = Object.create(null) as Record<string, string | string[]>
+  const isPlain = !search.includes('%') && !search.includes('+')
   let count = 0
   for (let at = 0; at <= search.length;) {
     let end = search.indexOf('&', at)
@@ -26,8 +27,8 @@ export function parseQuery(search: string): Readonly<Record<string, string | rea
         })
       let equals = search.indexOf('=', at)
       if (equals === -1 || equals > end) equals = end
-      const name = text(search, at, equals)
-      const value = equals === end ? '' : text(search, equals + 1, end)
+      const name = isPlain ? search.slice(at, equals) : text(search, at, equals)
+      const value = equals === end ? '' : isPlain ? search.slice(equals + 1, end) : text(search, equals + 1, end)
       const before = query[name]
       if (before === undefined) query[name] = value
       else if (typeof before === 'string') query[name] = [before, value]

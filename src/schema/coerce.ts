@@ -99,11 +99,25 @@ function describesText(node: Node): boolean {
 const asText: CoerceText = text => text
 
 const asInteger: CoerceText = (text, failed) => {
+  const short = shortInteger(text)
+  if (short >= 0) return short
   if (!INTEGER.test(text)) return fail('int_parsing', text, failed)
   const value = Number(text)
   // Beyond 2^53 a number would silently be another one than the client wrote.
   if (!Number.isSafeInteger(value)) return fail('int_parsing_size', text, failed)
   return value + 0
+}
+
+/** Most integers in addresses are short and plain, and a look at each digit beats a regular expression. -1: not one of these. */
+function shortInteger(text: string): number {
+  if (text.length === 0 || text.length > 15) return -1
+  let value = 0
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+  }
+  return value
 }
 
 const asNumber: CoerceText = (text, failed) => {
