@@ -25,6 +25,8 @@ const ORDER = ['params', 'query', 'headers', 'cookies'] as const
 const PLACES = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie' } as const
 export type Inputs = { -readonly [K in keyof InputSpec]?: unknown }
 
+// A look at each costs a little; what stands behind these is read like any other name.
+const MOST_EXPECTED = 16
 const NO_STEPS: readonly undefined[] = []
 const NO_PARAMS: Fields = Object.freeze(Object.create(null) as Fields)
 
@@ -32,16 +34,18 @@ const NO_PARAMS: Fields = Object.freeze(Object.create(null) as Fields)
 class Source {
   readonly exchange: Exchange
   readonly params: Fields
+  readonly #queryNames: readonly string[]
   #query: Fields | undefined
   #cookies: Fields | undefined
 
-  constructor(exchange: Exchange, names: readonly string[], values: readonly string[]) {
+  constructor(exchange: Exchange, names: readonly string[], values: readonly string[], queryNames: readonly string[]) {
     this.exchange = exchange
+    this.#queryNames = queryNames
     this.params = names.length === 0 ? NO_PARAMS : named(names, values)
   }
 
   get query(): Fields {
-    return (this.#query ??= parseQuery(this.exchange.search))
+    return (this.#query ??= parseQuery(this.exchange.search, this.#queryNames))
   }
 
   get cookies(): Fields {
@@ -90,6 +94,10 @@ class Reader {
     return params?.isExact ? params.names : undefined
   }
 
+  get queryNames(): readonly string[] {
+    return this.#decoders.flatMap(({ key, decoder }) => (key === 'query' ? decoder.names : []))
+  }
+
   /** Lower case. */
   get headerNames(): readonly string[] {
     return this.#decoders.flatMap(({ key, decoder }) =>
@@ -125,6 +133,7 @@ export class InputReader {
   readonly #maxBodyBytes: number | undefined
   readonly #bodyType: BodyType
   readonly #names: readonly string[]
+  readonly #queryNames: readonly string[]
   readonly #declaresParams: boolean
   readonly #format: ErrorFormat
   /** Nothing to read: the handler gets path values as they are. */
@@ -153,6 +162,8 @@ export class InputReader {
     })
     this.#hasSteps = this.#steps.some(step => step !== undefined)
     this.headerNames = this.#own.headerNames
+    const queryNames = [this.#own, ...this.#steps].flatMap(reader => reader?.queryNames ?? [])
+    this.#queryNames = [...new Set(queryNames)].slice(0, MOST_EXPECTED)
     this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
     this.#maxBodyBytes = of.maxBodyBytes
     this.#bodyType = of.bodyType
@@ -167,7 +178,7 @@ export class InputReader {
    * @throws ValidationError with the issues of all places; for bodies also 400, 413 and 415
    */
   read(exchange: Exchange, values: readonly string[]): ReadInputs | Promise<ReadInputs> {
-    const source = new Source(exchange, this.#names, values)
+    const source = new Source(exchange, this.#names, values, this.#queryNames)
     // FastAPI's order: what dependencies declare first, then path, query, header, cookie, body.
     const issues: Issue[] = []
     let pending: Promise<void>[] | undefined

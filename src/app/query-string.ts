@@ -9,9 +9,13 @@ const EMPTY: Readonly<Record<string, string | readonly string[]>> = Object.freez
 /**
  * A name that stands once has its text, one that repeats a list. The result has no prototype.
  *
+ * @param expected  names that somebody will ask for: found where they stand, without a text of their own for each (bench/micro/request)
  * @throws MillraceError `APP_QUERY_TOO_LONG` (400) over 1,000 parameters
  */
-export function parseQuery(search: string): Readonly<Record<string, string | readonly string[]>> {
+export function parseQuery(
+  search: string,
+  expected: readonly string[] = [],
+): Readonly<Record<string, string | readonly string[]>> {
   if (search === '') return EMPTY
   const query = Object.create(null) as Record<string, string | string[]>
   const isPlain = !search.includes('%') && !search.includes('+')
@@ -27,7 +31,8 @@ export function parseQuery(search: string): Readonly<Record<string, string | rea
         })
       let equals = search.indexOf('=', at)
       if (equals === -1 || equals > end) equals = end
-      const name = isPlain ? search.slice(at, equals) : text(search, at, equals)
+      const name =
+        standingAt(search, at, equals, expected) ?? (isPlain ? search.slice(at, equals) : text(search, at, equals))
       const value = equals === end ? '' : isPlain ? search.slice(equals + 1, end) : text(search, equals + 1, end)
       const before = query[name]
       if (before === undefined) query[name] = value
@@ -37,6 +42,14 @@ export function parseQuery(search: string): Readonly<Record<string, string | rea
     at = end + 1
   }
   return query
+}
+
+function standingAt(search: string, from: number, to: number, names: readonly string[]): string | undefined {
+  for (let n = 0; n < names.length; n++) {
+    const name = names[n]!
+    if (name.length === to - from && search.startsWith(name, from)) return name
+  }
+  return undefined
 }
 
 function text(search: string, from: number, to: number): string {

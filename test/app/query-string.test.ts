@@ -29,6 +29,9 @@ describe('query string', () => {
             ),
             expected,
           )
+          // Whatever names are expected, they change nothing.
+          for (const names of [['a'], ['b', 'a', 'ab'], ['', '__proto__', 'é', '%c3%a9']])
+            assert.deepEqual(parseQuery(search, names), parsed)
         },
       ),
       { numRuns: 1000 },
