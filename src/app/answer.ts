@@ -57,6 +57,26 @@ export class AnswerHeaders {
   }
 }
 
+/** A change to fields that is the same for every answer: middleware makes it once (bench json). */
+export class Amendment {
+  readonly change: (headers: AnswerHeaders) => void
+  readonly #amended = new WeakMap<PreparedHead, PreparedHead>()
+
+  constructor(change: (headers: AnswerHeaders) => void) {
+    this.change = change
+  }
+
+  of(head: PreparedHead): PreparedHead {
+    const known = this.#amended.get(head)
+    if (known) return known
+    const headers = new AnswerHeaders(head.fields)
+    this.change(headers)
+    const amended = prepareHead(head.status, headers.lines)
+    this.#amended.set(head, amended)
+    return amended
+  }
+}
+
 /** Status, headers and body of a response. Middleware gets it from `next()` and may change it in place. */
 export class Answer {
   /** The head as its route prepared it at start-up; dropped as soon as somebody asks for `headers` or sets `status`. */
@@ -100,6 +120,17 @@ export class Answer {
       this.#prepared = undefined
     }
     return this.#headers
+  }
+
+  /** The head as its route prepared it, while nobody has changed it. */
+  get prepared(): PreparedHead | undefined {
+    return this.#prepared
+  }
+
+  /** Changes fields as `amendment` says; of a head that its route prepared, worked out once and not for each answer. */
+  amend(amendment: Amendment): void {
+    if (this.#prepared) this.#prepared = amendment.of(this.#prepared)
+    else amendment.change(this.headers)
   }
 
   get head(): PreparedHead {

@@ -32,7 +32,7 @@ export type Middleware = (
 
 export type Stage = () => Promise<Answer>
 
-/** Outermost first. `onError` turns what a middleware throws into an answer for those around it. */
+/** At least one, outermost first. `onError` turns what a middleware throws into an answer for those around it. */
 export function composed(
   middleware: readonly Middleware[],
   context: MiddlewareContext,
@@ -40,11 +40,11 @@ export function composed(
   onError: (error: unknown) => Answer,
 ): Promise<Answer> {
   const runFrom = async (at: number): Promise<Answer> => {
-    const layer = middleware[at]
-    if (!layer) return innermost()
+    const layer = middleware[at]!
+    const inside = at + 1 === middleware.length ? innermost : () => runFrom(at + 1)
     let inner: Promise<Answer> | undefined
     try {
-      const result = await layer(context, () => (inner ??= runFrom(at + 1)))
+      const result = await layer(context, () => (inner ??= inside()))
       const answer = result instanceof Response ? answerFromResponse(result) : result
       if (answer instanceof Answer) {
         inner?.then(replaced => replaced.body === answer.body || discard(replaced), nothing)

@@ -218,8 +218,18 @@ function staged(
 ): Answer | Promise<Answer> {
   if (route.middleware.length === 0) return permitted(of, route, state, values)
   const onError = (error: unknown) => problemAnswer(error, of.format)
-  const innermost = () =>
-    new Promise<Answer>(resolve => {
+  const innermost = () => {
+    let begun: Answer | Promise<Answer>
+    try {
+      begun = permitted(of, route, state, values)
+      if (!(begun instanceof Promise)) begun = completed(state, begun)
+    } catch (error) {
+      begun = onError(error)
+    }
+    // What is there already cannot be overdue.
+    if (!(begun instanceof Promise)) return Promise.resolve(begun)
+    const pending = begun
+    return new Promise<Answer>(resolve => {
       const end = (answer: Answer) => {
         state.interrupt = undefined
         if (state.isOverdue) concludeOverdue(of, state, answer)
@@ -229,9 +239,9 @@ function staged(
         state.isOverdue = true
         resolve(onError(timedOut(state, route.name, route.timeoutMs)))
       }
-      const run = async () => completed(state, await permitted(of, route, state, values))
-      run().then(end, error => end(onError(error)))
+      pending.then(answer => completed(state, answer)).then(end, error => end(onError(error)))
     })
+  }
   return composed(route.middleware, new MiddlewareView(state), innermost, onError)
 }
 

@@ -31,8 +31,10 @@ export function parseQuery(
         })
       let equals = search.indexOf('=', at)
       if (equals === -1 || equals > end) equals = end
-      const name =
-        standingAt(search, at, equals, expected) ?? (isPlain ? search.slice(at, equals) : text(search, at, equals))
+      // With an escape in it the text that stands there is not the name.
+      const name = isPlain
+        ? (standingAt(search, at, equals, expected) ?? search.slice(at, equals))
+        : text(search, at, equals)
       const value = equals === end ? '' : isPlain ? search.slice(equals + 1, end) : text(search, equals + 1, end)
       const before = query[name]
       if (before === undefined) query[name] = value

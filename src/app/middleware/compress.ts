@@ -9,7 +9,8 @@
 // A secret beside text that an attacker chooses leaks through the compressed size (BREACH): leave such a route out by answering with
 // Cache-Control: no-transform.
 import { UsageError } from '../../core/error.ts'
-import type { Answer } from '../answer.ts'
+import type { PreparedHead } from '../../http/prepared-head.ts'
+import { Amendment, type Answer, AnswerHeaders } from '../answer.ts'
 import type { Middleware } from '../compose.ts'
 import { type Coding, type Wish, wishOf } from './accept-encoding.ts'
 import { compressed, compressedStream } from './compressor.ts'
@@ -38,7 +39,7 @@ export function compress(options: CompressOptions = {}): Middleware {
     const answer = await next()
     if (!mayCompress(answer)) return answer
     // Whatever this client gets, another may get another.
-    answer.headers.addToList('vary', 'Accept-Encoding')
+    answer.amend(VARIES)
     const wish = wishOf(context.headers.get('accept-encoding'), codings)
     if (wish.coding === undefined) return answer
     const { body } = answer
@@ -51,14 +52,30 @@ export function compress(options: CompressOptions = {}): Middleware {
       answer.body = await compressed(wish.coding, bytes)
     }
     answer.length = undefined
-    relabel(answer, wish.coding)
+    answer.amend(RELABELLED[wish.coding])
     return answer
   }
 }
 
+const VARIES = new Amendment(headers => headers.addToList('vary', 'Accept-Encoding'))
+
+/** By the heads that routes have prepared. */
+const judged = new WeakMap<PreparedHead, boolean>()
+
 function mayCompress(answer: Answer): boolean {
-  const { body, status, headers } = answer
-  if (body === null || status < 200 || status === 204 || status === 304) return false
+  if (answer.body === null) return false
+  const { prepared } = answer
+  if (!prepared) return isCompressible(answer.status, answer.headers)
+  let verdict = judged.get(prepared)
+  if (verdict === undefined) {
+    verdict = isCompressible(prepared.status, new AnswerHeaders(prepared.fields))
+    judged.set(prepared, verdict)
+  }
+  return verdict
+}
+
+function isCompressible(status: number, headers: AnswerHeaders): boolean {
+  if (status < 200 || status === 204 || status === 304) return false
   // 206: a range counts bytes of what it was cut from.
   if (status === 206 || headers.has('content-encoding') || headers.has('content-range')) return false
   if (/\bno-transform\b/i.test(headers.get('cache-control') ?? '')) return false
@@ -70,7 +87,13 @@ function isSmall(bytes: number | undefined, wish: Wish, thresholdBytes: number):
   return bytes !== undefined && bytes < thresholdBytes && !wish.refusesPlain
 }
 
-function relabel({ headers }: Answer, coding: Coding): void {
+const RELABELLED: Readonly<Record<Coding, Amendment>> = {
+  zstd: new Amendment(headers => relabel(headers, 'zstd')),
+  br: new Amendment(headers => relabel(headers, 'br')),
+  gzip: new Amendment(headers => relabel(headers, 'gzip')),
+}
+
+function relabel(headers: AnswerHeaders, coding: Coding): void {
   headers.set('content-encoding', coding)
   headers.delete('accept-ranges')
   // The tag was made for other bytes: it may still say "the same content", no longer "the same bytes" (RFC 9110 §8.8.1).
