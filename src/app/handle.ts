@@ -10,33 +10,31 @@
 //   answer        status, fields, bytes, by what `returns` declares
 //   send          to the engine; then what was deferred
 //
-// A route with neither middleware, permit, cache nor values to make goes straight from input to handler to answer, without a promise
-// unless the handler makes one. Errors leave at the stage that found them and become an answer in problem.ts.
+// A route with neither middleware, permit, cache nor values to make takes the short way of plain-route.ts, without a promise unless the
+// handler makes one. Errors leave at the stage that found them and become an answer in problem.ts.
 import { DeadlineError } from '../core/deadline.ts'
+import { isThenable } from '../core/thenable.ts'
+import { waitedTooLong } from '../flow/errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
-import { type Answer, discard, LateAnswer, send } from './answer.ts'
-import { CleanUp } from './dependencies.ts'
+import { type Answer, LateAnswer, send } from './answer.ts'
 import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
-import { waitedTooLong } from '../flow/errors.ts'
-import type { AfterResponse } from '../tasks/after-response.ts'
-import type { Log } from './context.ts'
+import { conclude, concludeLater, concludeOverdue, type Ending } from './conclude.ts'
+import { CleanUp } from './dependencies.ts'
 import type { ReadInputs } from './input.ts'
-import { type ErrorFormat, problemAnswer } from './problem.ts'
-import { HandlerView, MiddlewareView, RequestState } from './request-state.ts'
+import { runPlain } from './plain-route.ts'
+import { problemAnswer } from './problem.ts'
+import { MiddlewareView, RequestState } from './request-state.ts'
 import type { RouteTable } from './route-table.ts'
 import { unrouted } from './unrouted.ts'
 
-export interface Surroundings {
+export interface Surroundings extends Ending {
   readonly table: RouteTable<CompiledRoute>
   /** The app's own, for requests that no route takes. */
   readonly middleware: readonly Middleware[]
   /** For them; a route has its own. */
   readonly requestTimeoutMs: number
-  readonly format: ErrorFormat
-  readonly log: Log
-  readonly afterResponse: AfterResponse
 }
 
 export function handle(of: Surroundings): Handler {
@@ -83,115 +81,6 @@ function limitTime(of: Surroundings, state: RequestState, name: string, timeoutM
 
 /** What middleware gets on top for a 504: enough to note it, not to hang on it. */
 const MIDDLEWARE_GRACE_MS = 1000
-
-async function concludeLater(of: Surroundings, state: RequestState, pending: Promise<Answer>): Promise<void> {
-  let answer: Answer
-  try {
-    answer = await pending
-  } catch (error) {
-    answer = problemAnswer(error, of.format)
-  }
-  return conclude(of, state, answer)
-}
-
-// The same stages as `plain` for the route that asked for nothing else: no state, no Answer, and one promise of ours beside the handler's
-// own instead of four (bench hello, bench/micro/request).
-function runPlain(
-  of: Surroundings,
-  route: CompiledRoute,
-  exchange: Exchange,
-  values: readonly string[],
-): void | Promise<void> {
-  if (route.inputs.isEmpty) return callPlain(of, route, exchange, route.view(exchange, of.log, undefined))
-  let read: ReadInputs | Promise<ReadInputs>
-  try {
-    read = route.inputs.read(exchange, values)
-  } catch (error) {
-    return concludeError(of, exchange, error)
-  }
-  if (!(read instanceof Promise)) return callPlain(of, route, exchange, route.view(exchange, of.log, read.own))
-  limitPlain(of, route, exchange)
-  void callPlainLater(of, route, exchange, read)
-}
-
-/** Never rejects. */
-async function callPlainLater(
-  of: Surroundings,
-  route: CompiledRoute,
-  exchange: Exchange,
-  read: Promise<ReadInputs>,
-): Promise<void> {
-  try {
-    await callPlain(of, route, exchange, route.view(exchange, of.log, (await read).own))
-  } catch (error) {
-    void concludeError(of, exchange, error)
-  }
-}
-
-function callPlain(
-  of: Surroundings,
-  route: CompiledRoute,
-  exchange: Exchange,
-  view: HandlerView,
-): void | Promise<void> {
-  let value: unknown
-  try {
-    value = route.handler(view)
-    if (!isThenable(value)) return concludePlain(of, route, exchange, view, value)
-  } catch (error) {
-    return concludeError(of, exchange, error)
-  }
-  limitPlain(of, route, exchange)
-  settle(of, route, exchange, view, value)
-}
-
-function limitPlain(of: Surroundings, route: CompiledRoute, exchange: Exchange): void {
-  route.overdue ??= overdue => {
-    const error = new DeadlineError(`${route.name} gave no answer within ${route.timeoutMs} ms`)
-    void send(overdue, problemAnswer(error, of.format))
-  }
-  exchange.limitTime(route.timeoutMs, route.overdue)
-}
-
-// Two functions where an async one would read better: that one takes 220 bytes more for each request (1,310 with all else).
-function settle(
-  of: Surroundings,
-  route: CompiledRoute,
-  exchange: Exchange,
-  view: HandlerView,
-  value: PromiseLike<unknown>,
-): void {
-  const failed = (error: unknown) => concludeError(of, exchange, error)
-  const native = value instanceof Promise ? value : Promise.resolve(value)
-  native.then(late => {
-    try {
-      return concludePlain(of, route, exchange, view, late)
-    } catch (error) {
-      return failed(error)
-    }
-  }, failed)
-}
-
-/** @throws what makes no answer, before anything is sent */
-function concludePlain(
-  of: Surroundings,
-  route: CompiledRoute,
-  exchange: Exchange,
-  view: HandlerView,
-  value: unknown,
-): void | Promise<void> {
-  const { responder } = route
-  if (!responder.sendData(exchange, value)) {
-    const answer = responder.answer(value)
-    if (answer instanceof LateAnswer) limitPlain(of, route, exchange)
-    return conclude(of, HandlerView.state(view), answer)
-  }
-  HandlerView.usedState(view)?.runDeferred(of.afterResponse)
-}
-
-function concludeError(of: Surroundings, exchange: Exchange, error: unknown): void | Promise<void> {
-  return conclude(of, new RequestState(exchange, of.log), problemAnswer(error, of.format))
-}
 
 /** Straight from input to handler to answer. */
 function plain(route: CompiledRoute, state: RequestState, values: readonly string[]): Answer | Promise<Answer> {
@@ -357,47 +246,8 @@ async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> 
   return conclude(of, state, await answered)
 }
 
-/** The one way out: log what was ours to prevent, send, then run what was deferred. */
-function conclude(of: Surroundings, state: RequestState, answer: Answer): void | Promise<void> {
-  const { exchange } = state
-  if (answer instanceof LateAnswer) return concludeLater(of, state, answer.complete(exchange))
-  if (answer.error !== undefined) {
-    const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
-    // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.
-    if (exchange.answered || exchange.signal.aborted) of.log.debug(facts, 'request ended after its answer')
-    else if (answer.status === 500) of.log.error(facts, 'request failed')
-  }
-  let sent: void | Promise<void>
-  try {
-    sent = send(exchange, answer)
-  } catch (error) {
-    // A field or status that no response may carry: nothing has been written yet.
-    discard(answer)
-    of.log.error({ err: error, method: exchange.method, route: exchange.record.route }, 'response refused')
-    sent = send(exchange, problemAnswer(error, of.format))
-  }
-  if (state.isOverdue || answer.error !== undefined) return sent
-  if (!(sent instanceof Promise)) return state.runDeferred(of.afterResponse)
-  return sent.then(() => state.runDeferred(of.afterResponse))
-}
-
-/** The end of what was overdue: a 504 went out in its place, and what it deferred has waited for it. */
-function concludeOverdue(of: Surroundings, state: RequestState, answer: Answer): void {
-  discard(answer)
-  const { exchange } = state
-  if (answer.error === undefined) state.runDeferred(of.afterResponse)
-  else {
-    const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
-    of.log.debug(facts, 'request ended after its answer')
-  }
-}
-
 /** 503 for what never started, 504 for what did not finish. */
 function timedOut(state: RequestState, name: string, timeoutMs: number): Error {
   if (state.isWaiting) return waitedTooLong(Math.random())
   return new DeadlineError(`${name} gave no answer within ${timeoutMs} ms`)
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
