@@ -18,4 +18,5 @@ export { cache, Cache, type CacheOptions, type CachePolicy, type CacheStats } fr
 export type { Duration } from './core/duration.ts'
 export { MillraceError, OverloadError, UsageError } from './core/error.ts'
 export type { Peer } from './http/exchange.ts'
+export type { FileRule, UploadedFile } from './app/uploaded-file.ts'
 export type { In, JsonSchema, Out, Schema } from './schema/schema.ts'

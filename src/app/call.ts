@@ -48,7 +48,7 @@ export interface Told<C, B> {
   readonly body: B
   readonly headers: Headers
 }
-export type AnyShape = Shape<any, any, any, any, any, any, any, any>
+export type AnyShape = Shape<any, any, any, any, any, any, any, any, any, any>
 type Wire<RS> = RS extends Schema ? { 200: In<RS> } : WireMap<RS>
 type WireMap<E> = { [C in keyof E]: In<E[C]> }
 // Interfaces, read at `all`, where aliases would do: an editor then shows the union itself, not the alias and its arguments.
@@ -80,6 +80,11 @@ type Part<N extends string, I> = [I] extends [undefined]
   : {} extends I
     ? { readonly [K in N]?: I }
     : { readonly [K in N]: I }
+type SentOne<R> = R extends { many: true } ? readonly Blob[] : Blob
+/** A File has a name of its own; a Blob is sent under that of its field. */
+type Sent<L> = { readonly [N in keyof L as L[N] extends { optional: true } ? never : N]: SentOne<L[N]> } & {
+  readonly [N in keyof L as L[N] extends { optional: true } ? N : never]?: SentOne<L[N]>
+}
 type PathInput<P, PS> = [PS] extends [undefined]
   ? P extends `${string}{${string}`
     ? { readonly params: { readonly [K in Names<P>]: string | number } }
@@ -94,6 +99,8 @@ export type Input<P, S extends AnyShape> = PathInput<P, S['params']> &
   Part<'query', In<S['query']>> &
   Part<'body', In<S['body']>> &
   Part<'cookies', In<S['cookies']>> &
+  Part<'form', In<S['form']>> &
+  ([keyof S['files']] extends [never] ? {} : Part<'files', Sent<S['files']>>) &
   ([S['headers']] extends [undefined]
     ? { readonly headers?: Record<string, string> }
     : Part<'headers', In<S['headers']>>) &

@@ -13,7 +13,7 @@ import { InputReader, type Inputs } from './input.ts'
 import { parsePattern, patternNames } from './pattern.ts'
 import type { ErrorFormat } from './problem.ts'
 import { BodyPolicy, decompressOf } from './request-content.ts'
-import { HandlerView, type RequestState } from './request-state.ts'
+import { FormView, HandlerView, type RequestState } from './request-state.ts'
 import { Responder, statusMap } from './responder.ts'
 import type { MountedRoute } from './route.ts'
 
@@ -37,8 +37,10 @@ export class CompiledRoute {
   readonly limiter: Limiter | undefined
   readonly priority: Priority
   readonly timeoutMs: number
-  /** Neither a permit, nor a cache, nor values to be made: the handler follows the inputs at once. */
+  /** Neither a permit, nor a cache, nor values to be made, nor files to be let go of: the handler follows the inputs at once. */
   readonly isPlain: boolean
+  /** They are let go of behind the answer. */
+  readonly takesFiles: boolean
   /** Where the route says something about bodies. */
   readonly bodyPolicy: BodyPolicy | undefined
   workerValues: WorkerValues = new Map()
@@ -84,7 +86,9 @@ export class CompiledRoute {
     const decompress = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)
     const bodyPolicy = new BodyPolicy(spec.maxBodyBytes, of.maxBodyBytes, decompress)
     this.bodyPolicy = bodyPolicy.isEmpty ? undefined : bodyPolicy
-    this.isPlain = this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0
+    this.takesFiles = this.inputs.takesFiles
+    this.isPlain =
+      this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0 && !this.takesFiles
   }
 
   /** Gives it the worker's values, once, before the first request. */
@@ -95,7 +99,7 @@ export class CompiledRoute {
 
   /** @param state  where the stages share one already */
   view(exchange: Exchange, log: Log, inputs: Inputs | undefined, state?: RequestState): HandlerView {
-    const view = new HandlerView(exchange, log, state)
+    const view = this.inputs.readsForm ? formView(exchange, log, inputs, state) : new HandlerView(exchange, log, state)
     if (inputs) {
       view.params = inputs.params
       view.query = inputs.query
@@ -106,6 +110,13 @@ export class CompiledRoute {
     for (const [name, value] of this.#constants) (view as unknown as Record<string, unknown>)[name] = value
     return view
   }
+}
+
+function formView(exchange: Exchange, log: Log, inputs: Inputs | undefined, state?: RequestState): FormView {
+  const view = new FormView(exchange, log, state)
+  view.form = inputs?.form
+  view.files = inputs?.files
+  return view
 }
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null))

@@ -1,6 +1,7 @@
 // What handlers and dependencies hold while they run. It carries what they need and never points back at its app.
 import type { Peer } from '../http/exchange.ts'
 import type { Out } from '../schema/schema.ts'
+import type { FilesOf } from './uploaded-file.ts'
 
 /** A pino logger fits. */
 export interface Log {
@@ -43,18 +44,20 @@ export interface RequestContext {
   earlyHints(fields: EarlyHints): void
 }
 
-/** PO: params as the handler holds them. F: its `reply`. */
-export interface Context<PO, QS, BS, F, HS, CS> extends RequestContext {
+/** PO: params as the handler holds them. F: its `reply`. L: its `files`. */
+export interface Context<PO, QS, BS, F, HS, CS, FS, L> extends RequestContext {
   readonly params: PO
   readonly query: Out<QS>
   readonly body: Out<BS>
   readonly headers: Out<HS>
   readonly cookies: Out<CS>
+  readonly form: Out<FS>
+  readonly files: FilesOf<L>
   readonly reply: F
 }
 
 /** The names that a dependency may not take. The run-time twin of `keyof Context`, checked against it by the compiler. */
-export const CONTEXT_NAMES: readonly (keyof Context<any, any, any, any, any, any>)[] = [
+export const CONTEXT_NAMES: readonly (keyof Context<any, any, any, any, any, any, any, any>)[] = [
   'signal',
   'defer',
   'request',
@@ -66,5 +69,7 @@ export const CONTEXT_NAMES: readonly (keyof Context<any, any, any, any, any, any
   'body',
   'headers',
   'cookies',
+  'form',
+  'files',
   'reply',
 ]

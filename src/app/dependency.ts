@@ -19,7 +19,7 @@ export interface Dependency<T, K extends Scope = Scope, E = never> {
 export type Uses<K extends Scope = Scope> = { readonly [name: string]: Dependency<any, K, any> }
 /** Refuses, at compile time, a dependency named like a field of the context. */
 export type Reserved = {
-  readonly [N in keyof Context<any, any, any, any, any, any>]?: 'is a name of the context'
+  readonly [N in keyof Context<any, any, any, any, any, any, any, any>]?: 'is a name of the context'
 }
 interface Usable {
   worker: 'worker'

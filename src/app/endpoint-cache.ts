@@ -36,7 +36,7 @@ export class EndpointCache {
     const { method, spec } = route.endpoint
     const policy = spec.cache!
     if (method !== 'GET') throw new UsageError('APP_CACHE', `${route.name}: only a GET can be cached`)
-    if (spec.body !== undefined)
+    if ((spec.body ?? spec.form ?? spec.files) !== undefined)
       throw new UsageError(
         'APP_CACHE',
         `${route.name}: a body is no part of what an answer is kept under; take a query`,

@@ -3,7 +3,7 @@
 //   route         which handler, and the values in the path          > 404, 405, 307, or the answer to OPTIONS
 //   middleware    app, routers, route, from the outside in; around all that follows
 //   permit        one of the route's `limit`                         > 503 + Retry-After          OverloadError
-//   input         path, query, headers, cookies, body                > 400, 413, 415, 422         ValidationError
+//   input         path, query, headers, cookies, body or form        > 400, 413, 415, 422         ValidationError
 //   cache         a finished answer for these inputs, when there is one
 //   dependencies  made in order; cleaned up in reverse before the answer is out
 //   handler       your code                                          > HttpError, or 500
@@ -28,6 +28,7 @@ import { problemAnswer } from './problem.ts'
 import { MiddlewareView, RequestState } from './request-state.ts'
 import type { RouteTable } from './route-table.ts'
 import { unrouted } from './unrouted.ts'
+import { Uploads } from './uploads.ts'
 
 export interface Surroundings extends Ending {
   readonly table: RouteTable<CompiledRoute>
@@ -58,6 +59,7 @@ function runRoute(
   if (route.isPlain) return runPlain(of, route, exchange, values)
   if (route.middleware.length === 0 && route.cache?.sendRecalled(exchange)) return
   const state = new RequestState(exchange, of.log)
+  if (route.takesFiles) state.uploads = new Uploads(exchange)
   let answer: Answer | Promise<Answer>
   try {
     answer = staged(of, route, state, values)
@@ -66,7 +68,8 @@ function runRoute(
   }
   if (!(answer instanceof Promise)) return conclude(of, state, answer)
   limitTime(of, state, route.name, route.timeoutMs)
-  return concludeLater(of, state, answer)
+  const concluded = concludeLater(of, state, answer)
+  return state.uploads ? concluded.finally(() => state.uploads?.end()) : concluded
 }
 
 /** A 504 through the middleware while what it surrounds is at work; at once when the middleware itself takes too long. */
@@ -85,7 +88,7 @@ const MIDDLEWARE_GRACE_MS = 1000
 /** Straight from input to handler to answer. */
 function plain(route: CompiledRoute, state: RequestState, values: readonly string[]): Answer | Promise<Answer> {
   if (route.inputs.isEmpty) return called(route, state, undefined)
-  const read = route.inputs.read(state.exchange, values)
+  const read = route.inputs.read(state.exchange, values, state.uploads)
   return read instanceof Promise ? read.then(late => called(route, state, late)) : called(route, state, read)
 }
 
@@ -156,7 +159,9 @@ function permitted(
     return cached(of, route, state, read)
   }
   if (!limiter && route.plan.isStatic) return plain(route, state, values)
-  return holdingPermit(route, state, async () => made(route, state, await route.inputs.read(state.exchange, values)))
+  return holdingPermit(route, state, async () =>
+    made(route, state, await route.inputs.read(state.exchange, values, state.uploads)),
+  )
 }
 
 function cached(

@@ -1,4 +1,4 @@
-// What a route reads from a request: path, query, headers, cookies and body, each decoded by its schema, all issues in one error.
+// What a route reads from a request: path, query, headers, cookies, and body or form, each decoded by its schema, all issues in one error.
 import { MillraceError, UsageError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { ValidationError } from '../schema/errors.ts'
@@ -8,9 +8,13 @@ import type { Schema } from '../schema/schema.ts'
 import { compileBody, compileFields, type Decoder, type FieldsDecoder } from '../schema/decode.ts'
 import { parseCookies } from './cookie.ts'
 import type { ErrorFormat } from './problem.ts'
+import { FormReader } from './form.ts'
 import { parseQuery } from './query-string.ts'
 import { contentOf } from './request-content.ts'
 import type { BodyType } from './route.ts'
+import { unsupportedType } from './unsupported-type.ts'
+import type { FileRules } from './uploaded-file.ts'
+import type { Uploads } from './uploads.ts'
 
 type Fields = Readonly<Record<string, string | readonly string[]>>
 export interface InputSpec {
@@ -19,6 +23,8 @@ export interface InputSpec {
   readonly headers?: Schema | undefined
   readonly cookies?: Schema | undefined
   readonly body?: Schema | undefined
+  readonly form?: Schema | undefined
+  readonly files?: FileRules | undefined
 }
 /** The names under which inputs are given to user code, in the order in which their issues are told. */
 const ORDER = ['params', 'query', 'headers', 'cookies'] as const
@@ -130,6 +136,7 @@ export class InputReader {
   /** Some step reads something. */
   readonly #hasSteps: boolean
   readonly #body: Decoder | undefined
+  readonly #form: FormReader | undefined
   readonly #maxBodyBytes: number | undefined
   readonly #bodyType: BodyType
   readonly #names: readonly string[]
@@ -138,6 +145,7 @@ export class InputReader {
   readonly #format: ErrorFormat
   /** Nothing to read: the handler gets path values as they are. */
   readonly isEmpty: boolean
+  readonly readsForm: boolean
   /** The request headers that the route declares, in lower case. */
   readonly headerNames: readonly string[]
 
@@ -165,19 +173,31 @@ export class InputReader {
     const queryNames = [this.#own, ...this.#steps].flatMap(reader => reader?.queryNames ?? [])
     this.#queryNames = [...new Set(queryNames)].slice(0, MOST_EXPECTED)
     this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
+    const { form, files, body } = of.spec
+    if ((form ?? files) !== undefined && body !== undefined)
+      throw new UsageError('APP_FORM', `${of.where} declares a body beside a form; a request has one or the other`)
+    this.#form = (form ?? files) === undefined ? undefined : new FormReader(of.spec, of.format, of.where)
+    this.readsForm = this.#form !== undefined
     this.#maxBodyBytes = of.maxBodyBytes
     this.#bodyType = of.bodyType
     this.#names = of.names
     this.#declaresParams = of.spec.params !== undefined
     this.#format = of.format
-    this.isEmpty = this.#own.isEmpty && this.#body === undefined && this.#names.length === 0 && !this.#hasSteps
+    this.isEmpty =
+      this.#own.isEmpty && (this.#body ?? this.#form) === undefined && this.#names.length === 0 && !this.#hasSteps
+  }
+
+  /** It stores files: `read` needs a place to keep them. */
+  get takesFiles(): boolean {
+    return this.#form?.takesFiles === true
   }
 
   /**
-   * @returns a promise only when the body is not all here yet, or a schema validates asynchronously
+   * @param uploads  where files are kept, for a route that takes them
+   * @returns a promise only when the body is not all here yet, a form, or a schema validates asynchronously
    * @throws ValidationError with the issues of all places; for bodies also 400, 413 and 415
    */
-  read(exchange: Exchange, values: readonly string[]): ReadInputs | Promise<ReadInputs> {
+  read(exchange: Exchange, values: readonly string[], uploads?: Uploads): ReadInputs | Promise<ReadInputs> {
     const source = new Source(exchange, this.#names, values, this.#queryNames)
     // FastAPI's order: what dependencies declare first, then path, query, header, cookie, body.
     const issues: Issue[] = []
@@ -195,8 +215,23 @@ export class InputReader {
     const wait = this.#own.read(source, own, issues)
     if (wait) (pending ??= []).push(wait)
     if (!this.#declaresParams) own.params = source.params
+    if (this.#form) return this.#readForm(this.#form, exchange, uploads, own, steps, issues, pending)
     if (!this.#body && !pending) return settled({ own, steps }, issues)
     return this.#readBody(exchange, own, steps, issues, pending)
+  }
+
+  async #readForm(
+    reader: FormReader,
+    exchange: Exchange,
+    uploads: Uploads | undefined,
+    own: Inputs,
+    steps: ReadInputs['steps'],
+    issues: Issue[],
+    pending: readonly Promise<void>[] = [],
+  ): Promise<ReadInputs> {
+    // First: their issues are told first.
+    await Promise.all(pending)
+    return settled({ own: { ...own, ...(await reader.read(exchange, uploads, issues)) }, steps }, issues)
   }
 
   #readBody(
@@ -297,16 +332,6 @@ function refuseOtherNames(
 function settled(read: ReadInputs, issues: readonly Issue[]): ReadInputs {
   if (issues.length > 0) throw new ValidationError(issues)
   return read
-}
-
-function unsupportedType(read: BodyType, type: string | undefined): MillraceError {
-  return new MillraceError('APP_UNSUPPORTED_TYPE', `a body of ${type ?? 'no content type'}`, {
-    status: 415,
-    detail:
-      type === undefined
-        ? `The body has no Content-Type; this route reads ${read}`
-        : `This route reads ${read}, not ${type}`,
-  })
 }
 
 /** @throws MillraceError 415 for another type or charset, 400 for bytes that are not UTF-8 */

@@ -7,14 +7,17 @@ const MAX_PARAMETERS = 1000
 const EMPTY: Readonly<Record<string, string | readonly string[]>> = Object.freeze(Object.create(null))
 
 /**
- * A name that stands once has its text, one that repeats a list. The result has no prototype.
+ * Also a form's body, which is written in the same way. A name that stands once has its text, one that repeats a list. The result has
+ * no prototype.
  *
  * @param expected  names that somebody will ask for: found where they stand, without a text of their own for each (bench/micro/request)
- * @throws MillraceError `APP_QUERY_TOO_LONG` (400) over 1,000 parameters
+ * @param tooMany  what to throw over 1,000 parameters
+ * @throws MillraceError `APP_QUERY_TOO_LONG` (400)
  */
 export function parseQuery(
   search: string,
   expected: readonly string[] = [],
+  tooMany: (most: number) => Error = queryTooLong,
 ): Readonly<Record<string, string | readonly string[]>> {
   if (search === '') return EMPTY
   const query = Object.create(null) as Record<string, string | string[]>
@@ -24,11 +27,7 @@ export function parseQuery(
     let end = search.indexOf('&', at)
     if (end === -1) end = search.length
     if (end > at) {
-      if (++count > MAX_PARAMETERS)
-        throw new MillraceError('APP_QUERY_TOO_LONG', `a query of over ${MAX_PARAMETERS} parameters`, {
-          status: 400,
-          detail: `The query has over ${MAX_PARAMETERS} parameters`,
-        })
+      if (++count > MAX_PARAMETERS) throw tooMany(MAX_PARAMETERS)
       let equals = search.indexOf('=', at)
       if (equals === -1 || equals > end) equals = end
       // With an escape in it the text that stands there is not the name.
@@ -52,6 +51,13 @@ function standingAt(search: string, from: number, to: number, names: readonly st
     if (name.length === to - from && search.startsWith(name, from)) return name
   }
   return undefined
+}
+
+function queryTooLong(most: number): MillraceError {
+  return new MillraceError('APP_QUERY_TOO_LONG', `a query of over ${most} parameters`, {
+    status: 400,
+    detail: `The query has over ${most} parameters`,
+  })
 }
 
 function text(search: string, from: number, to: number): string {

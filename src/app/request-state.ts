@@ -4,6 +4,7 @@ import type { AfterResponse } from '../tasks/after-response.ts'
 import type { MiddlewareContext } from './compose.ts'
 import type { EarlyHints, Log, RequestContext } from './context.ts'
 import { reply } from './reply.ts'
+import type { Uploads } from './uploads.ts'
 import { webRequest } from './web-request.ts'
 
 /** Per request: the exchange, what was deferred, and the signal that user code gets. */
@@ -22,6 +23,8 @@ export class RequestState {
   readonly #signal: AbortSignal | undefined
   #load: RequestState | undefined = undefined
   #request: Request | undefined = undefined
+  /** The files of a form, for a route that takes some. */
+  uploads: Uploads | undefined = undefined
 
   /** @param signal  where work outlives one caller: stands in for the exchange's */
   constructor(exchange: Exchange, log: Log, signal?: AbortSignal) {
@@ -53,7 +56,11 @@ export class RequestState {
   /** It is over and ended well: runs what was deferred, and what still will be (a deferred task may defer another). */
   runDeferred(afterResponse: AfterResponse): void {
     this.#afterResponse = afterResponse
-    if (this.#deferred) afterResponse.run(this.#deferred)
+    if (!this.#deferred) return
+    const { uploads } = this
+    // They run in order, so files go last.
+    if (uploads) uploads.outlives = afterResponse.run([...this.#deferred, () => uploads.release()])
+    else afterResponse.run(this.#deferred)
   }
 
   get request(): Request {
@@ -128,6 +135,12 @@ export class HandlerView extends View {
   get reply(): typeof reply {
     return reply
   }
+}
+
+/** That of a route which reads a form; others do not carry its fields. */
+export class FormView extends HandlerView {
+  form: unknown = undefined
+  files: unknown = undefined
 }
 
 /** What a dependency's factory gets; the values of what it uses are set on it by name. */

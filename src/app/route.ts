@@ -1,6 +1,6 @@
 // Routes: the types of one endpoint declaration, and the plain data that a declaration leaves behind.
 //
-// Two-letter names as in reply.ts. Further: U is `uses`; N the names in the path; PO params as the handler holds them; RV, RO and X are
+// Two-letter names as in reply.ts. Further: FS is `form`, L is `files`; U is `uses`; N the names in the path; PO params as the handler holds them; RV, RO and X are
 // the values, outs and errors that the router adds.
 import type { Duration } from '../core/duration.ts'
 import type { Out, Schema } from '../schema/schema.ts'
@@ -10,6 +10,7 @@ import type { DependencyDefinition, Errors, Reserved, Uses, Values } from './dep
 import type { Names, Params, PathOk } from './pattern.ts'
 import type { Bare, Outs, ReplyFn, Result, StatusMap } from './reply.ts'
 import type { DecompressOptions } from './request-content.ts'
+import type { FileRules } from './uploaded-file.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
 
@@ -64,25 +65,31 @@ export interface EndpointCache<C> {
   tags?: readonly string[] | ((context: C) => readonly string[])
 }
 
-export interface Spec<PS, QS, BS, RS, U, HS, CS, PO> extends Policy {
+export interface Spec<PS, QS, BS, RS, U, HS, CS, FS, L, PO> extends Policy {
   params?: PS
   query?: QS
   headers?: HS
   cookies?: CS
   body?: BS
+  /** Text fields of a form, urlencoded or multipart; not beside `body`. */
+  form?: FS
+  /** Files of a multipart form, by name: `{ avatar: { maxBytes: 100_000, types: ['image/*'] }, photos: { many: true } }`. */
+  files?: L
   returns?: RS
   uses?: U
   cache?: EndpointCache<Keyed<PO, QS>>
 }
 
 /** What a client needs of a route: the schemas as they are, worked out only where a client asks. E: what its router and dependencies may answer. */
-export interface Shape<PS, QS, BS, RS, HS, CS, R, E> {
+export interface Shape<PS, QS, BS, RS, HS, CS, FS, L, R, E> {
   params: PS
   query: QS
   body: BS
   returns: RS
   headers: HS
   cookies: CS
+  form: FS
+  files: L
   result: R
   errors: E
 }
@@ -92,8 +99,8 @@ export interface Endpoint<M, P, S> {
   readonly path: P
   readonly '~shape': S
 }
-export type Handler<PO, QS, BS, O, HS, CS, V> = (
-  context: Context<PO, QS, BS, ReplyFn<O>, HS, CS> & V,
+export type Handler<PO, QS, BS, O, HS, CS, FS, L, V> = (
+  context: Context<PO, QS, BS, ReplyFn<O>, HS, CS, FS, L> & V,
 ) => Result<Bare<O>>
 /** A router with a prefix may answer at the prefix itself: ''. */
 type Path<Base extends string> = `/${string}` | (Base extends '' ? never : '')
@@ -116,11 +123,17 @@ export interface Add<M, Base extends string, RV, RO, X> {
         undefined,
         ReplyFn<any>,
         undefined,
-        undefined
+        undefined,
+        undefined,
+        {}
       > &
         RV,
     ) => R,
-  ): Endpoint<M, `${Base}${P}`, Shape<undefined, undefined, undefined, undefined, undefined, undefined, R, X>>
+  ): Endpoint<
+    M,
+    `${Base}${P}`,
+    Shape<undefined, undefined, undefined, undefined, undefined, undefined, undefined, {}, R, X>
+  >
   <
     P extends Path<Base>,
     const RS extends Schema | undefined | StatusMap = undefined,
@@ -130,16 +143,18 @@ export interface Add<M, Base extends string, RV, RO, X> {
     const BS extends Schema | undefined = undefined,
     const HS extends Schema | undefined = undefined,
     const CS extends Schema | undefined = undefined,
+    const FS extends Schema | undefined = undefined,
+    const L extends FileRules = {},
     // Never given or inferred: names for what would otherwise be worked out several times.
     N extends string = Names<`${Base}${P}`>,
     PO = Params<N, PS>,
-    F = Handler<PO, QS, BS, Outs<RS> & RO, HS, CS, Values<U> & RV>,
+    F = Handler<PO, QS, BS, Outs<RS> & RO, HS, CS, FS, L, Values<U> & RV>,
     H extends F = F,
   >(
     path: P,
-    spec: Spec<PS, QS, BS, RS, U, HS, CS, PO> & PathOk<N, keyof PO>,
+    spec: Spec<PS, QS, BS, RS, U, HS, CS, FS, L, PO> & PathOk<N, keyof PO>,
     handler: H,
-  ): Endpoint<M, `${Base}${P}`, Shape<PS, QS, BS, RS, HS, CS, Own<RS, H>, X | Errors<U>>>
+  ): Endpoint<M, `${Base}${P}`, Shape<PS, QS, BS, RS, HS, CS, FS, L, Own<RS, H>, X | Errors<U>>>
 }
 /** The same as one object, method included. */
 export interface AddRoute<Base extends string, RV, RO, X> {
@@ -153,13 +168,15 @@ export interface AddRoute<Base extends string, RV, RO, X> {
     const BS extends Schema | undefined = undefined,
     const HS extends Schema | undefined = undefined,
     const CS extends Schema | undefined = undefined,
+    const FS extends Schema | undefined = undefined,
+    const L extends FileRules = {},
     N extends string = Names<`${Base}${P}`>,
     PO = Params<N, PS>,
-    F = Handler<PO, QS, BS, Outs<RS> & RO, HS, CS, Values<U> & RV>,
+    F = Handler<PO, QS, BS, Outs<RS> & RO, HS, CS, FS, L, Values<U> & RV>,
     H extends F = F,
   >(
-    spec: Spec<PS, QS, BS, RS, U, HS, CS, PO> & { method: M; path: P; handler: H } & PathOk<N, keyof PO>,
-  ): Endpoint<M, `${Base}${P}`, Shape<PS, QS, BS, RS, HS, CS, Own<RS, H>, X | Errors<U>>>
+    spec: Spec<PS, QS, BS, RS, U, HS, CS, FS, L, PO> & { method: M; path: P; handler: H } & PathOk<N, keyof PO>,
+  ): Endpoint<M, `${Base}${P}`, Shape<PS, QS, BS, RS, HS, CS, FS, L, Own<RS, H>, X | Errors<U>>>
 }
 
 /** A spec with its types forgotten. */
@@ -171,6 +188,8 @@ export type AnySpec = Spec<
   Readonly<Record<string, DependencyDefinition>> | undefined,
   Schema | undefined,
   Schema | undefined,
+  Schema | undefined,
+  FileRules | undefined,
   any
 >
 

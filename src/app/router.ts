@@ -184,6 +184,8 @@ const SPEC_KEYS: ReadonlySet<string> = new Set(
     headers: true,
     cookies: true,
     body: true,
+    form: true,
+    files: true,
     returns: true,
     uses: true,
     use: true,

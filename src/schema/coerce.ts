@@ -41,6 +41,18 @@ export function isList(node: Node, components: Described['components']): boolean
   )
 }
 
+/** Whether an empty text may be a value: not where it would be no number, no date, or none of an enumeration. */
+export function takesBlank(node: Node, components: Described['components']): boolean {
+  const at = resolve(node, components)
+  const members = at.anyOf ?? at.oneOf
+  if (members) return members.some(one => takesBlank(one, components))
+  if (at.allOf) return at.allOf.every(one => takesBlank(one, components))
+  if (at.const !== undefined || at.enum) return at.const === '' || at.enum?.includes('') === true
+  const types = typesOf(at)
+  if (types.length > 0 && !types.includes('string')) return false
+  return at[HELD] === undefined && at.format === undefined && at.pattern === undefined && !at.minLength
+}
+
 /** One field. Where a list is declared a single text becomes a list of one; elsewhere the last of repeated texts counts. */
 export function compileCoercion(node: Node, components: Described['components']): Coerce {
   if (isList(node, components)) {

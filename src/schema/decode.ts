@@ -1,5 +1,5 @@
 // From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
-import { compileCoercion, isList } from './coerce.ts'
+import { compileCoercion, isList, takesBlank } from './coerce.ts'
 import { type Described, type Node, resolve } from './described.ts'
 import type { Issue } from './issue.ts'
 import { describe } from './json-schema.ts'
@@ -29,6 +29,8 @@ export interface FieldsDecoder extends Decoder {
   readonly names: readonly string[]
   /** Those that are lists: all repeated values are wanted. */
   readonly lists: ReadonlySet<string>
+  /** Those that take an empty text. */
+  readonly blanks: ReadonlySet<string>
   /** The schema does not tell its names (a Standard Schema without JSON Schema), or takes undeclared ones: give it every field. */
   readonly takesAll: boolean
   /** `names` are all that it takes, whatever else they hold. */
@@ -86,7 +88,7 @@ function issue({ type, path, msg, ctx }: Found, place: Place, input: unknown): I
  * @param place  first in every `loc`
  * @throws UsageError when the schema cannot be described or compiled
  */
-export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, where: string): FieldsDecoder {
+export function compileFields(schema: Schema, place: Place, where: string): FieldsDecoder {
   const described = describe(schema, 'input', where)
   const { validate, mayBeAsync } = compileValidator(schema, described, where)
   const shape = fieldsOf(described)
@@ -102,6 +104,9 @@ export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, whe
   const rest = shape.rest && compileCoercion(shape.rest, described.components)
   const lists = new Set(
     [...shape.fields].filter(([, node]) => isList(node, described.components)).map(([name]) => name),
+  )
+  const blanks = new Set(
+    [...shape.fields].filter(([, node]) => takesBlank(node, described.components)).map(([name]) => name),
   )
   // Zod drops what an object does not declare, so there is no need to hand it over.
   const takesAll = shape.isOpen || kindOf(schema) !== 'zod'
@@ -135,6 +140,7 @@ export function compileFields(schema: Schema, place: Exclude<Place, 'body'>, whe
   return {
     names: [...shape.fields.keys()],
     lists,
+    blanks,
     takesAll,
     isExact: shape.isExact,
     mayBeAsync,

@@ -28,8 +28,12 @@ export class AfterResponse {
     return this.#pending
   }
 
-  /** Runs one request's tasks in order, from the next turn of the loop on. One that throws does not stop the others. */
-  run(tasks: readonly (() => unknown)[]): void {
+  /**
+   * Runs one request's tasks in order, from the next turn of the loop on. One that throws does not stop the others.
+   *
+   * @returns false when they are lost: none of them will run
+   */
+  run(tasks: readonly (() => unknown)[]): boolean {
     if (this.#stopped || this.#pending + tasks.length > this.#maxPending) {
       this.lost += tasks.length
       this.#onError(
@@ -37,10 +41,11 @@ export class AfterResponse {
           `${tasks.length} deferred task(s) lost: ${this.#stopped ? 'the worker has drained' : `${this.#pending} are pending already`}`,
         ),
       )
-      return
+      return false
     }
     this.#pending += tasks.length
     setImmediate(() => void this.#runInOrder(tasks))
+    return true
   }
 
   async #runInOrder(tasks: readonly (() => unknown)[]): Promise<void> {

@@ -64,7 +64,7 @@ export function testClient(of: Routes | Endpoint<any, any, any>): unknown {
 interface AnyEndpoint {
   readonly method: string
   readonly path: string
-  readonly spec?: { readonly bodyType?: BodyType | undefined }
+  readonly spec?: { readonly bodyType?: BodyType | undefined; readonly files?: object | undefined }
 }
 
 interface AnyInput {
@@ -73,6 +73,8 @@ interface AnyInput {
   readonly headers?: Record<string, unknown>
   readonly cookies?: Record<string, unknown>
   readonly body?: unknown
+  readonly form?: Record<string, unknown>
+  readonly files?: Record<string, Blob | readonly Blob[] | undefined>
   readonly signal?: AbortSignal
   readonly timeout?: Duration
 }
@@ -104,7 +106,8 @@ class Driver {
       const type = endpoint.spec?.bodyType ?? 'application/json'
       headers.set('content-type', type)
       init.body = type === 'text/plain' ? text(input.body) : JSON.stringify(input.body)
-    }
+    } else if (input.form ?? input.files ?? endpoint.spec?.files)
+      init.body = formOf(input, (input.files ?? endpoint.spec?.files) !== undefined)
     const signals = [
       input.signal,
       input.timeout === undefined ? undefined : AbortSignal.timeout(milliseconds(input.timeout)),
@@ -145,6 +148,18 @@ class Driver {
 }
 
 const LONG_MS = 60_000
+
+/** As a browser sends it: urlencoded, or multipart where the route takes files. */
+function formOf({ form = {}, files = {} }: AnyInput, isMultipart: boolean): URLSearchParams | FormData {
+  const body = isMultipart ? new FormData() : new URLSearchParams()
+  for (const [name, value] of Object.entries(form))
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) body.append(name, text(each))
+  if (body instanceof FormData)
+    for (const [name, value] of Object.entries(files))
+      for (const file of [value ?? []].flat() as readonly Blob[])
+        body.append(name, file, file instanceof File ? file.name : name)
+  return body
+}
 
 async function bodyOf(response: Response): Promise<unknown> {
   const bytes = await response.text()

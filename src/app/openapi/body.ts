@@ -1,12 +1,81 @@
-// Whether a request may come without the body that its route declares.
+// The body that a route reads, as a document describes it: JSON, text, or a form.
 import type { Schema } from '../../schema/schema.ts'
+import type { MountedRoute } from '../route.ts'
+import type { FileRule } from '../uploaded-file.ts'
+import type { Components, JsonObject } from './components.ts'
+
+/** undefined: none is declared. */
+export function bodyOf(route: MountedRoute, components: Components): JsonObject | undefined {
+  const { body, bodyType = 'application/json', form, files } = route.endpoint.spec
+  if (body !== undefined)
+    return {
+      required: !acceptsNothing(body),
+      content: { [bodyType]: { schema: components.use(body, 'input', `${route.name} body`) } },
+    }
+  const texts = form === undefined ? undefined : components.use(form, 'input', `${route.name} form`)
+  if (files === undefined || Object.keys(files).length === 0)
+    return (
+      texts && {
+        required: !takesEmpty(texts, components),
+        content: { 'application/x-www-form-urlencoded': { schema: texts }, 'multipart/form-data': { schema: texts } },
+      }
+    )
+  const own = schemaOf(files)
+  const schema = texts ? together(texts, own, components) : own
+  const isRequired = own['required'] !== undefined || (texts !== undefined && !takesEmpty(texts, components))
+  const encoding = encodingOf(files)
+  return { required: isRequired, content: { 'multipart/form-data': { schema, ...(encoding && { encoding }) } } }
+}
+
+function schemaOf(files: Readonly<Record<string, FileRule>>): JsonObject {
+  const rules = Object.entries(files)
+  const required = rules.flatMap(([name, { optional }]) => (optional ? [] : [name]))
+  return {
+    type: 'object',
+    properties: Object.fromEntries(rules.map(([name, rule]) => [name, propertyOf(rule)])),
+    ...(required.length > 0 ? { required } : {}),
+  }
+}
+
+/** OpenAPI 3.1 says binary by contentMediaType alone; `format: binary`, which 3.0 had, is what tools still look for. */
+function propertyOf({ many, max, optional }: FileRule): JsonObject {
+  const one = { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' }
+  return many ? { type: 'array', items: one, ...(optional ? {} : { minItems: 1 }), maxItems: max ?? 10 } : one
+}
+
+function encodingOf(files: Readonly<Record<string, FileRule>>): JsonObject | undefined {
+  const said = Object.entries(files).flatMap(([name, { types }]) =>
+    types ? [[name, { contentType: types.join(', ') }]] : [],
+  )
+  return said.length > 0 ? (Object.fromEntries(said) as JsonObject) : undefined
+}
+
+/** One object where that says the same, so that tools which know forms only as properties can show it. */
+function together(texts: JsonObject, files: JsonObject, components: Components): JsonObject {
+  const found = components.resolve(texts)
+  const isPlain = Object.keys(found).every(key => PLAIN.has(key)) && found['type'] === 'object'
+  if (!isPlain) return { allOf: [texts, files] }
+  const required = [...((found['required'] as string[] | undefined) ?? []), ...((files['required'] as string[]) ?? [])]
+  return {
+    type: 'object',
+    properties: { ...(found['properties'] as object), ...(files['properties'] as object) },
+    ...(required.length > 0 ? { required } : {}),
+  }
+}
+
+const PLAIN = new Set(['type', 'properties', 'required', 'title', 'description', 'additionalProperties'])
+
+function takesEmpty(texts: JsonObject, components: Components): boolean {
+  const { required } = components.resolve(texts)
+  return !Array.isArray(required) || required.length === 0
+}
 
 interface Standard {
   readonly validate: (value: unknown) => { readonly issues?: readonly unknown[] } | Promise<unknown>
 }
 
 /** True only for a schema that takes `undefined` without an issue and without waiting: `z.object({...}).optional()`. */
-export function acceptsNothing(schema: Schema): boolean {
+function acceptsNothing(schema: Schema): boolean {
   const standard = (schema as { readonly '~standard'?: Standard })['~standard']
   if (!standard) return false
   try {

@@ -2,7 +2,7 @@
 import type { ErrorFormat } from '../problem.ts'
 import type { MountedRoute } from '../route.ts'
 import { parsePattern } from '../pattern.ts'
-import { acceptsNothing } from './body.ts'
+import { bodyOf } from './body.ts'
 import { Components, type JsonObject } from './components.ts'
 import { defaultSummary, operationIds } from './names.ts'
 import { parametersOf } from './parameters.ts'
@@ -59,6 +59,7 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
       parameter.in === 'path' ? { ...parameter, name: place.rename.get(parameter.name) ?? parameter.name } : parameter,
     )
     const tags = [...new Set([...route.groups.flatMap(group => group.tags), ...(spec.tags ?? [])])]
+    const requestBody = bodyOf(route, components)
     place.item[method.toLowerCase()] = {
       ...(tags.length > 0 ? { tags } : {}),
       summary: spec.summary ?? defaultSummary(method, route.path),
@@ -66,18 +67,7 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
       operationId: ids.get(route)!,
       ...(spec.deprecated ? { deprecated: true } : {}),
       ...(parameters.length > 0 ? { parameters } : {}),
-      ...(spec.body === undefined
-        ? {}
-        : {
-            requestBody: {
-              required: !acceptsNothing(spec.body),
-              content: {
-                [spec.bodyType ?? 'application/json']: {
-                  schema: components.use(spec.body, 'input', `${route.name} body`),
-                },
-              },
-            },
-          }),
+      ...(requestBody === undefined ? {} : { requestBody }),
       responses: responsesOf(route, components, format),
     }
   }

@@ -60,7 +60,7 @@ export function parametersOf(route: MountedRoute, components: Components): reado
         for (const [name, field] of fieldsOf(schema, where, components)) add(parameter(name, place, field))
   }
   const codings = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)?.codings
-  if (codings && spec.body !== undefined)
+  if (codings && (spec.body ?? spec.form ?? spec.files) !== undefined)
     add({
       name: 'Content-Encoding',
       in: 'header',

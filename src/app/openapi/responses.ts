@@ -74,9 +74,9 @@ function declared(
 }
 
 function readsInput(route: MountedRoute): boolean {
-  const { params, query, headers, cookies, body } = route.endpoint.spec
+  const { params, query, headers, cookies, body, form, files } = route.endpoint.spec
   return (
-    [params, query, headers, cookies, body].some(schema => schema !== undefined) ||
+    [params, query, headers, cookies, body, form, files].some(schema => schema !== undefined) ||
     dependenciesOf(route).some(used => (used.headers ?? used.query ?? used.cookies) !== undefined)
   )
 }
