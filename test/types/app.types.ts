@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import { type } from 'arktype'
 import Type1 from 'typebox'
 import { Type } from '@sinclair/typebox'
-import { App, bytes, type Dependency, dependency, fail, file, type In, type JsonSchema, type Out, Router, stream, text } from 'millrace'
+import { App, bytes, type Dependency, dependency, fail, file, type In, type JsonSchema, type Out, Router, stream, text, type UploadedFile } from 'millrace'
 import { testClient } from 'millrace/testing'
 import * as routes from './sample.ts'
 import {
@@ -314,6 +314,40 @@ void all.get('/product/{id}', { params: { id: 7 } })
 void all.get('/products/{id}')
 // @ts-expect-error wrong method
 void all.post('/products/{id}', { params: { id: 7 } })
+// ---- forms and files: the schema's output, one file, none or a list by its rule; clients send Blobs ----
+const upload = app.post('/uploads', {
+  form: z.object({ title: z.string(), n: z.int().default(1) }),
+  files: { one: {}, maybe: { optional: true }, all: { many: true }, some: { many: true, optional: true } },
+  returns: z.object({ size: z.int() }),
+}, ({ form, files, body }) => {
+  is<typeof form, { title: string; n: number }>()
+  is<typeof body, undefined>()
+  is<typeof files.one, UploadedFile>()
+  is<typeof files.maybe, UploadedFile | undefined>()
+  is<typeof files.all, readonly UploadedFile[]>()
+  is<typeof files.some, readonly UploadedFile[]>()
+  // @ts-expect-error no such file
+  void files.two
+  return { size: files.one.size }
+})
+app.get('/none', { query: z.object({ a: z.string() }) }, ({ form, files }) => {
+  is<typeof form, undefined>()
+  is<keyof typeof files, never>()
+  return 1
+})
+// @ts-expect-error a misspelt key of a rule
+app.post('/misspelt', { files: { f: { maxByte: 1 } } }, () => 1)
+// @ts-expect-error a name of the context
+app.get('/taken', { uses: { files: db } }, () => 1)
+const blob = new Blob([])
+void api.call(upload, { form: { title: 'x' }, files: { one: blob, all: [blob] } })
+void api.call(upload, { form: { title: 'x', n: 2 }, files: { one: blob, maybe: blob, all: [], some: [blob] } })
+// @ts-expect-error a file missing
+void api.call(upload, { form: { title: 'x' }, files: { all: [] } })
+// @ts-expect-error a list is wanted
+void api.call(upload, { form: { title: 'x' }, files: { one: blob, all: blob } })
+// @ts-expect-error the form missing
+void api.call(upload, { files: { one: blob, all: [] } })
 is<(typeof getCart)['path'], '/carts/{cart}/items/{item}'>()
 is<(typeof asObject)['method'], 'PUT'>()
 void [removeProduct, App, null as unknown as Dependency<1>]

@@ -295,3 +295,47 @@ describe('components of the document', () => {
     assert.deepEqual(Object.keys(schemas(app)), ['Problem', 'Problem2'])
   })
 })
+
+describe('forms', () => {
+  test('are urlencoded or multipart, and multipart alone with files, which are binary strings', () => {
+    const app = new App()
+    app.post('/fields', { form: z.object({ a: z.string(), n: z.int().optional() }) }, () => 1)
+    app.post('/optional', { form: z.object({ a: z.string().optional() }) }, () => 1)
+    app.post(
+      '/files',
+      {
+        form: z.object({ title: z.string() }),
+        files: { one: { types: ['image/png', 'image/gif'] }, many: { many: true, max: 3, optional: true } },
+      },
+      () => 1,
+    )
+    app.post('/file', { files: { f: {} } }, () => 1)
+    const body = (path: string) => operation(app, path, 'post').requestBody
+    const fields = { type: 'object', properties: { a: { type: 'string' }, n: { type: 'integer' } }, required: ['a'] }
+    assert.deepEqual(body('/fields'), {
+      required: true,
+      content: { 'application/x-www-form-urlencoded': { schema: fields }, 'multipart/form-data': { schema: fields } },
+    })
+    assert.equal(body('/optional').required, false)
+    const file = { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' }
+    assert.deepEqual(body('/files'), {
+      required: true,
+      content: {
+        'multipart/form-data': {
+          schema: {
+            type: 'object',
+            properties: { title: { type: 'string' }, one: file, many: { type: 'array', items: file, maxItems: 3 } },
+            required: ['title', 'one'],
+          },
+          encoding: { one: { contentType: 'image/png, image/gif' } },
+        },
+      },
+    })
+    assert.deepEqual(body('/file').content['multipart/form-data'].schema, {
+      type: 'object',
+      properties: { f: file },
+      required: ['f'],
+    })
+    assert.equal(operation(app, '/file', 'post').responses['422'].description, 'An input is not valid')
+  })
+})

@@ -101,6 +101,16 @@ export function representativeApp(options: ConstructorParameters<typeof App>[0] 
   app.include(catalog, { tags: ['shop'] })
   app.post('/payments', { body: Payment, returns: { 200: Payment } }, ({ body }) => body)
   app.get('/files/{path*}', ({ params }) => params.path)
+  app.post('/subscriptions', { form: z.object({ email: z.email(), topics: z.array(z.string()).optional() }) }, () => 1)
+  app.post(
+    '/photos',
+    {
+      form: z.object({ title: z.string(), price: Money.optional() }).meta({ id: 'Photo' }),
+      files: { photo: { types: ['image/png', 'image/jpeg'] }, more: { many: true, max: 3, optional: true } },
+      returns: { 204: null },
+    },
+    ({ reply }) => reply(204),
+  )
   app.get('/hidden', { hidden: true }, () => 'x')
   return app
 }
