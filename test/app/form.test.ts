@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import * as z from 'zod'
 import { App, UsageError } from 'millrace'
 import { testClient } from 'millrace/testing'
@@ -52,6 +53,11 @@ const make = (errorFormat: 'problem' | 'fastapi' = 'problem') => {
       many: await Promise.all(many.map(file => file.text())),
       rest: rest?.name ?? null,
     }),
+  )
+  app.post(
+    '/packed',
+    { form: Person.pick({ name: true }), files: { f: {} }, decompress: true },
+    async ({ form, files }) => [form.name, await files.f.text()],
   )
   app.post('/lists', { files: { all: { many: true } } }, ({ files }) => files.all.length)
   return app
@@ -201,6 +207,17 @@ describe('a form', () => {
     assert.equal(await status('/person', await multipart([['name', 'a'], ...photos(11)])), 413)
   })
 
+  onEachSeam(
+    'over the limits is a 400 where errors are FastAPI’s',
+    () => make('fastapi'),
+    async ask => {
+      const photos = Array.from({ length: 11 }, () => ['all', png()] as const)
+      const answer = await ask('/lists', await multipart(photos))
+      assert.equal(answer.status, 400)
+      assert.deepEqual(await answer.json(), { detail: 'Too many files. Maximum number of files is 10.' })
+    },
+  )
+
   onEachSeam('that is broken is a 400', make, async ask => {
     const part = '--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n'
     for (const [body, type, says] of [
@@ -277,6 +294,20 @@ describe('files of a form', () => {
     const pdf = new File(['x'], 'x.pdf', { type: 'application/pdf' })
     assert.deepEqual(await told(await ask('/files', await multipart([['one', pdf]]))), ['body.one value_error'])
     assert.deepEqual(await told(await ask('/files', await multipart([['one', 'text']]))), ['body.one value_error'])
+  })
+
+  onEachSeam('come compressed where the route asks for it, and nowhere else', make, async ask => {
+    const sent = await multipart([
+      ['name', 'Ada'],
+      ['f', png('packed')],
+    ])
+    const packed: RequestInit = {
+      ...sent,
+      body: gzipSync(Buffer.from(sent.body as ArrayBuffer)),
+      headers: { ...(sent.headers as Record<string, string>), 'content-encoding': 'gzip' },
+    }
+    assert.deepEqual(await (await ask('/packed', packed)).json(), ['Ada', 'packed'])
+    assert.equal((await ask('/lists', packed)).status, 415)
   })
 
   onEachSeam(

@@ -16,6 +16,8 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { App, type UploadedFile } from 'millrace'
+import { Engine } from '../../src/http/engine.ts'
+import { overTcp } from '../http/support/connect.ts'
 import { overSocket } from './support/over-tcp.ts'
 import { onEachSeam, silent } from './support/seams.ts'
 
@@ -190,6 +192,20 @@ describe('an uploaded file', { skip }, () => {
       await until(() => held() === 0)
     })
     assert.equal(seen.length, 0)
+  })
+
+  test('is gone when the server closes in the middle of it', async () => {
+    const started = await fresh().start()
+    const engine = new Engine(started.handler)
+    const client = await overTcp.open(engine)
+    client.stream.write(
+      `POST /size HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 9000000\r\n\r\n${part('a', LARGE)}`,
+    )
+    await until(() => held() === 1)
+    engine.close()
+    await until(() => held() === 0)
+    client.destroy()
+    await started.stop(1000)
   })
 
   test('is gone when its client leaves while the handler is at work', async () => {
