@@ -39,6 +39,7 @@ export class CompiledRoute {
   readonly timeoutMs: number
   /** Neither a permit, nor a cache, nor values to be made, nor files to be let go of: the handler follows the inputs at once. */
   readonly isPlain: boolean
+  readonly readsForm: boolean
   /** They are let go of behind the answer. */
   readonly takesFiles: boolean
   /** Where the route says something about bodies. */
@@ -86,6 +87,7 @@ export class CompiledRoute {
     const decompress = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)
     const bodyPolicy = new BodyPolicy(spec.maxBodyBytes, of.maxBodyBytes, decompress)
     this.bodyPolicy = bodyPolicy.isEmpty ? undefined : bodyPolicy
+    this.readsForm = this.inputs.readsForm
     this.takesFiles = this.inputs.takesFiles
     this.isPlain =
       this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0 && !this.takesFiles
@@ -99,7 +101,7 @@ export class CompiledRoute {
 
   /** @param state  where the stages share one already */
   view(exchange: Exchange, log: Log, inputs: Inputs | undefined, state?: RequestState): HandlerView {
-    const view = this.inputs.readsForm ? formView(exchange, log, inputs, state) : new HandlerView(exchange, log, state)
+    const view = this.readsForm ? formView(exchange, log, inputs, state) : new HandlerView(exchange, log, state)
     if (inputs) {
       view.params = inputs.params
       view.query = inputs.query
