@@ -10,6 +10,7 @@ import { answerCut, clientGone, protocolError } from '../http/errors.ts'
 import type { FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import { RawFields } from '../http/field-lines.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
+import { resetOnClose } from '../http/socket-reset.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { NO_BODY } from '../http/request-body.ts'
 import { isAuthorityText, normalPath, readTarget } from '../http/request-target.ts'
@@ -211,10 +212,13 @@ export class NodeExchange extends EmbeddedExchange {
   #cutAnswer(reason: unknown): void {
     this.abort(answerCut(reason))
     const { socket } = this.#req
-    // A FIN could pass for the end of a body that the connection delimits. There is a reset on plain TCP only.
-    const isTcp = this.#req.httpVersionMajor === 1 && socket.remoteFamily !== undefined && !this.peer.encrypted
-    if (isTcp) socket.resetAndDestroy()
-    else this.#res.destroy()
+    if (this.#req.httpVersionMajor > 1) {
+      this.#res.destroy()
+      return
+    }
+    // A FIN could pass for the end of a body that the connection delimits.
+    resetOnClose(socket)
+    socket.destroy()
   }
 
   readonly #closed = (): void => {

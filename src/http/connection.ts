@@ -47,6 +47,7 @@ import {
   encodeRefusal,
 } from './response-encoder.ts'
 import { SendBuffer } from './send-buffer.ts'
+import { resetOnClose } from './socket-reset.ts'
 import type { TrustedProxies } from './trusted-proxy.ts'
 
 type Phase = 'idle' | 'head' | 'gather' | 'open' | 'skip' | 'linger' | 'closed'
@@ -581,15 +582,6 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
       this.#phase === 'gather' || (this.#exchange !== undefined && this.#exchange.limitAtMs - nowMs < SHORT_LIMIT_MS)
     )
   }
-}
-
-/**
- * What node:net's own resetAndDestroy sets. That one ends the stream first: it would send the FIN that this is about, and wait for
- * a peer that takes nothing. Where there is no reset (unix sockets, in memory, TLS) the connection just closes.
- */
-function resetOnClose(socket: Duplex): void {
-  const inner = socket as { _handle?: { reset?: unknown } | null; resetAndClosing?: boolean }
-  if (!socket.writableEnded && typeof inner._handle?.reset === 'function') inner.resetAndClosing = true
 }
 
 // Listeners are shared by all connections: five closures each would be half of what an idle connection costs.

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import { App, type NodeHandler } from 'millrace'
+import { App, type NodeHandler, stream } from 'millrace'
 import * as z from 'zod'
 import type { Exchange, Peer } from '../../src/http/exchange.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
@@ -280,6 +280,29 @@ describe('app.nodeHandler()', () => {
     assert.equal(await (await soon).json(), 'whole')
     await assert.rejects(never)
     await closed
+  })
+
+  test('a client that takes nothing of its answer is cut at once, not when it reads on', async () => {
+    const app = new App({ log: silent })
+    app.get('/', () =>
+      stream(
+        (async function* () {
+          for (;;) yield Buffer.alloc(1_000_000)
+        })(),
+      ),
+    )
+    const server = createServer(app.nodeHandler()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+    client.on('error', () => {})
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const [socket] = (await once(server, 'connection')) as [Socket]
+    while (!socket.writableNeedDrain) await new Promise(resolve => setTimeout(resolve, 5))
+    const closed = once(socket, 'close')
+    await app.close(50)
+    await closed
+    client.destroy()
+    server.close()
   })
 
   test('HTTP/2 through node’s compatibility API is the same app', async () => {
