@@ -3,7 +3,7 @@ import type { FieldLines, RequestBody, ResponseWriter } from './exchange.ts'
 import { type Carrier, LiveExchange } from './live-exchange.ts'
 import { encodeFields, type FieldList, isAscii, type PreparedHead } from './prepared-head.ts'
 import type { RequestHead } from './request-parser.ts'
-import { EARLY_HINTS, encodeHead, encodeHeadUntilLength } from './response-encoder.ts'
+import { CONNECTION_KEPT, EARLY_HINTS, encodeHead, encodeHeadUntilLength, repeatedAnswer } from './response-encoder.ts'
 import { PieceWriter, type PieceFraming, type PieceLine, type PieceOwner } from './response-writer.ts'
 
 /** What an exchange needs of the connection it came on. */
@@ -62,9 +62,18 @@ export class HttpExchange extends LiveExchange implements PieceOwner {
       out.latin1(text + '\r\n')
       return this.#line.finished(this)
     }
+    const isBodyWanted = this.head.method !== 'HEAD'
+    if (typeof body === 'string' && isBodyWanted && connection === CONNECTION_KEPT && more === undefined) {
+      const whole = repeatedAnswer(head, body)
+      if (whole !== undefined) {
+        this.begin(head.status)
+        this.record.bytesOut = body.length
+        out.latin1(whole)
+        return this.#line.finished(this)
+      }
+    }
     const start = encodeHeadUntilLength(head, more, connection)
     this.begin(head.status)
-    const isBodyWanted = this.head.method !== 'HEAD'
     if (typeof body === 'string') {
       const bytes = Buffer.byteLength(body)
       const text = start + bytes + '\r\n\r\n'

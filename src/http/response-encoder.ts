@@ -29,6 +29,11 @@ export function encodeHeadUntilLength(head: PreparedHead, more: FieldList | unde
   return encodeHead(head, more, connection) + 'Content-Length: '
 }
 
+/** All of an answer on a connection that is kept, if the one before it with this head was the same. */
+export function repeatedAnswer(head: PreparedHead, body: string): string | undefined {
+  return head.hasDate ? undefined : head.repeated(body, dateLine())
+}
+
 function namesDate(fields: FieldList): boolean {
   for (let n = 0; n < fields.length; n += 2) {
     const name = fields[n]!

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { encodeFields, prepareHead } from '../../src/http/prepared-head.ts'
 import { CONNECTION_CLOSE, CONNECTION_KEPT, encodeHead } from '../../src/http/response-encoder.ts'
 
@@ -35,5 +36,35 @@ describe('encodeHead', () => {
   test('says what it was given, in order, and the connection last', () => {
     const text = encodeHead(prepareHead(404, ['a', '1', 'a', '2', 'date', 'x']), ['b', 'é'], CONNECTION_CLOSE)
     assert.equal(text, 'HTTP/1.1 404 Not Found\r\na: 1\r\na: 2\r\ndate: x\r\nb: é\r\nConnection: close\r\n')
+  })
+})
+
+describe('an answer that is the same as the one before', () => {
+  const DATES = ['Date: Thu, 26 Nov 2026 10:00:00 GMT\r\n', 'Date: Thu, 26 Nov 2026 10:00:01 GMT\r\n']
+
+  test('is what would have been joined anew, whatever came before it', () => {
+    const bodies = ['', 'a', '{"a":1}', '{"a":2}', 'zwölf', 'x'.repeat(1024), 'x'.repeat(1025)]
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...bodies), fc.constantFrom(...DATES)), { maxLength: 40 }),
+        answers => {
+          const head = prepareHead(200, ['X-A', 'ä'])
+          for (const [body, date] of answers) {
+            const whole = head.repeated(body, date)
+            if (whole !== undefined)
+              assert.equal(whole, `HTTP/1.1 200 OK\r\nX-A: ä\r\n${date}Content-Length: ${body.length}\r\n\r\n${body}`)
+          }
+        },
+      ),
+    )
+  })
+
+  test('is found from the second time on, also with a new date, and not for text that is long or not ASCII', () => {
+    const head = prepareHead(200)
+    assert.equal(head.repeated('a', DATES[0]!), undefined)
+    assert.ok(head.repeated('a', DATES[0]!))
+    assert.ok(head.repeated('a', DATES[1]!))
+    for (const body of ['ä', 'x'.repeat(1025), ''])
+      for (let n = 0; n < 3; n++) assert.equal(head.repeated(body, DATES[0]!), undefined)
   })
 })
