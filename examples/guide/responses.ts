@@ -36,6 +36,10 @@ app.get('/page', async ({ earlyHints }) => {
 })
 
 // Bodies may come compressed, and become at most ten times as long.
-app.post('/notes', { body: z.object({ note: z.string() }), decompress: true }, ({ body }) => body.note.length)
+app.post(
+  '/notes',
+  { body: z.object({ note: z.string() }), decompress: { codings: ['br', 'gzip'] } },
+  ({ body }) => body.note.length,
+)
 
 export default app

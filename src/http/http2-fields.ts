@@ -6,6 +6,22 @@ export type FieldObject = Record<string, string | number | string[]>
 // RFC 9113 §8.2.2. The rest of them no handler can give at all (prepareHead); `te` is a request field, and node:http2 throws.
 const NOT_SENT = new Set(['proxy-connection', 'http2-settings', 'te'])
 
+// Fields that are one value: node:http2 refuses a second one before Node 24, so the last counts.
+const SINGLE = new Set([
+  'age',
+  'content-encoding',
+  'content-length',
+  'content-location',
+  'content-range',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'location',
+  'retry-after',
+])
+
 const prepared = new WeakMap<PreparedHead, FieldObject>()
 
 /**
@@ -42,6 +58,7 @@ function addFields(fields: FieldObject, list: FieldList): void {
     if (NOT_SENT.has(name)) continue
     const before = fields[name]
     // `before` may belong to the head: it is never changed.
-    fields[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [String(before), value]
+    if (before === undefined || SINGLE.has(name)) fields[name] = value
+    else fields[name] = Array.isArray(before) ? [...before, value] : [String(before), value]
   }
 }

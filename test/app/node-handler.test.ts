@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { App, type NodeHandler, stream } from 'millrace'
 import * as z from 'zod'
 import type { Exchange, Peer } from '../../src/http/exchange.ts'
@@ -13,17 +13,27 @@ import { nodeHandler } from '../../src/app/node-handler.ts'
 import { ask } from '../../src/testing/ask.ts'
 import { json, silent } from './support/seams.ts'
 
-interface Served extends AsyncDisposable {
+interface Served {
   readonly port: number
   ask(path: string, init?: RequestInit): Promise<Response>
   /** Bytes in; everything that comes back until the server closes. */
   raw(bytes: string): Promise<string>
 }
 
+const opened: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const close of opened.splice(0)) await close()
+})
+
 async function serve(listener: RequestListener): Promise<Served> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
+  opened.push(async () => {
+    server.close()
+    server.closeAllConnections()
+    if (server.listening) await once(server, 'close')
+  })
   return {
     port,
     ask: (path, init = {}) => ask(path, init, { host: '127.0.0.1', port }),
@@ -33,11 +43,6 @@ async function serve(listener: RequestListener): Promise<Served> {
       let text = ''
       for await (const piece of socket) text += piece as string
       return text
-    },
-    async [Symbol.asyncDispose]() {
-      server.close()
-      server.closeAllConnections()
-      if (server.listening) await once(server, 'close')
     },
   }
 }
@@ -66,7 +71,7 @@ describe('app.nodeHandler()', () => {
       defer(() => order.push('deferred'))
       return 1
     })
-    await using server = await serve(app.nodeHandler())
+    const server = await serve(app.nodeHandler())
     assert.deepEqual(order, [])
     const both = await Promise.all([server.ask('/'), server.ask('/')])
     assert.deepEqual(
@@ -92,7 +97,7 @@ describe('app.nodeHandler()', () => {
     app.get('/', () => 'up')
     const handler = app.nodeHandler()
     let told: unknown
-    await using server = await serve((req, res) =>
+    const server = await serve((req, res) =>
       handler(
         req,
         res,
@@ -117,7 +122,7 @@ describe('app.nodeHandler()', () => {
   test('a path that is malformed or smuggled, and a Host that is none, is refused with 400', async () => {
     const app = new App({ log: silent })
     app.get('/{path*}', ({ request }) => request.url)
-    await using server = await serve(app.nodeHandler())
+    const server = await serve(app.nodeHandler())
     for (const target of ['/%zz', '/a%2Fb', '/%00', '/a%5Cb', '/\\a', 'http://a:b@c/', 'relative', '/a#b'])
       assert.match(await server.raw(empty('GET', target)), /^HTTP\/1\.1 400 /, target)
     for (const host of ['a/b', 'a@b', 'a b', 'a:99999'])
@@ -129,7 +134,7 @@ describe('app.nodeHandler()', () => {
 
   test('fields keep their repeats, and the peer is the one on the socket', async () => {
     const told = Promise.withResolvers<{ exchange: Exchange; peer: Peer }>()
-    await using server = await serve(
+    const server = await serve(
       bare(exchange => {
         told.resolve({ exchange, peer: exchange.peer })
         exchange.send(prepareHead(204), null)
@@ -161,7 +166,7 @@ describe('app.nodeHandler()', () => {
     app.get('/text', () => 'x')
     app.get('/204', ({ reply }) => reply(204))
     app.get('/304', () => new Response(null, { status: 304, headers: { etag: '"a"' } }))
-    await using server = await serve(app.nodeHandler())
+    const server = await serve(app.nodeHandler())
     const old = await server.raw('GET /stream HTTP/1.0\r\n\r\n')
     assert.match(old, /\r\n\r\nabc$/)
     assert.doesNotMatch(old, /transfer-encoding|content-length/i)
@@ -196,7 +201,7 @@ describe('app.nodeHandler()', () => {
         exchange.start(prepareHead(200)).end()
       },
     }
-    await using server = await serve(bare(exchange => answers[exchange.path]!(exchange)))
+    const server = await serve(bare(exchange => answers[exchange.path]!(exchange)))
     await assert.rejects(async () => (await server.ask('/short')).text())
     await assert.rejects(async () => (await server.ask('/long')).text())
     assert.equal(await (await server.ask('/twice')).text(), 'one')
@@ -204,7 +209,7 @@ describe('app.nodeHandler()', () => {
 
   test('early hints go out before the answer and trailers behind it; a field that would split them throws', async () => {
     const thrown: unknown[] = []
-    await using server = await serve(
+    const server = await serve(
       bare(exchange => {
         assert.throws(() => exchange.earlyHints(['link', '</a.css>\r\nx: y']), { code: 'HTTP_BAD_FIELD' })
         exchange.earlyHints(['link', '</a.css>; rel=preload; as=style'])
@@ -245,7 +250,7 @@ describe('app.nodeHandler()', () => {
       }
       app.get('/', handler)
       app.post('/', { body: z.object({}) }, handler)
-      await using server = await serve(app.nodeHandler())
+      const server = await serve(app.nodeHandler())
       const socket = connect(server.port, '127.0.0.1')
       socket.write(bytes)
       await entered.promise
@@ -270,7 +275,7 @@ describe('app.nodeHandler()', () => {
       enter()
       return new Promise(() => {})
     })
-    await using server = await serve(app.nodeHandler())
+    const server = await serve(app.nodeHandler())
     const soon = server.ask('/soon')
     const never = server.ask('/never')
     never.catch(() => {})
@@ -365,7 +370,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
 
   test('paths begin behind the mount, and what goes back to the client has all of it', async () => {
     const app = make()
-    await using server = await serve(mount('/api', app.nodeHandler(), () => assert.fail('not asked to fall through')))
+    const server = await serve(mount('/api', app.nodeHandler(), () => assert.fail('not asked to fall through')))
     assert.equal(await (await server.ask('/api/items?a=1')).json(), 'http://testserver/api/items?a=1')
     assert.equal((await server.ask('/api/items/?a=1')).headers.get('location'), '/api/items?a=1')
     assert.equal((await server.ask('/api/none')).status, 404)
@@ -377,7 +382,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
   test('with fallThrough, what no route takes goes on untouched', async () => {
     const app = make()
     const handler = app.nodeHandler({ fallThrough: true })
-    await using server = await serve(mount('/api', handler, res => void res.writeHead(299).end()))
+    const server = await serve(mount('/api', handler, res => void res.writeHead(299).end()))
     for (const [method, path, status] of [
       ['GET', '/api/items', 200],
       ['HEAD', '/api/items', 200],
@@ -392,7 +397,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
       assert.equal(answer.headers.get('x-ours'), status === 299 ? null : '1')
     }
     const alone = make()
-    await using without = await serve((req, res) => alone.nodeHandler({ fallThrough: true })(req, res))
+    const without = await serve((req, res) => alone.nodeHandler({ fallThrough: true })(req, res))
     assert.equal((await without.ask('/none')).status, 404)
     await Promise.all([app.close(), alone.close()])
   })
@@ -403,7 +408,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
       reply(200, 1, { headers: { vary: 'accept', 'x-a': 'ours' }, cookies: { b: '2', c: '3' } }),
     )
     const handler = app.nodeHandler()
-    await using server = await serve((req, res) => {
+    const server = await serve((req, res) => {
       res.setHeader('x-powered-by', 'somebody')
       res.setHeader('x-a', 'theirs')
       res.setHeader('vary', 'origin')
@@ -426,7 +431,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
     const app = new App({ log: silent })
     app.get('/', () => go.promise)
     const handler = app.nodeHandler()
-    await using server = await serve((req, res) => {
+    const server = await serve((req, res) => {
       handler(req, res)
       setImmediate(() => {
         res.writeHead(504).end('too late')
@@ -447,7 +452,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
     app.post('/', { body: z.object({ a: z.int() }), maxBodyBytes: 20 }, ({ body }) => body)
     const handler = app.nodeHandler()
     let keep: (bytes: Buffer) => object = () => ({})
-    await using server = await serve((req, res) => {
+    const server = await serve((req, res) => {
       const pieces: Buffer[] = []
       req.on('data', (piece: Buffer) => pieces.push(piece))
       req.on('end', () => {
@@ -476,7 +481,7 @@ describe('app.nodeHandler() in an app of another framework', () => {
     const app = new App({ log: silent })
     app.post('/', { body: z.string(), maxBodyBytes: 16 }, () => 1)
     app.post('/unread', () => 'early')
-    await using server = await serve(app.nodeHandler())
+    const server = await serve(app.nodeHandler())
     for (const [path, status] of [
       ['/', 413],
       ['/unread', 200],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { App } from 'millrace'
 import * as z from 'zod'
@@ -14,9 +14,15 @@ import { onEachSeam, silent } from './support/seams.ts'
 
 const post = (body: BodyInit, headers: Record<string, string> = {}): RequestInit => ({ method: 'POST', body, headers })
 
-interface Port extends AsyncDisposable {
+interface Port {
   readonly port: number
+  close(): Promise<void>
 }
+
+const opened: Port[] = []
+afterEach(async () => {
+  for (const port of opened.splice(0)) await port.close()
+})
 
 /** The seams that have sockets, each on a port of its own. */
 const SOCKETS = {
@@ -27,7 +33,7 @@ const SOCKETS = {
     await once(server, 'listening')
     return {
       port: (server.address() as AddressInfo).port,
-      async [Symbol.asyncDispose]() {
+      async close() {
         server.close()
         engine.close()
         await started.stop(1000)
@@ -39,7 +45,7 @@ const SOCKETS = {
     await once(server, 'listening')
     return {
       port: (server.address() as AddressInfo).port,
-      async [Symbol.asyncDispose]() {
+      async close() {
         server.close()
         server.closeAllConnections()
         await app.close(1000)
@@ -142,7 +148,8 @@ describe('request.body', () => {
         }
         return taken
       })
-      await using server = await open(app)
+      const server = await open(app)
+      opened.push(server)
       const socket = connect(server.port, '127.0.0.1')
       sentNow = () => socket.bytesWritten - socket.writableLength
       let text = ''
@@ -170,7 +177,8 @@ describe('request.body', () => {
           failed.resolve(error)
         }
       })
-      await using server = await open(app)
+      const server = await open(app)
+      opened.push(server)
       const socket = connect(server.port, '127.0.0.1')
       socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${TOTAL}\r\n\r\n`)
       socket.write(PIECE)

@@ -239,6 +239,9 @@ describe('a certificate that is renewed', needsOpenssl, () => {
       tlsMinVersion: '1.2',
     } as const
     const changed = Promise.withResolvers<string>()
+    // The watch itself keeps no process awake.
+    const awake = setInterval(() => {}, 1000)
+    cleanups.push(() => clearInterval(awake))
     cleanups.push(watchCertificate(settings, log, ({ cert }) => changed.resolve(cert), 10))
     const told = async (pattern: RegExp) => {
       while (!lines.some(line => pattern.test(line))) await new Promise(resolve => setTimeout(resolve, 5))
