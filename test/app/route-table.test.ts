@@ -83,4 +83,15 @@ describe('route table', () => {
       { numRuns: 300 },
     )
   })
+
+  test('finds each of many texts beside a name, and the name for what is none of them', () => {
+    for (const count of [1, 8, 9, 30]) {
+      const table = new RouteTable<string>()
+      for (let n = 0; n < count; n++) table.add('GET', `/a/t${n}/b`, `t${n}`)
+      table.add('GET', '/a/{id}/b', 'id')
+      for (let n = 0; n < count; n++) assert.equal(table.find('GET', `/a/t${n}/b`)?.target, `t${n}`)
+      assert.deepEqual(table.find('GET', '/a/t99/b')?.values, ['t99'])
+      assert.equal(table.find('GET', '/a//b'), undefined)
+    }
+  })
 })
