@@ -45,7 +45,7 @@ export class PreparedHead {
 
   /**
    * The whole answer as text for the wire, when the answer before it had the same body: what a cache remembers, and what is the same for
-   * everybody, is then neither measured, joined nor flattened again (bench/micro/request: 110 ns).
+   * everybody, is then neither measured, joined nor flattened again (bench/micro/request: 60 ns).
    *
    * @returns undefined for a body that is another than the last one, is long, or is not ASCII
    */
