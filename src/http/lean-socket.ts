@@ -68,8 +68,8 @@ const MOST_DIRECT_BYTES = 16_384
 
 /**
  * Writes by `_write`, what a Writable itself calls: an answer that the kernel takes at once, as nearly all are, then costs neither the
- * stream's account nor a callback in the next tick (under bench hello
- * 6.4% of the busy time were streams, and are 2.3%). Only while nothing is on its way; order is the handle's.
+ * stream's account nor a callback in the next tick (of the busy time under bench hello, streams were 6.4% and are 2.3%). Only while nothing
+ * is on its way; order is the handle's.
  */
 export class DirectWriter {
   /** Handed over and not taken yet. */
