@@ -104,7 +104,7 @@ async function setUp(): Promise<Project> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-docs-'))
   const { status, output } = await run([join(root, 'examples/guide/setup.ts')], folder)
   assert.equal(status, 0, output)
-  return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
+  return { folder, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 20 }) }
 }
 
 /** The consoles of a page by the file they are about. */

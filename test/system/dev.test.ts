@@ -17,7 +17,7 @@ export default app
 
 async function folderWith(context: TestContext, source: string): Promise<{ directory: string; file: string }> {
   const directory = await mkdtemp(join(APPS, 'edited-'))
-  context.after(() => rm(directory, { recursive: true }))
+  context.after(() => rm(directory, { recursive: true, maxRetries: 20 }))
   await writeFile(join(directory, 'mark.ts'), "export const mark = '!'\n")
   await writeFile(join(directory, 'app.ts'), source)
   return { directory, file: join(directory, 'app.ts') }

@@ -191,7 +191,7 @@ describe('a socket that is bound by somebody else', limit, () => {
 describe('a unix socket', limit, () => {
   test('is served by all workers, survives a reload, and is removed at the end', async context => {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-uds-'))
-    context.after(() => rm(folder, { recursive: true }))
+    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
     const socketPath = join(folder, 'app.sock')
     const server = await startServer(context, ['serve', 'steady.ts', '--uds', socketPath, '--workers', '2'])
     const ask = () =>

@@ -138,7 +138,7 @@ describe('a start that hangs', limit, () => {
 describe('settings', limit, () => {
   test('come from the app, the config file, .env and the environment, the later the stronger', async context => {
     const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/configured-'))
-    context.after(() => rm(folder, { recursive: true }))
+    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
     await cp(join(APPS, 'configured'), folder, { recursive: true })
     await writeFile(join(folder, '.env'), 'PORT=0\nGREETING=from the file\nNODE_ENV=production\n')
     const server = await startServer(context, ['serve', 'app.ts'], {
@@ -177,7 +177,7 @@ describe('settings', limit, () => {
 describe('a reload that cannot be done', limit, () => {
   test('leaves the old workers serving and says why', async context => {
     const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/reloaded-'))
-    context.after(() => rm(folder, { recursive: true }))
+    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
     await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0', '--keep-alive-timeout', '500ms'], {
       directory: folder,

@@ -16,7 +16,7 @@ describe("the shop's document", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-shop-client-'))
   })
-  after(() => rm(folder, { recursive: true, force: true }))
+  after(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }))
 
   test("passes Redocly's recommended rules and swagger-parser", async () => {
     const file = join(folder, 'shop.json')

@@ -13,7 +13,7 @@ let folder: string
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-openapi-'))
 })
-after(() => rm(folder, { recursive: true, force: true }))
+after(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }))
 
 async function write(name: string, app: App<any, any>): Promise<string> {
   const file = join(folder, name)

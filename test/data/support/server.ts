@@ -1,5 +1,6 @@
 // A PostgreSQL server for the tests of one file, in a folder that goes with it.
-import { chmod, cp, mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { chmod, cp, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
@@ -7,9 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, embeddedPostgres, type Database, type EmbeddedPostgres } from '../../../src/data/postgres/index.ts'
 import type { ConnectOptions } from '../../../src/data/postgres/index.ts'
 
-// At the top, because inside a test `after` means: after that test.
+// When the process ends, because hooks run in the order in which they were made: a server may write until the last of them. It is asked
+// for again where a server that was killed still makes files.
 const folders: string[] = []
-after(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))))
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
+})
 
 export interface TestServer {
   readonly server: EmbeddedPostgres
@@ -44,7 +48,7 @@ export async function copyOf(dataDir: string): Promise<string> {
   return folder
 }
 
-/** Removed when the file's tests are done. Open, so that nobody (uid 65534) can reach it too. */
+/** Removed when the process ends. Open, so that nobody (uid 65534) can reach it too. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-test-'))
   folders.push(folder)
