@@ -446,7 +446,10 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     exchange.record.error ??= reason
     this.#error ??= reason
     this.#lose(exchange, answerCut(reason))
-    this.#abandon(true)
+    // Nothing of this answer is out: what waits are whole answers to the requests before it, and a FIN behind them says no more than
+    // that this one has none. A reset could overtake them.
+    if (exchange.record.status === 0 && (!this.out.isEmpty || this.out.onItsWay > 0)) this.#shutDown()
+    else this.#abandon(true)
   }
 
   /** Nothing to do: each answer from now on says `Connection: close`. */
@@ -465,6 +468,8 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     this.#enter('linger')
     // A FIN could pass for the end of a body that the connection delimits. To an idle client it is the kinder of the two.
     if (isMidAnswer) resetOnClose(this.#socket)
+    // Whole answers may wait in front of the one that is cut: they go to the kernel before the end does.
+    this.out.flush()
     this.#socket.destroy()
   }
 

@@ -104,6 +104,34 @@ for (const way of ways) {
       assert.deepEqual(log, ['in /1', 'out /1', 'in /2', 'out /2'])
     })
 
+    test('sends an answer that is finished when the next pipelined handler destroys its exchange in the same turn', async () => {
+      const { client } = await serve(way, exchange => {
+        if (exchange.path === '/destroyed') exchange.destroy(new Error('enough'))
+        else exchange.send(OK, exchange.path)
+      })
+      client.write(get('/1') + get('/2') + get('/destroyed') + get('/never'))
+      const answers = await client.ended()
+      assert.deepEqual(
+        answers.map(answer => answer.body),
+        ['/1', '/2'],
+      )
+      assert.ok(client.text.endsWith('\r\n\r\n/2'), 'nothing behind the last whole answer')
+    })
+
+    test('hands whole answers over before it cuts the one behind them', async () => {
+      const { client } = await serve(way, exchange => {
+        if (exchange.path !== '/cut') return exchange.send(OK, exchange.path)
+        exchange.start(OK, undefined, 9).write('half')
+        exchange.destroy(new Error('enough'))
+      })
+      client.write(get('/1') + get('/2') + get('/cut'))
+      await client.until(isOver)
+      assert.deepEqual(
+        readAnswers(client.text, false).map(answer => answer.body),
+        ['/1', '/2'],
+      )
+    })
+
     test('sends the head of HEAD without its body, and 204 and 304 without either', async () => {
       const { client } = await serve(way, exchange => {
         if (exchange.path === '/none') exchange.send(prepareHead(204), 'ignored')
