@@ -1,10 +1,9 @@
 // An application: its routes, what surrounds all of them, and how one worker starts and stops it.
 import { Cache } from '../cache/cache.ts'
 import { UsageError } from '../core/error.ts'
-import { DEFAULT_LIMITS } from '../http/limits.ts'
 import { AfterResponse } from '../tasks/after-response.ts'
 import { createLogger } from '../observe/logger.ts'
-import { CompiledRoute } from './compiled-route.ts'
+import { CompiledRoute, type RouteLimits } from './compiled-route.ts'
 import type { Log, WorkerContext } from './context.ts'
 import { CleanUp, type WorkerValues } from './dependencies.ts'
 import { type Dependency, DependencyDefinition, type Scope, type Uses } from './dependency.ts'
@@ -14,6 +13,7 @@ import { handle } from './handle.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
 import { docsEndpoints, type DocsPaths } from './openapi/docs-endpoints.ts'
 import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
+import { ownLimits } from './own-limits.ts'
 import type { ErrorFormat } from './problem.ts'
 import type { StatusMap } from './reply.ts'
 import type { MountedRoute } from './route.ts'
@@ -84,7 +84,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
 
   manifest(): AppManifest {
     const { docs, openapi } = this.#paths
-    this.#compile({})
+    const { requestTimeoutMs, body } = ownLimits({})
+    this.#compile({ requestTimeoutMs, maxBodyBytes: body.maxBodyBytes })
     // Described here, where a mistake in it can still be told at start-up.
     if (openapi !== false) this.openapi()
     return {
@@ -99,7 +100,12 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   async start(of: StartOptions = {}): Promise<StartedApp> {
     this.#started++
     const log = this.#options.log ?? of.log ?? createLogger()
-    const routes = this.#compile(of)
+    const own = ownLimits(this.#options.server ?? {})
+    const limits = {
+      requestTimeoutMs: of.requestTimeoutMs ?? own.requestTimeoutMs,
+      maxBodyBytes: of.maxBodyBytes ?? own.body.maxBodyBytes,
+    }
+    const routes = this.#compile(limits)
     const table = new RouteTable<CompiledRoute>()
     for (const { mounted, route } of routes) table.add(mounted.endpoint.method, mounted.path, route)
     const stopping = new AbortController()
@@ -114,11 +120,12 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       handler: handle({
         table,
         middleware: this['~middleware'],
-        requestTimeoutMs: of.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+        requestTimeoutMs: limits.requestTimeoutMs,
         format: this.#options.errorFormat ?? 'problem',
         log,
         afterResponse,
       }),
+      bodyLimits: own.body,
       takes: (method, path) =>
         table.find(method, path) !== undefined || (method === 'OPTIONS' && table.allowed(path).length > 0),
       async stop(graceMs: number) {
@@ -169,7 +176,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return paths.openapi === false ? { openapi: false, docs: false, redoc: false } : paths
   }
 
-  #compile(of: StartOptions): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
+  #compile(limits: RouteLimits): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
     const mounted = this['~mounted']()
     const info = this.#options
     const all = [...mounted, ...docsEndpoints(info, this.#paths, () => this.openapi(), this['~middleware'])]
@@ -178,14 +185,11 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       overrides: this.#overrides,
       cache: this.#cache,
       format: info.errorFormat ?? 'problem',
-      requestTimeoutMs: of.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
-      maxBodyBytes: of.maxBodyBytes ?? DEFAULT_LIMITS.maxBodyBytes,
+      ...limits,
     }
     return all.map(mounted => ({ mounted, route: new CompiledRoute(mounted, surroundings) }))
   }
 }
-
-const REQUEST_TIMEOUT_MS = 30_000
 
 /** Runs the lifespan and makes every worker-scoped value, in order; undoes all of it when one of them fails. */
 async function startWorker(

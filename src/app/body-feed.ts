@@ -1,18 +1,16 @@
 // Fills a request body from somebody else's stream, and keeps the watch over a slow client that the engine's sweep keeps for its own.
 import { UsageError } from '../core/error.ts'
 import { bodyAborted, bodyTooSlow } from '../http/errors.ts'
-import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
 import { type BodySource, IncomingBody } from '../http/request-body.ts'
-
-export type FeedLimits = Pick<Limits, 'maxBodyBytes' | 'bodyMinBytesPerSecond' | 'minRateGraceMs'>
+import type { BodyLimits } from './own-limits.ts'
 
 export abstract class BodyFeed implements BodySource {
   readonly body: IncomingBody
-  readonly #limits: FeedLimits
+  readonly #limits: BodyLimits
   #isSeen = false
   #isOver = false
 
-  constructor(length: number | undefined, limits: FeedLimits = DEFAULT_LIMITS) {
+  constructor(length: number | undefined, limits: BodyLimits) {
     this.#limits = limits
     this.body = new IncomingBody(this, length === undefined ? 'chunked' : 'length', length, limits.maxBodyBytes)
   }

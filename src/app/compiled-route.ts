@@ -17,12 +17,16 @@ import { FormView, HandlerView, type RequestState } from './request-state.ts'
 import { Responder, statusMap } from './responder.ts'
 import type { MountedRoute } from './route.ts'
 
-export interface RouteSurroundings {
+/** For routes that say nothing. */
+export interface RouteLimits {
+  readonly requestTimeoutMs: number
+  readonly maxBodyBytes: number
+}
+
+export interface RouteSurroundings extends RouteLimits {
   readonly overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>
   readonly cache: Cache
   readonly format: ErrorFormat
-  readonly requestTimeoutMs: number
-  readonly maxBodyBytes: number
 }
 
 export class CompiledRoute {

@@ -5,9 +5,11 @@ import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from '..
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { wrongLength } from '../http/response-writer.ts'
 import type { BodyFeed } from './body-feed.ts'
+import type { BodyLimits } from './own-limits.ts'
 
-/** Keeps count of exchanges that are not over. */
+/** Keeps count of exchanges that are not over, and knows what their bodies may be. */
 export interface ExchangeOwner {
+  readonly bodyLimits: BodyLimits
   began(exchange: Exchange): void
   ended(exchange: Exchange): void
 }

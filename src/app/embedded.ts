@@ -1,9 +1,12 @@
 // An app inside somebody else's server: started by its first request, open requests counted, ended by close().
 import { MillraceError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { DEFAULT_LIMITS } from '../http/limits.ts'
+import type { ExchangeOwner } from './embedded-exchange.ts'
+import type { BodyLimits } from './own-limits.ts'
 import type { StartedApp } from './servable.ts'
 
-export class Embedded {
+export class Embedded implements ExchangeOwner {
   readonly #start: () => Promise<StartedApp>
   readonly #open = new Set<Exchange>()
   #starting: Promise<StartedApp> | undefined
@@ -36,6 +39,11 @@ export class Embedded {
       )
     }
     return this.#starting
+  }
+
+  /** Those of the app that runs. */
+  get bodyLimits(): BodyLimits {
+    return this.#running?.bodyLimits ?? DEFAULT_LIMITS
   }
 
   began(exchange: Exchange): void {

@@ -9,6 +9,7 @@ import { normalPath } from '../http/request-target.ts'
 import { send } from './answer.ts'
 import { BodyFeed, bodyTaken } from './body-feed.ts'
 import { EmbeddedExchange, EmbeddedWriter, type ExchangeOwner, NOBODY_READS } from './embedded-exchange.ts'
+import type { BodyLimits } from './own-limits.ts'
 import { problemAnswer } from './problem.ts'
 
 /** Rejects only for an answer that is cut before its head; one that is cut later is an error of the Response's body. */
@@ -68,9 +69,9 @@ class FetchFeed extends BodyFeed {
   #isStopped = false
 
   /** @param watchClient  called when the body is first read: from then on a client that leaves fails it */
-  constructor(request: Request, watchClient: () => void) {
+  constructor(request: Request, limits: BodyLimits, watchClient: () => void) {
     const declared = request.headers.get('content-length')
-    super(declared !== null && /^\d{1,15}$/.test(declared) ? Number(declared) : undefined)
+    super(declared !== null && /^\d{1,15}$/.test(declared) ? Number(declared) : undefined, limits)
     this.#request = request
     this.#watchClient = watchClient
   }
@@ -139,7 +140,7 @@ class FetchExchange extends EmbeddedExchange {
     this.fields = new FetchFields(request.headers)
     if (request.body === null) this.body = NO_BODY
     else {
-      this.feed = new FetchFeed(request, () => this.watchClient())
+      this.feed = new FetchFeed(request, owner.bodyLimits, () => this.watchClient())
       this.body = this.feed.body
     }
     this.#request = request

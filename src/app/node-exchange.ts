@@ -15,6 +15,7 @@ import { encodeFields, type FieldList, type PreparedHead } from '../http/prepare
 import { NO_BODY } from '../http/request-body.ts'
 import { isAuthorityText, normalPath, readTarget } from '../http/request-target.ts'
 import { BodyFeed, bodyTaken } from './body-feed.ts'
+import type { BodyLimits } from './own-limits.ts'
 import { EmbeddedExchange, EmbeddedWriter, type ExchangeOwner, NOBODY_READS } from './embedded-exchange.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -56,7 +57,7 @@ export class NodeExchange extends EmbeddedExchange {
     const length = bodyLength(req, this.fields)
     if (length === 0) this.body = NO_BODY
     else {
-      this.feed = new NodeFeed(req, res, length === Infinity ? undefined : length)
+      this.feed = new NodeFeed(req, res, length === Infinity ? undefined : length, owner.bodyLimits)
       this.body = this.feed.body
     }
     if (isGone(res)) this.#closed()
@@ -269,8 +270,8 @@ class NodeFeed extends BodyFeed {
   #isReading = false
   #isStopped = false
 
-  constructor(req: IncomingMessage, res: ServerResponse, length: number | undefined) {
-    super(length)
+  constructor(req: IncomingMessage, res: ServerResponse, length: number | undefined, limits: BodyLimits) {
+    super(length, limits)
     this.#req = req
     this.#res = res
   }

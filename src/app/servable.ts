@@ -1,6 +1,7 @@
 // What the server floor asks of an app: to describe itself, and to start. The whole of what server/ knows about app/.
 import type { Handler } from '../http/handler.ts'
 import type { Log } from './context.ts'
+import type { BodyLimits } from './own-limits.ts'
 
 export interface AppManifest {
   readonly title: string
@@ -14,6 +15,8 @@ export interface AppManifest {
 
 export interface StartedApp {
   readonly handler: Handler
+  /** What it says itself about bodies, for whoever serves it without the settings of a server. */
+  readonly bodyLimits: BodyLimits
   /** Whether a route takes such a request: one for OPTIONS of a path that has routes is taken too. */
   takes(method: string, path: string): boolean
   /** After the last request: deferred tasks, worker-scoped dependencies in reverse, lifespan. */
@@ -21,9 +24,9 @@ export interface StartedApp {
 }
 
 export interface StartOptions {
-  /** Default time from a complete head to the response head, for routes that say nothing. Default 30,000. */
+  /** Default time from a complete head to the response head, for routes that say nothing. Default: as the app's `server` says, else 30,000. */
   readonly requestTimeoutMs?: number
-  /** The engine's own limit, for what routes that say nothing make of a compressed body. Default 1 MiB. */
+  /** The engine's own limit, for what routes that say nothing make of a compressed body. Default: as the app's `server` says, else 1 MiB. */
   readonly maxBodyBytes?: number
   readonly log?: Log
 }

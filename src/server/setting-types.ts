@@ -1,6 +1,7 @@
 // The kinds of value a setting can have: how each is read from text or from code, and how it is shown.
 import { isIP } from 'node:net'
 import { type Duration, milliseconds } from '../core/duration.ts'
+import { bytesOf, sizeText } from '../core/size.ts'
 import { FORWARDED_FIELDS, type ForwardedField, isProxyName } from '../http/trusted-proxy.ts'
 
 export interface SettingType<T> {
@@ -50,22 +51,12 @@ export const duration: SettingType<number> = {
   },
 }
 
-const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 }
-
 /** Held in bytes; written 65536, '64KiB', '1MiB'. */
 export const size: SettingType<number> = {
   placeholder: 'SIZE',
   expected: 'a size such as 65536, 64KiB or 1MiB',
-  read(found) {
-    if (typeof found === 'number') return Number.isSafeInteger(found) && found >= 0 ? found : undefined
-    if (typeof found !== 'string') return undefined
-    const match = /^(\d{1,12})\s*(b|kib|mib|gib)?$/i.exec(found)
-    return match ? Number(match[1]) * SIZE_UNITS[(match[2] ?? 'b').toLowerCase()]! : undefined
-  },
-  show(bytes) {
-    if (bytes !== 0 && bytes % SIZE_UNITS['mib']! === 0) return `${bytes / SIZE_UNITS['mib']!}MiB`
-    return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}KiB` : String(bytes)
-  },
+  read: bytesOf,
+  show: sizeText,
 }
 
 export function text(placeholder: string, expected: string): SettingType<string> {

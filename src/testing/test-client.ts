@@ -143,7 +143,7 @@ class Driver {
 
   async #start(): Promise<{ engine: Engine; started: StartedApp }> {
     const started = await this.#app.start()
-    return { engine: new Engine(started.handler), started }
+    return { engine: new Engine(started.handler, { limits: started.bodyLimits }), started }
   }
 }
 

@@ -8,6 +8,7 @@ import { App, type NodeHandler, stream } from 'millrace'
 import * as z from 'zod'
 import type { Exchange, Peer } from '../../src/http/exchange.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
+import { DEFAULT_LIMITS } from '../../src/http/limits.ts'
 import { Embedded } from '../../src/app/embedded.ts'
 import { nodeHandler } from '../../src/app/node-handler.ts'
 import { ask } from '../../src/testing/ask.ts'
@@ -49,7 +50,7 @@ async function serve(listener: RequestListener): Promise<Served> {
 
 /** What the seam does with an exchange that the app above would never ask for. */
 function bare(handler: (exchange: Exchange) => void): NodeHandler {
-  const started = { handler, takes: () => true, stop: async () => {} }
+  const started = { handler, bodyLimits: DEFAULT_LIMITS, takes: () => true, stop: async () => {} }
   return nodeHandler(new Embedded(async () => started), () => silent, {})
 }
 
