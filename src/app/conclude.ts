@@ -1,4 +1,5 @@
 // The end of a request: the one place where an answer is logged, sent, and followed by what was deferred.
+import { MillraceError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { AfterResponse } from '../tasks/after-response.ts'
 import { type Answer, discard, LateAnswer, send } from './answer.ts'
@@ -22,6 +23,8 @@ export function conclude(of: Ending, state: RequestState, answer: Answer): void 
     // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.
     if (exchange.answered || exchange.signal.aborted) of.log.debug(facts, 'request ended after its answer')
     else if (answer.status === 500) of.log.error(facts, 'request failed')
+    else if (answer.error instanceof MillraceError && answer.error.code === 'APP_FILE_DENIED')
+      of.log.warn(facts, 'a file may not be read')
   }
   let sent: void | Promise<void>
   try {

@@ -28,7 +28,8 @@ export class OpenedFile {
 
   /**
    * @param root  the folder that `path` is in; what is not in it, by '..' or through a symbolic link, is not there
-   * @throws MillraceError `APP_NO_FILE` (404) for what is not there or is no regular file
+   * @throws MillraceError `APP_NO_FILE` (404) for what is not there or is no regular file, `APP_FILE_DENIED` (404) for what this process
+   *   may not read
    */
   static async open(path: string | URL, root?: string | URL): Promise<OpenedFile> {
     const found = root === undefined ? resolve(textOf(path)) : await within(textOf(root), textOf(path))
@@ -132,7 +133,18 @@ function textOf(path: string | URL): string {
 const NOT_THERE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO', 'ERR_INVALID_ARG_VALUE'])
 
 function orNoFile(error: unknown): never {
-  throw NOT_THERE.has((error as NodeJS.ErrnoException).code ?? '') ? noFile(error) : error
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  if (code === 'EACCES' || code === 'EPERM') throw denied(error)
+  throw NOT_THERE.has(code) ? noFile(error) : error
+}
+
+// 404 and not 403: a client that may choose names would learn which are there. Whoever runs the server learns it from the log.
+function denied(cause: unknown): MillraceError {
+  return new MillraceError(
+    'APP_FILE_DENIED',
+    `this process may not read a file that a route answers with: ${(cause as Error).message}`,
+    { status: 404, detail: 'There is no such file', cause },
+  )
 }
 
 function noFile(cause?: unknown): MillraceError {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -159,6 +160,38 @@ describe('file()', () => {
     assert.equal(own.headers.get('content-disposition'), 'attachment; filename="hello.txt"')
     assert.equal((await ask('/tag')).headers.get('etag'), '"own"')
     assert.equal((await ask('/untagged')).headers.get('etag'), null)
+  })
+
+  test('what this process may not read is a 404 like what is not there, and a warning in the log', async () => {
+    const warned: { err: { code?: string; message: string } }[] = []
+    const app = new App({ log: { ...silent, warn: fact => void warned.push(fact as (typeof warned)[number]) } })
+    app.get('/in/{name}', ({ params }) => file(params.name, { root: folder }))
+    app.get('/fixed', () => file(join(folder, 'locked.txt')))
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-denied-'))
+    writeFileSync(join(folder, 'locked.txt'), 'x')
+    chmodSync(folder, 0o755)
+    chmodSync(join(folder, 'locked.txt'), 0)
+    // Root may read everything; its threads do the reading, so the whole process is somebody else for a moment.
+    const isRoot = process.geteuid?.() === 0
+    const as = async (id: number, ask: () => Promise<Response>) => {
+      if (isRoot) process.seteuid!(id)
+      try {
+        return await ask()
+      } finally {
+        if (isRoot) process.seteuid!(0)
+      }
+    }
+    const missing = await app.fetch(new Request('http://a/in/missing.txt'))
+    for (const path of ['/in/locked.txt', '/fixed']) {
+      const answer = await as(65_534, () => app.fetch(new Request(`http://a${path}`)))
+      assert.equal(answer.status, 404, path)
+      assert.deepEqual(await answer.json(), await missing.clone().json())
+      const { err } = warned.pop()!
+      assert.equal(err.code, 'APP_FILE_DENIED')
+      assert.match(err.message, /EACCES.*locked\.txt/)
+    }
+    await app.close()
+    rmSync(folder, { recursive: true })
   })
 
   onEachSeam('what is not there, or is no file, is a 404, however it is written', make, async ask => {
