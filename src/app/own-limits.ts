@@ -2,6 +2,7 @@
 //
 // Connections, heads and keep-alive are the affair of whoever has the socket; what is left is the body of a request and its time. The names
 // and forms are those of docs/reference/settings.md.
+import { inspect } from 'node:util'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import { UsageError } from '../core/error.ts'
 import { bytesOf } from '../core/size.ts'
@@ -28,7 +29,7 @@ export function ownLimits(server: Readonly<Record<string, unknown>>): OwnLimits 
     if (bytes !== undefined) return bytes
     throw new UsageError(
       'APP_BAD_SIZE',
-      `new App({ server }) ${name}: ${JSON.stringify(server[name]) ?? String(server[name])} is not a size; write 65536, '64KiB' or '1MiB'`,
+      `new App({ server }) ${name}: ${inspect(server[name])} is not a size; write 65536, '64KiB' or '1MiB'`,
     )
   }
   return {
