@@ -10,10 +10,10 @@ import { helper } from './harness/helper.ts'
 import { circumstances } from './harness/machine.ts'
 import { collecting, settledRssKiB } from './harness/memory.ts'
 import type { Options } from './harness/options.ts'
-import { usageOfTree } from './harness/process-tree.ts'
+import { processesOf, residentKiB } from './harness/process-tree.ts'
 import { aligned, writeResult } from './harness/report.ts'
 import { median } from './harness/rounds.ts'
-import { SLOW_ADDRESSES, SLOW_KINDS, slowClients, type SlowKind } from './harness/slow-clients.ts'
+import { SLOW_ADDRESSES, SLOW_KINDS, type SlowClients, slowClients, type SlowKind } from './harness/slow-clients.ts'
 import { heldSockets } from './harness/sockets.ts'
 import { serve } from './hello.ts'
 
@@ -25,12 +25,13 @@ const PER_SECOND = 500
 const SECONDS_BESIDE = 12
 /** The longest limit, 30 s without progress, and the sweeps around it. */
 const PATIENCE_MS = 45_000
-const LOOK_EVERY_MS = 100
+/** Seldom, and at little: what looks shares the cores with what is measured (a list of all sockets takes 10 ms of one). */
+const LOOK_EVERY_MS = 1000
 
 interface Run {
   readonly alone: OpenLoadReport
   readonly beside: OpenLoadReport
-  /** From the first of them, until the server holds no more sockets of the kind; undefined: some were left. */
+  /** From the first of them, until the server has ended the last of the kind; undefined: some were left. */
   readonly goneAfterSeconds: Readonly<Record<SlowKind, number | undefined>>
   readonly beforeMiB: number
   readonly mostMiB: number
@@ -70,14 +71,14 @@ async function once({ seconds, warmUpSeconds }: Options, pins: Awaited<ReturnTyp
   const port = Number(new URL(running.origin).port)
   const load = (forSeconds: number) =>
     normal.ask<OpenLoadReport>({ port, path: '/', perSecond: PER_SECOND, seconds: forSeconds } satisfies OpenLoad)
-  let clients: Awaited<ReturnType<typeof slowClients>> | undefined
+  let clients: SlowClients | undefined
   try {
     await load(warmUpSeconds)
     const beforeKiB = await settledRssKiB(running)
     const alone = await load(seconds)
     const startMs = performance.now()
     clients = await slowClients(port, SOCKETS, pins.load)
-    const watched = watch(port, running.pid, startMs)
+    const watched = watch(clients, running.pid, port, startMs)
     const beside = await load(SECONDS_BESIDE)
     const { goneAfterSeconds, mostKiB } = await watched
     const afterKiB = await settledRssKiB(running)
@@ -94,24 +95,27 @@ async function once({ seconds, warmUpSeconds }: Options, pins: Awaited<ReturnTyp
   }
 }
 
-/** Looks at the server's sockets and memory until the slow clients are gone or patience is at its end. */
+/** Looks at the server's memory until the slow clients are gone, as they and the kernel say, or patience is at its end. */
 async function watch(
-  port: number,
+  { goneAtMs }: SlowClients,
   pid: number,
+  port: number,
   startMs: number,
 ): Promise<{ goneAfterSeconds: Run['goneAfterSeconds']; mostKiB: number }> {
-  const goneAfterSeconds: Record<SlowKind, number | undefined> = { head: undefined, body: undefined, reader: undefined }
+  const pids = processesOf(pid)
   let mostKiB = 0
-  for (;;) {
-    const held = heldSockets(port)
-    const afterMs = performance.now() - startMs
-    for (const kind of SLOW_KINDS)
-      if (!held.has(SLOW_ADDRESSES[kind])) goneAfterSeconds[kind] ??= Number((afterMs / 1000).toFixed(1))
-    mostKiB = Math.max(mostKiB, usageOfTree(pid).rssKiB)
-    const areGone = SLOW_KINDS.every(kind => goneAfterSeconds[kind] !== undefined)
-    if (areGone || afterMs > PATIENCE_MS) return { goneAfterSeconds, mostKiB }
+  do {
     await delay(LOOK_EVERY_MS)
+    mostKiB = Math.max(mostKiB, residentKiB(pids))
+  } while (goneAtMs.size < SLOW_KINDS.length && performance.now() - startMs < PATIENCE_MS)
+  const held = heldSockets(port)
+  const seconds = (kind: SlowKind): number | undefined => {
+    const atMs = goneAtMs.get(kind)
+    return atMs === undefined || held.has(SLOW_ADDRESSES[kind])
+      ? undefined
+      : Number(((atMs - startMs) / 1000).toFixed(1))
   }
+  return { goneAfterSeconds: { head: seconds('head'), body: seconds('body'), reader: seconds('reader') }, mostKiB }
 }
 
 function table(runs: readonly Run[]): string {

@@ -1,6 +1,7 @@
 # Clients that are slow on purpose: heads that never end, bodies that never end, and answers that nobody reads.
 #
-#   slow.py PORT SOCKETS    SOCKETS of each kind; prints a line when all are connected; goes on until standard input ends
+#   slow.py PORT SOCKETS    SOCKETS of each kind; prints a line when all are connected, and "gone KIND" when the server has ended the last
+#                           of a kind; goes on until standard input ends
 #
 # In Python because Node cannot set what makes it like the Internet: segments of 1,448 bytes and a small receive buffer. With those of
 # loopback (64 KiB and megabytes) 500 readers fill the kernel's memory for TCP, and every socket of the machine waits.
@@ -43,11 +44,23 @@ def go_on(kind, client):
         if kind in MORE:
             client.send(MORE[kind])
             return client.recv(4096) != b""
-        return client.recv(100) != b""
+        return client.recv(100) != b"" and not ended(client)
     except BlockingIOError:
         return True
     except OSError:
         return False
+
+
+# A reader sees the reset behind what it has not read only by asking for nothing but errors.
+resets = select.poll()
+
+
+def ended(reader):
+    resets.register(reader, 0)
+    try:
+        return bool(resets.poll(0))
+    finally:
+        resets.unregister(reader)
 
 
 clients = []
@@ -64,4 +77,7 @@ while not select.select([sys.stdin], [], [], 1)[0]:
             still.append((kind, client))
         else:
             client.close()
+    kinds = {kind for kind, _ in clients}
     clients = still
+    for kind in kinds - {kind for kind, _ in still}:
+        print(f"gone {kind}", flush=True)

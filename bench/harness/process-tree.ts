@@ -29,6 +29,11 @@ export function usageOfTree(root: number): Usage {
   return { cpuMs: ticks * TICK_MS, rssKiB }
 }
 
+/** Resident memory of these processes: a look that costs those who are measured nothing to speak of. */
+export function residentKiB(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + readRss(pid), 0)
+}
+
 /** Every process below and including `root` now. */
 export function processesOf(root: number): readonly number[] {
   const stats = readStats()

@@ -20,6 +20,7 @@ import type { MountedRoute } from './route.ts'
 import { RouteTable } from './route-table.ts'
 import { Router, type RouterOptions } from './router.ts'
 import type { AppManifest, Servable, StartedApp, StartOptions } from './servable.ts'
+import { loadWebRequest } from './web-request.ts'
 
 export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>, 'prefix'> {
   /** What errors look like on the wire, and in the OpenAPI document. Default 'problem', RFC 9457. */
@@ -108,6 +109,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     const routes = this.#compile(limits)
     const table = new RouteTable<CompiledRoute>()
     for (const { mounted, route } of routes) table.add(mounted.endpoint.method, mounted.path, route)
+    // Who takes no context cannot ask for its `request`: such an app does without these 18 MiB.
+    if (routes.some(({ route }) => route.handler.length > 0)) loadWebRequest()
     const stopping = new AbortController()
     const worker = await startWorker(
       stopping,

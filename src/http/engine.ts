@@ -10,6 +10,7 @@ import { expireDate } from './http-date.ts'
 import { Http2Session } from './http2-session.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import type { LiveExchange } from './live-exchange.ts'
+import { SlicedWalk } from './sliced-walk.ts'
 import type { TrustedProxies } from './trusted-proxy.ts'
 
 export interface EngineOptions {
@@ -46,6 +47,12 @@ export class Engine implements ConnectionOwner {
   readonly #sweepEveryMs: number
   #sweeper: NodeJS.Timeout | undefined
   #looker: NodeJS.Timeout | undefined
+  readonly #sweeping = new SlicedWalk((connection: OwnedConnection, nowMs: number, elapsedMs: number) =>
+    connection.sweep(nowMs, elapsedMs),
+  )
+  readonly #looking = new SlicedWalk((connection: OwnedConnection, nowMs: number) => {
+    if (!connection.look(nowMs)) this.#hurried.delete(connection)
+  })
   #sweptMs = 0
   #isLate = false
   #inflight = 0
@@ -136,6 +143,7 @@ export class Engine implements ConnectionOwner {
   }
 
   #sweep(): void {
+    if (this.#sweeping.isUnderWay) return
     const nowMs = performance.now()
     const elapsedMs = nowMs - this.#sweptMs
     this.#sweptMs = nowMs
@@ -143,12 +151,12 @@ export class Engine implements ConnectionOwner {
     // The loop was held up: what clients sent meanwhile is still in the kernel. Read it, once, before blaming them.
     this.#isLate = !this.#isLate && elapsedMs > 4 * this.#sweepEveryMs
     if (this.#isLate) return
-    for (const connection of this.#open) connection.sweep(nowMs, elapsedMs)
+    this.#sweeping.start(this.#open, nowMs, elapsedMs)
   }
 
   #look(): void {
-    const nowMs = performance.now()
-    for (const connection of this.#hurried) if (!connection.look(nowMs)) this.#hurried.delete(connection)
+    if (this.#looking.isUnderWay) return
+    this.#looking.start(this.#hurried, performance.now())
     if (this.#hurried.size > 0) return
     clearInterval(this.#looker)
     this.#looker = undefined
@@ -169,6 +177,7 @@ export class Engine implements ConnectionOwner {
     this.#open.delete(connection)
     this.#hurried.delete(connection)
     if (this.#open.size > 0) return
+    this.#sweeping.stop()
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
     for (const resolve of this.#emptied.splice(0)) resolve()
