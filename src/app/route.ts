@@ -7,6 +7,7 @@ import type { Out, Schema } from '../schema/schema.ts'
 import type { Middleware } from './compose.ts'
 import type { Context } from './context.ts'
 import type { DependencyDefinition, Errors, Reserved, Uses, Values } from './dependency.ts'
+import type { GroupFacts, OperationFacts } from './openapi/facts.ts'
 import type { Names, Params, PathOk } from './pattern.ts'
 import type { Bare, Outs, ReplyFn, Result, StatusMap } from './reply.ts'
 import type { DecompressOptions } from './request-content.ts'
@@ -23,7 +24,7 @@ export interface LimitPolicy {
   readonly queue?: number
 }
 
-export interface Policy {
+export interface Policy extends OperationFacts {
   /** Time from the complete head to the response head; then 504 and `signal` aborts. Default 30 s. */
   timeout?: Duration
   limit?: LimitPolicy
@@ -43,13 +44,6 @@ export interface Policy {
   decompress?: boolean | DecompressOptions
   /** Runs around this route alone, inside the app's and the routers'. */
   use?: readonly Middleware[]
-  summary?: string
-  description?: string
-  tags?: readonly string[]
-  deprecated?: boolean
-  operationId?: string
-  /** Left out of the OpenAPI document. */
-  hidden?: boolean
 }
 
 interface Keyed<PO, QS> {
@@ -194,7 +188,7 @@ export type AnySpec = Spec<
 >
 
 /** What a router, or an include of one, adds to the routes in it. */
-export interface Group {
+export interface Group extends Readonly<GroupFacts> {
   readonly prefix: string
   readonly tags: readonly string[]
   readonly uses: Readonly<Record<string, DependencyDefinition>>

@@ -3,6 +3,7 @@ import { UsageError } from '../core/error.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import { definitions, type Errors, type Uses, type Values } from './dependency.ts'
 import type { Middleware } from './compose.ts'
+import type { GroupFacts } from './openapi/facts.ts'
 import { parsePattern } from './pattern.ts'
 import type { OutMap, StatusMap } from './reply.ts'
 import type { DecompressOptions } from './request-content.ts'
@@ -22,10 +23,9 @@ export interface Routes {
   readonly '~routes': true
 }
 
-export interface RouterOptions<Base, U, E> {
+export interface RouterOptions<Base, U, E> extends GroupFacts {
   /** '/carts/{cart}'; starts with '/', does not end with it. */
   prefix?: Base
-  tags?: readonly string[]
   /** Resolved for every route in it, whether the handler reads them or not. */
   uses?: U
   /** Answers that any route in it may give. */
@@ -35,10 +35,12 @@ export interface RouterOptions<Base, U, E> {
   decompress?: boolean | DecompressOptions
 }
 
-export interface IncludeOptions {
+/** What an include adds to every route in it, outside of what its router says; the same router may be included again with another. */
+export interface IncludeOptions extends GroupFacts {
   prefix?: string
-  tags?: readonly string[]
   uses?: Uses
+  /** Answers that any of its routes may give. */
+  returns?: StatusMap
   use?: readonly Middleware[]
   decompress?: boolean | DecompressOptions
 }
@@ -70,7 +72,7 @@ export class Router<
 
   constructor(of: RouterOptions<Base, U, E> = {}) {
     this.#use = [...(of.use ?? [])]
-    this.#group = group({ ...of, use: this.#use }, of.returns)
+    this.#group = group({ ...of, use: this.#use })
   }
 
   /** Adds a route given as one object. */
@@ -92,8 +94,12 @@ export class Router<
   include(what: Routes | Endpoint<any, any, any>, of: IncludeOptions = {}): this {
     this['~beforeChange']()
     if (what instanceof Router) {
-      if (what === (this as unknown) || what.#holds(this))
-        throw new UsageError('APP_INCLUDE_CYCLE', 'a router cannot include itself, directly or through others')
+      const circle = what.#wayTo(this)
+      if (circle)
+        throw new UsageError(
+          'APP_INCLUDE_CYCLE',
+          `a router cannot include itself, directly or through others: ${[this.#name, ...circle].join(' -> ')}`,
+        )
       this.#entries.push({ group: group(of), router: what })
     } else if (what instanceof EndpointDefinition) {
       const alone = new Router(of)
@@ -130,8 +136,19 @@ export class Router<
     })
   }
 
-  #holds(other: unknown): boolean {
-    return this.#entries.some(entry => entry.group && (entry.router === other || entry.router.#holds(other)))
+  /** Names of routers from itself down to `other`; undefined when that is not in it. */
+  #wayTo(other: unknown): readonly string[] | undefined {
+    if (other === this) return [this.#name]
+    for (const entry of this.#entries) {
+      const way = entry.group && entry.router.#wayTo(other)
+      if (way) return [this.#name, ...way]
+    }
+    return undefined
+  }
+
+  /** As messages name it. */
+  get #name(): string {
+    return this.#group.prefix || 'a router without a prefix'
   }
 
   #add(method: Method, path: string, spec: AnySpec, handler: unknown): Endpoint<any, any, any> {
@@ -202,10 +219,15 @@ const SPEC_KEYS: ReadonlySet<string> = new Set(
     deprecated: true,
     operationId: true,
     hidden: true,
+    externalDocs: true,
+    examples: true,
+    responses: true,
+    callbacks: true,
+    openapi: true,
   } satisfies Record<keyof AnySpec, true>),
 )
 
-function group(of: RouterOptions<string, Uses, any> | IncludeOptions, returns?: StatusMap): Group {
+function group(of: RouterOptions<string, Uses, any> | IncludeOptions): Group {
   const prefix = of.prefix ?? ''
   if (prefix !== '' && (!prefix.startsWith('/') || prefix.endsWith('/')))
     throw new UsageError(
@@ -217,8 +239,13 @@ function group(of: RouterOptions<string, Uses, any> | IncludeOptions, returns?: 
     prefix,
     tags: of.tags ?? [],
     uses: definitions(of.uses ?? {}),
-    returns: returns ?? {},
+    returns: (of.returns as StatusMap | undefined) ?? {},
     use: of.use ?? [],
     decompress: of.decompress,
+    ...(of.deprecated ? { deprecated: true } : {}),
+    ...(of.hidden ? { hidden: true } : {}),
+    ...(of.responses ? { responses: of.responses } : {}),
+    ...(of.callbacks ? { callbacks: of.callbacks } : {}),
+    ...(of.operationIds ? { operationIds: of.operationIds } : {}),
   }
 }

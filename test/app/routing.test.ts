@@ -177,6 +177,17 @@ describe('routers', () => {
     assert.throws(() => one.include(one), { code: 'APP_INCLUDE_CYCLE' })
   })
 
+  test('a circle of includes is refused, naming the way round', () => {
+    const carts = new Router({ prefix: '/carts' })
+    const lines = new Router({ prefix: '/lines' })
+    const notes = new Router()
+    carts.include(lines.include(notes))
+    assert.throws(() => notes.include(carts), {
+      code: 'APP_INCLUDE_CYCLE',
+      message: /: a router without a prefix -> \/carts -> \/lines -> a router without a prefix$/,
+    })
+  })
+
   test('the same route twice is refused at start-up, by name', async () => {
     const app = new App({ log: silent })
     app.get('/a/{x}', () => 1)

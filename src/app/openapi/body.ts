@@ -1,11 +1,22 @@
 // The body that a route reads, as a document describes it: JSON, text, or a form.
+import { UsageError } from '../../core/error.ts'
 import type { Schema } from '../../schema/schema.ts'
 import type { MountedRoute } from '../route.ts'
 import type { FileRule } from '../uploaded-file.ts'
 import type { Components, JsonObject } from './components.ts'
 
-/** undefined: none is declared. */
+/** undefined: none is declared. @throws UsageError `APP_NO_PLACE` for examples of a body that is not declared */
 export function bodyOf(route: MountedRoute, components: Components): JsonObject | undefined {
+  const body = described(route, components)
+  const examples = route.endpoint.spec.examples?.body
+  if (examples === undefined) return body
+  if (body === undefined)
+    throw new UsageError('APP_NO_PLACE', `${route.name} has examples of a body, and declares neither body nor form`)
+  for (const content of Object.values(body['content'] as Record<string, JsonObject>)) content['examples'] = examples
+  return body
+}
+
+function described(route: MountedRoute, components: Components): JsonObject | undefined {
   const { body, bodyType = 'application/json', form, files } = route.endpoint.spec
   if (body !== undefined)
     return {

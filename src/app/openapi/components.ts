@@ -28,13 +28,20 @@ const PENDING = 'millrace-pending:'
 export class Components {
   readonly #named = { input: new Map<string, Component>(), output: new Map<string, Component>() }
   readonly #own = new Map<string, JsonObject>()
+  readonly #separate: boolean
+
+  /** @param separate  false: what is received stands for what is sent, under one name */
+  constructor(separate = true) {
+    this.#separate = separate
+  }
 
   /**
    * A schema as it stands in the document; its refs are good after `finish`.
    *
    * @throws UsageError `APP_COMPONENT_CLASH` for two different schemas of one name; that of `describe` for what has no JSON Schema
    */
-  use(schema: Schema, direction: Direction, where: string): JsonObject {
+  use(schema: Schema, asked: Direction, where: string): JsonObject {
+    const direction = this.#separate ? asked : 'input'
     const described = describe(schema, direction, where)
     const names = this.#renamed(described.components, direction)
     for (const [name, component] of Object.entries(described.components))

@@ -4,7 +4,10 @@ import type { MountedRoute } from '../route.ts'
 import { parsePattern } from '../pattern.ts'
 import { bodyOf } from './body.ts'
 import { Components, type JsonObject } from './components.ts'
-import { defaultSummary, operationIds } from './names.ts'
+import type { ExternalDocs, Outgoing } from './facts.ts'
+import { merged } from './merge.ts'
+import { defaultSummary, operationIds, tagsOf } from './names.ts'
+import { callbacksOf, webhooksOf } from './outgoing.ts'
 import { parametersOf } from './parameters.ts'
 import { responsesOf } from './responses.ts'
 
@@ -24,17 +27,35 @@ export interface ApiInfo {
   /** `identifier` is an SPDX expression; either it or a URL. */
   license?: { readonly name: string; readonly identifier?: string; readonly url?: string }
   /** Where the API is reached. Default: the host that serves the document. */
-  servers?: readonly { readonly url: string; readonly description?: string }[]
-  externalDocs?: { readonly url: string; readonly description?: string }
+  servers?: readonly ApiServer[]
+  externalDocs?: ExternalDocs
   /** Descriptions of tags, in the order in which the docs pages show them. */
-  openapiTags?: readonly { readonly name: string; readonly description?: string }[]
+  openapiTags?: readonly {
+    readonly name: string
+    readonly description?: string
+    readonly externalDocs?: ExternalDocs
+  }[]
+  /** Requests that the application sends to whoever has asked for them, by name. */
+  webhooks?: Readonly<Record<string, Outgoing>>
+  /** false: one component where input and output differ, the input's. Default true: NAME-Input and NAME-Output. */
+  separateInputOutput?: boolean
+  /** The last step: merged into the document (objects by key, lists one behind the other), or a function that changes it or gives another. */
+  openapi?: Readonly<Record<string, unknown>> | ((document: OpenApiDocument) => OpenApiDocument | void)
+}
+
+export interface ApiServer {
+  readonly url: string
+  readonly description?: string
+  readonly variables?: Readonly<
+    Record<string, { readonly default: string; readonly enum?: readonly string[]; readonly description?: string }>
+  >
 }
 
 /** An OpenAPI 3.1 document, as plain JSON data. */
 export interface OpenApiDocument {
   readonly openapi: '3.1.0'
   readonly info: Readonly<Record<string, unknown>> & { readonly title: string; readonly version: string }
-  readonly servers: readonly { readonly url: string; readonly description?: string }[]
+  readonly servers: readonly ApiServer[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly components: { readonly schemas: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
   readonly [more: string]: unknown
@@ -48,9 +69,9 @@ export const SAME_HOST = '/'
  *   operationId given twice
  */
 export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], format: ErrorFormat): OpenApiDocument {
-  const shown = routes.filter(route => !route.endpoint.spec.hidden)
+  const shown = routes.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
   const ids = operationIds(shown)
-  const components = new Components()
+  const components = new Components(info.separateInputOutput ?? true)
   const paths = new Paths()
   for (const route of shown) {
     const { method, spec } = route.endpoint
@@ -58,32 +79,47 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
     const parameters = parametersOf(route, components).map(parameter =>
       parameter.in === 'path' ? { ...parameter, name: place.rename.get(parameter.name) ?? parameter.name } : parameter,
     )
-    const tags = [...new Set([...route.groups.flatMap(group => group.tags), ...(spec.tags ?? [])])]
+    const tags = tagsOf(route)
+    const operationId = ids.get(route)!
     const requestBody = bodyOf(route, components)
-    place.item[method.toLowerCase()] = {
+    const callbacks = callbacksOf(
+      [...route.groups.map(group => group.callbacks), spec.callbacks],
+      operationId,
+      route.name,
+      components,
+    )
+    const isDeprecated = spec.deprecated || route.groups.some(group => group.deprecated)
+    const operation = {
       ...(tags.length > 0 ? { tags } : {}),
       summary: spec.summary ?? defaultSummary(method, route.path),
       ...(spec.description === undefined ? {} : { description: spec.description }),
-      operationId: ids.get(route)!,
-      ...(spec.deprecated ? { deprecated: true } : {}),
+      operationId,
+      ...(isDeprecated ? { deprecated: true } : {}),
+      ...(spec.externalDocs === undefined ? {} : { externalDocs: spec.externalDocs }),
       ...(parameters.length > 0 ? { parameters } : {}),
       ...(requestBody === undefined ? {} : { requestBody }),
       responses: responsesOf(route, components, format),
+      ...(callbacks === undefined ? {} : { callbacks }),
     }
+    place.item[method.toLowerCase()] = spec.openapi ? merged(operation, spec.openapi) : operation
   }
   const { title = 'Millrace', version = '0.1.0', servers, openapiTags, externalDocs } = info
   const { summary, description, termsOfService, contact, license } = info
-  const schemas = components.finish(paths.items)
-  return {
+  const webhooks = webhooksOf(info.webhooks, components)
+  const schemas = components.finish({ paths: paths.items, webhooks })
+  const document: OpenApiDocument = {
     openapi: '3.1.0',
     info: given({ title, version, summary, description, termsOfService, contact, license }),
     servers: servers && servers.length > 0 ? servers : [{ url: SAME_HOST }],
     // None is asked for unless an operation says so.
     security: [],
     paths: paths.items as OpenApiDocument['paths'],
+    ...given({ webhooks }),
     components: { schemas },
     ...given({ tags: openapiTags, externalDocs }),
   }
+  if (typeof info.openapi === 'function') return info.openapi(document) ?? document
+  return info.openapi ? merged(document, info.openapi) : document
 }
 
 interface Place {

@@ -17,8 +17,14 @@ export function defaultSummary(method: string, path: string): string {
   return text[0]!.toUpperCase() + text.slice(1)
 }
 
+/** The outer groups' first, each once. */
+export function tagsOf({ groups, endpoint }: MountedRoute): readonly string[] {
+  return [...new Set([...groups.flatMap(group => group.tags), ...(endpoint.spec.tags ?? [])])]
+}
+
 /**
- * An id for each route: its own, else the words of its method and path in camel case, with a number where that is taken.
+ * An id for each route: its own, else what its groups make of it, else the words of its method and path in camel case, with a number
+ * where that is taken. A route that is included twice has its own id once, and numbers behind it.
  *
  * @throws UsageError `APP_DUPLICATE_OPERATION_ID` naming both routes
  */
@@ -26,9 +32,10 @@ export function operationIds(routes: readonly MountedRoute[]): ReadonlyMap<Mount
   const owners = new Map<string, MountedRoute>()
   const ids = new Map<MountedRoute, string>()
   for (const route of routes) {
-    const { operationId } = route.endpoint.spec
+    const operationId = route.endpoint.spec.operationId ?? madeBy(route)
     if (operationId === undefined) continue
     const owner = owners.get(operationId)
+    if (owner?.endpoint === route.endpoint) continue
     if (owner)
       throw new UsageError(
         'APP_DUPLICATE_OPERATION_ID',
@@ -39,7 +46,7 @@ export function operationIds(routes: readonly MountedRoute[]): ReadonlyMap<Mount
   }
   for (const route of routes) {
     if (ids.has(route)) continue
-    const base = camelCase(routeWords(route.endpoint.method, route.path))
+    const base = route.endpoint.spec.operationId ?? camelCase(routeWords(route.endpoint.method, route.path))
     let id = base
     for (let n = 2; owners.has(id); n++) id = `${base}${n}`
     owners.set(id, route)
@@ -48,12 +55,22 @@ export function operationIds(routes: readonly MountedRoute[]): ReadonlyMap<Mount
   return ids
 }
 
+function madeBy(route: MountedRoute): string | undefined {
+  const make = route.groups.findLast(group => group.operationIds)?.operationIds
+  return make?.({ method: route.endpoint.method, path: route.path, tags: tagsOf(route) })
+}
+
 function wordsOf(text: string): readonly string[] {
   return text
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
     .split(/[^\p{L}\p{N}]+/u)
     .filter(word => word !== '')
     .map(word => word.toLowerCase())
+}
+
+/** Words in camel case, for an id. */
+export function wordId(texts: readonly string[]): string {
+  return camelCase(texts.flatMap(wordsOf))
 }
 
 function camelCase(words: readonly string[]): string {

@@ -6,6 +6,7 @@ import { parsePattern, patternNames } from '../pattern.ts'
 import { decompressOf } from '../request-content.ts'
 import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
+import type { Examples } from './facts.ts'
 
 export interface Parameter {
   readonly name: string
@@ -14,6 +15,7 @@ export interface Parameter {
   readonly description?: string
   readonly deprecated?: boolean
   readonly schema: JsonObject
+  examples?: Examples
 }
 
 const PLACES = { query: 'query', headers: 'header', cookies: 'cookie' } as const
@@ -68,7 +70,24 @@ export function parametersOf(route: MountedRoute, components: Components): reado
       description: 'How the body is compressed, if it is',
       schema: { type: 'string', enum: [...codings] },
     })
+  for (const parameter of found.values()) {
+    const examples = spec.examples?.[EXAMPLE_PLACES[parameter.in]]?.[parameter.name]
+    if (examples) parameter.examples = examples
+  }
   return [...found.values()]
+}
+
+const EXAMPLE_PLACES = { path: 'params', query: 'query', header: 'headers', cookie: 'cookies' } as const
+
+/** One for each property of an object schema. */
+export function fieldParameters(
+  schema: Schema | undefined,
+  place: Parameter['in'],
+  where: string,
+  components: Components,
+): readonly Parameter[] {
+  if (schema === undefined) return []
+  return [...fieldsOf(schema, where, components)].map(([name, field]) => parameter(name, place, field))
 }
 
 interface Field {

@@ -1,4 +1,5 @@
 // What a route may answer, by status: what it, its routers and its dependencies declare, and the errors that Millrace itself gives.
+import { UsageError } from '../../core/error.ts'
 import { reasonPhrase } from '../../http/status.ts'
 import type { Schema } from '../../schema/schema.ts'
 import type { ErrorFormat } from '../problem.ts'
@@ -6,6 +7,7 @@ import type { StatusMap } from '../reply.ts'
 import { statusMap } from '../responder.ts'
 import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
+import type { HeaderFacts, ResponseFacts } from './facts.ts'
 import { dependenciesOf } from './parameters.ts'
 
 const JSON_TYPE = 'application/json'
@@ -57,6 +59,22 @@ export function responsesOf(route: MountedRoute, components: Components, format:
   if (![...responses.keys()].some(status => status.startsWith('4')))
     responses.set('4XX', problem('The request was refused'))
   responses.set('default', problem('Any other error'))
+  for (const facts of [...route.groups.map(group => group.responses), spec.responses])
+    for (const [status, said] of Object.entries<ResponseFacts>(facts ?? {})) {
+      const response = responses.get(status) ?? { description: phrase(status) }
+      responses.set(status, response)
+      dressed(response, said, `${route.name} ${status}`, components)
+    }
+  for (const [status, examples] of Object.entries(spec.examples?.returns ?? {})) {
+    const content = responses.get(status)?.['content'] as Record<string, JsonObject> | undefined
+    const type = content && Object.keys(content)[0]
+    if (type === undefined)
+      throw new UsageError(
+        'APP_NO_PLACE',
+        `${route.name}: examples.returns has a ${status}, and the route declares no body for it`,
+      )
+    content![type]!['examples'] = examples
+  }
   // Digits sort before 4XX and default by themselves.
   return Object.fromEntries([...responses].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
@@ -81,7 +99,23 @@ function readsInput(route: MountedRoute): boolean {
   )
 }
 
-function phrase(status: string): string {
+/** Adds words, fields and links. */
+function dressed(response: JsonObject, said: ResponseFacts, where: string, components: Components): void {
+  if (said.description !== undefined) response['description'] = said.description
+  if (said.links) response['links'] = { ...(response['links'] as object | undefined), ...said.links }
+  if (!said.headers) return
+  const fields = Object.entries(said.headers).map(([name, of]) => {
+    const { schema, ...words } = isHeaderFacts(of) ? of : { schema: of }
+    return [name, { ...words, schema: components.use(schema, 'output', `${where} header ${name}`) }] as const
+  })
+  response['headers'] = { ...(response['headers'] as object | undefined), ...Object.fromEntries(fields) }
+}
+
+function isHeaderFacts(of: Schema | HeaderFacts): of is HeaderFacts {
+  return 'schema' in of && !('~standard' in of) && !('type' in of)
+}
+
+export function phrase(status: string): string {
   return reasonPhrase(Number(status)) || `Status ${status}`
 }
 
