@@ -19,6 +19,7 @@ import type { StatusMap } from './reply.ts'
 import type { MountedRoute } from './route.ts'
 import { RouteTable } from './route-table.ts'
 import { Router, type RouterOptions } from './router.ts'
+import { unroutedMiddleware } from './unrouted-middleware.ts'
 import type { AppManifest, Servable, StartedApp, StartOptions } from './servable.ts'
 import { loadWebRequest } from './web-request.ts'
 
@@ -122,7 +123,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return {
       handler: handle({
         table,
-        middleware: this['~middleware'],
+        middleware: unroutedMiddleware(table, this['~middleware'], this['~prefixed']()),
         requestTimeoutMs: limits.requestTimeoutMs,
         format: this.#options.errorFormat ?? 'problem',
         log,

@@ -4,6 +4,7 @@ import { milliseconds } from '../core/duration.ts'
 import { Limiter } from '../flow/limiter.ts'
 import type { Priority } from '../flow/priority.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { additionsOf, isInert } from './additions.ts'
 import type { Middleware } from './compose.ts'
 import type { Log } from './context.ts'
 import type { DependencyDefinition } from './dependency.ts'
@@ -60,12 +61,18 @@ export class CompiledRoute {
     this.pattern = route.path
     this.handler = route.endpoint.handler
     this.plan = new DependencyPlan([...route.groups.map(group => group.uses), spec.uses ?? {}], of.overrides)
+    const middleware = [...route.groups.flatMap(group => group.use), ...(spec.use ?? [])]
+    const around = this.plan.steps.flatMap(({ definition }) => definition.around ?? [])
+    this.middleware = [...new Set([...middleware, ...around])].filter(each => !isInert(each))
+    const maxBodyBytes =
+      spec.maxBodyBytes ??
+      additionsOf(middleware, route.endpoint.method).findLast(added => added.maxBodyBytes !== undefined)?.maxBodyBytes
     this.inputs = new InputReader({
       spec,
       steps: this.plan.steps.map(step => step.definition),
       names: patternNames(parsePattern(route.path)),
       ownNames: patternNames(parsePattern(route.endpoint.path)),
-      maxBodyBytes: spec.maxBodyBytes,
+      maxBodyBytes,
       bodyType: spec.bodyType ?? 'application/json',
       format: of.format,
       where: route.name,
@@ -75,7 +82,6 @@ export class CompiledRoute {
       Object.assign({}, ...route.groups.map(group => group.returns)),
       route.name,
     )
-    this.middleware = [...route.groups.flatMap(group => group.use), ...(spec.use ?? [])]
     this.cache = spec.cache
       ? new EndpointCache(
           of.cache,
@@ -89,7 +95,7 @@ export class CompiledRoute {
     this.timeoutMs =
       spec.timeout === undefined ? of.requestTimeoutMs : milliseconds(spec.timeout, `${route.name} timeout`)
     const decompress = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)
-    const bodyPolicy = new BodyPolicy(spec.maxBodyBytes, of.maxBodyBytes, decompress)
+    const bodyPolicy = new BodyPolicy(maxBodyBytes, of.maxBodyBytes, decompress)
     this.bodyPolicy = bodyPolicy.isEmpty ? undefined : bodyPolicy
     this.readsForm = this.inputs.readsForm
     this.takesFiles = this.inputs.takesFiles

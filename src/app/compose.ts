@@ -1,5 +1,6 @@
 // Middleware: functions around a request, at app, router and route level. Composed once per route, before listening.
 import type { FieldLines } from '../http/exchange.ts'
+import type { AdditionsOf } from './additions.ts'
 import { Answer, answerFromResponse, BadAnswerError, discard } from './answer.ts'
 import type { RequestContext } from './context.ts'
 
@@ -10,8 +11,14 @@ export interface MiddlewareContext extends RequestContext {
   /** Raw query text without '?'. */
   readonly search: string
   readonly headers: FieldLines
+  /** 'https' over TLS, or where a trusted proxy says so. */
+  readonly scheme: 'http' | 'https'
+  /** The host that was asked for, with its port if it was named: from the target, else Host, or as a trusted proxy says. '' when there is none. */
+  readonly authority: string
   /** The matched route's pattern; '' when none matched. */
   readonly route: string
+  /** Puts these fields on every line that is logged for this request from here on, by its handler too. */
+  note(fields: Readonly<Record<string, unknown>>): void
 }
 
 /**
@@ -25,10 +32,14 @@ export interface MiddlewareContext extends RequestContext {
  *   answer.headers.set('server-timing', `app;dur=${(performance.now() - started).toFixed(1)}`)
  * }
  */
-export type Middleware = (
-  context: MiddlewareContext,
-  next: () => Promise<Answer>,
-) => Answer | Response | void | Promise<Answer | Response | void>
+export interface Middleware {
+  (
+    context: MiddlewareContext,
+    next: () => Promise<Answer>,
+  ): Answer | Response | void | Promise<Answer | Response | void>
+  /** What it adds to the routes it is around; see additions.ts. */
+  readonly '~adds'?: AdditionsOf
+}
 
 export type Stage = () => Promise<Answer>
 

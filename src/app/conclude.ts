@@ -21,10 +21,10 @@ export function conclude(of: Ending, state: RequestState, answer: Answer): void 
   if (answer.error !== undefined) {
     const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
     // The client has left, or has its 503 or 504 already: what the handler makes of that is no failure of ours.
-    if (exchange.answered || exchange.signal.aborted) of.log.debug(facts, 'request ended after its answer')
-    else if (answer.status === 500) of.log.error(facts, 'request failed')
+    if (exchange.answered || exchange.signal.aborted) state.log.debug(facts, 'request ended after its answer')
+    else if (answer.status === 500) state.log.error(facts, 'request failed')
     else if (answer.error instanceof MillraceError && answer.error.code === 'APP_FILE_DENIED')
-      of.log.warn(facts, 'a file may not be read')
+      state.log.warn(facts, 'a file may not be read')
   }
   let sent: void | Promise<void>
   try {
@@ -32,7 +32,7 @@ export function conclude(of: Ending, state: RequestState, answer: Answer): void 
   } catch (error) {
     // A field or status that no response may carry: nothing has been written yet.
     discard(answer)
-    of.log.error({ err: error, method: exchange.method, route: exchange.record.route }, 'response refused')
+    state.log.error({ err: error, method: exchange.method, route: exchange.record.route }, 'response refused')
     sent = send(exchange, problemAnswer(error, of.format))
   }
   if (state.isOverdue || answer.error !== undefined) return sent
@@ -47,7 +47,7 @@ export function concludeOverdue(of: Ending, state: RequestState, answer: Answer)
   if (answer.error === undefined) state.runDeferred(of.afterResponse)
   else {
     const facts = { err: answer.error, method: exchange.method, route: exchange.record.route }
-    of.log.debug(facts, 'request ended after its answer')
+    state.log.debug(facts, 'request ended after its answer')
   }
 }
 

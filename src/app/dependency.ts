@@ -1,6 +1,7 @@
 // Dependencies: values that handlers ask for by name, made once per worker, once per request or once per use, and cleaned up after.
 import type { Out, Schema } from '../schema/schema.ts'
 import { UsageError } from '../core/error.ts'
+import type { Middleware } from './compose.ts'
 import { CONTEXT_NAMES, type Context, type RequestContext, type WorkerContext } from './context.ts'
 import type { StatusMap } from './reply.ts'
 
@@ -60,10 +61,13 @@ export class DependencyDefinition {
   readonly returns: StatusMap | undefined
   /** Returns a value, a promise, or a generator whose first yield is the value and whose rest is the clean-up. */
   readonly factory: (context: any) => unknown
+  /** Comes with it, innermost around every route that uses it: for a value that has something to say in the answer. */
+  readonly around: Middleware | undefined
 
   constructor(
     spec: DependencySpec<Scope, Uses, Schema | undefined, Schema | undefined, Schema | undefined, StatusMap>,
     factory: (context: any) => unknown,
+    around?: Middleware,
   ) {
     this.scope = spec.scope ?? 'request'
     this.name = spec.name
@@ -73,6 +77,7 @@ export class DependencyDefinition {
     this.cookies = spec.cookies
     this.returns = spec.returns
     this.factory = factory
+    this.around = around
     if (this.scope === 'worker' && (this.headers ?? this.query ?? this.cookies))
       throw new UsageError(
         'APP_WORKER_INPUT',

@@ -32,8 +32,8 @@ import { Uploads } from './uploads.ts'
 
 export interface Surroundings extends Ending {
   readonly table: RouteTable<CompiledRoute>
-  /** The app's own, for requests that no route takes. */
-  readonly middleware: readonly Middleware[]
+  /** For requests that no route takes. */
+  readonly middleware: (exchange: Exchange) => readonly Middleware[]
   /** For them; a route has its own. */
   readonly requestTimeoutMs: number
 }
@@ -245,8 +245,9 @@ async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> 
   const state = new RequestState(exchange, of.log)
   const onError = (error: unknown) => problemAnswer(error, of.format)
   const answer = async () => unrouted(of.table, exchange, of.format)
-  if (of.middleware.length === 0) return conclude(of, state, await answer())
-  const answered = composed(of.middleware, new MiddlewareView(state), answer, onError)
+  const middleware = of.middleware(exchange)
+  if (middleware.length === 0) return conclude(of, state, await answer())
+  const answered = composed(middleware, new MiddlewareView(state), answer, onError)
   limitTime(of, state, `middleware around ${exchange.method} without a route`, of.requestTimeoutMs)
   return conclude(of, state, await answered)
 }

@@ -3,6 +3,7 @@ import type { Exchange, FieldLines, Peer } from '../http/exchange.ts'
 import type { AfterResponse } from '../tasks/after-response.ts'
 import type { MiddlewareContext } from './compose.ts'
 import type { EarlyHints, Log, RequestContext } from './context.ts'
+import { noted } from './noted-log.ts'
 import { reply } from './reply.ts'
 import type { Uploads } from './uploads.ts'
 import { webRequest } from './web-request.ts'
@@ -10,7 +11,8 @@ import { webRequest } from './web-request.ts'
 /** Per request: the exchange, what was deferred, and the signal that user code gets. */
 export class RequestState {
   readonly exchange: Exchange
-  readonly log: Log
+  /** Middleware may note something about the request on it. */
+  log: Log
   #deferred: (() => unknown)[] | undefined = undefined
   /** Where tasks go that are deferred when it is over. */
   #afterResponse: AfterResponse | undefined = undefined
@@ -97,6 +99,10 @@ class View implements RequestContext {
     return (view.#state ??= new RequestState(view.#exchange, view.#log))
   }
 
+  static exchange(view: View): Exchange {
+    return view.#exchange
+  }
+
   get signal(): AbortSignal {
     return this.#state?.signal ?? this.#exchange.signal
   }
@@ -110,7 +116,7 @@ class View implements RequestContext {
   }
 
   get log(): Log {
-    return this.#log
+    return this.#state?.log ?? this.#log
   }
 
   get defer(): (task: () => unknown) => void {
@@ -162,6 +168,19 @@ export class MiddlewareView extends View implements MiddlewareContext {
     this.#exchange = state.exchange
   }
 
+  note(fields: Readonly<Record<string, unknown>>): void {
+    const state = View.state(this)
+    state.log = noted(state.log, fields)
+  }
+
+  get scheme(): 'http' | 'https' {
+    return this.#exchange.scheme
+  }
+
+  get authority(): string {
+    return this.#exchange.authority
+  }
+
   get method(): string {
     return this.#exchange.method
   }
@@ -181,4 +200,9 @@ export class MiddlewareView extends View implements MiddlewareContext {
   get route(): string {
     return this.#exchange.record.route
   }
+}
+
+/** The request behind a context, for what keeps something beside it. */
+export function exchangeOf(context: RequestContext): Exchange {
+  return View.exchange(context as View)
 }

@@ -122,6 +122,19 @@ export class Router<
     return this.#use
   }
 
+  /** Every group of it that a prefix leads to, with all that surrounds it. For the app. */
+  '~prefixed'(outer: readonly Group[] = []): readonly (readonly Group[])[] {
+    const own = [...outer, this.#group]
+    return [
+      ...(this.#group.prefix === '' ? [] : [own]),
+      ...this.#entries.flatMap(entry => {
+        if (!entry.group) return []
+        const included = [...own, entry.group]
+        return [...(entry.group.prefix === '' ? [] : [included]), ...entry.router['~prefixed'](included)]
+      }),
+    ]
+  }
+
   /** Every route in it with all that surrounds it, in order of declaration. For the app and its tools. */
   '~mounted'(outer: readonly Group[] = []): MountedRoute[] {
     return this.#entries.flatMap((entry): MountedRoute[] => {

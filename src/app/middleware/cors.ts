@@ -7,10 +7,11 @@
 //   app.use(cors({ origins: ['https://shop.example'], methods: ['GET', 'POST', 'DELETE'], credentials: true }))
 //
 // Use it on the app, outermost: then preflights of every path are answered, those that no route takes included, and errors carry the
-// fields that let a page read them. CORS opens doors for browsers; it keeps nobody else out and is no authorisation.
+// fields that let a page read them. On a router or a route it answers the preflights of what is in it. CORS opens doors for browsers; it
+// keeps nobody else out and is no authorisation.
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import { UsageError } from '../../core/error.ts'
-import { Answer } from '../answer.ts'
+import { Amendment, Answer, AnswerHeaders } from '../answer.ts'
 import type { Middleware } from '../compose.ts'
 import { HttpError } from '../http-error.ts'
 
@@ -61,7 +62,13 @@ export function cors(options: CorsOptions = {}): Middleware {
       ...(allowedHeaders && askedHeaders.some(name => !allowedHeaders.has(name)) ? ['headers'] : []),
       ...(asksPrivate && !privateNetwork ? ['private-network'] : []),
     ]
-    if (refused.length > 0) throw new HttpError(400, `Disallowed CORS ${refused.join(', ')}`)
+    if (refused.length > 0) {
+      // The page's console then says what was refused, and not that CORS is missing altogether.
+      const told = new AnswerHeaders()
+      dress(told, origin)
+      const headers = Object.fromEntries(pairs(told.lines))
+      throw new HttpError(400, `Disallowed CORS ${refused.join(', ')}`, { headers })
+    }
     const answer = new Answer(204, null, ['access-control-allow-methods', methods.join(', ')])
     const echoed = allowedHeaders ? [...allowedHeaders] : askedHeaders
     if (echoed.length > 0) answer.headers.set('access-control-allow-headers', echoed.join(', '))
@@ -71,7 +78,7 @@ export function cors(options: CorsOptions = {}): Middleware {
     return answer
   }
 
-  const dress = ({ headers }: Answer, origin: string | undefined) => {
+  const dress = (headers: AnswerHeaders, origin: string | undefined) => {
     // The same for everybody, so caches need not tell origins apart; else they must, whoever asked.
     if (isForAll) headers.set('access-control-allow-origin', '*')
     else {
@@ -82,6 +89,11 @@ export function cors(options: CorsOptions = {}): Middleware {
     }
   }
   const exposed = exposeHeaders.join(', ')
+  const dressAll = (headers: AnswerHeaders, origin: string | undefined) => {
+    dress(headers, origin)
+    if (exposed !== '') headers.set('access-control-expose-headers', exposed)
+  }
+  const withoutOrigin = new Amendment(headers => dressAll(headers, undefined))
 
   return async (context, next) => {
     const fields = context.headers
@@ -90,13 +102,12 @@ export function cors(options: CorsOptions = {}): Middleware {
     if (context.method === 'OPTIONS' && origin !== undefined && method !== undefined) {
       const asksPrivate = fields.get('access-control-request-private-network') === 'true'
       const answer = preflight(origin, method, fields.get('access-control-request-headers'), asksPrivate)
-      dress(answer, origin)
+      dress(answer.headers, origin)
       return answer
     }
     const answer = await next()
-    dress(answer, origin)
-    if (exposed !== '') answer.headers.set('access-control-expose-headers', exposed)
-    return answer
+    if (origin === undefined || isForAll) answer.amend(withoutOrigin)
+    else dressAll(answer.headers, origin)
   }
 }
 
@@ -121,6 +132,10 @@ function originTest(origins: NonNullable<CorsOptions['origins']>, credentials: b
       )
   const known = new Set(origins)
   return origin => known.has(origin)
+}
+
+function pairs(lines: readonly string[]): [string, string][] {
+  return lines.flatMap((text, n): [string, string][] => (n % 2 === 0 ? [[text, lines[n + 1]!]] : []))
 }
 
 function bad(message: string): UsageError {

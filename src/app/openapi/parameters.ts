@@ -1,6 +1,8 @@
 // The parameters of a route: what it declares itself, and what every dependency it uses declares, directly or through others.
 import { UsageError } from '../../core/error.ts'
 import type { Schema } from '../../schema/schema.ts'
+import { additionsOf } from '../additions.ts'
+import type { Middleware } from '../compose.ts'
 import type { DependencyDefinition } from '../dependency.ts'
 import { parsePattern, patternNames } from '../pattern.ts'
 import { decompressOf } from '../request-content.ts'
@@ -35,6 +37,12 @@ export function dependenciesOf(route: MountedRoute): readonly DependencyDefiniti
   return [...found]
 }
 
+/** Everything around a route, what its dependencies bring included. */
+export function middlewareOf(route: MountedRoute): readonly Middleware[] {
+  const brought = dependenciesOf(route).flatMap(({ around }) => around ?? [])
+  return [...new Set([...route.groups.flatMap(group => group.use), ...(route.endpoint.spec.use ?? []), ...brought])]
+}
+
 /** In the order path, query, header, cookie; one of a name in a place: the route's own schema wins, and required beats optional. */
 export function parametersOf(route: MountedRoute, components: Components): readonly Parameter[] {
   const { spec } = route.endpoint
@@ -61,6 +69,9 @@ export function parametersOf(route: MountedRoute, components: Components): reado
       if (schema !== undefined)
         for (const [name, field] of fieldsOf(schema, where, components)) add(parameter(name, place, field))
   }
+  for (const { parameters = [] } of additionsOf(middlewareOf(route), route.endpoint.method))
+    for (const { name, in: place, description } of parameters)
+      add({ name, in: place, required: false, description, schema: { type: 'string' } })
   const codings = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)?.codings
   if (codings && (spec.body ?? spec.form ?? spec.files) !== undefined)
     add({

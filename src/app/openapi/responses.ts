@@ -2,13 +2,14 @@
 import { UsageError } from '../../core/error.ts'
 import { reasonPhrase } from '../../http/status.ts'
 import type { Schema } from '../../schema/schema.ts'
+import { additionsOf } from '../additions.ts'
 import type { ErrorFormat } from '../problem.ts'
 import type { StatusMap } from '../reply.ts'
 import { statusMap } from '../responder.ts'
 import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
 import type { HeaderFacts, ResponseFacts } from './facts.ts'
-import { dependenciesOf } from './parameters.ts'
+import { dependenciesOf, middlewareOf } from './parameters.ts'
 
 const JSON_TYPE = 'application/json'
 
@@ -56,9 +57,18 @@ export function responsesOf(route: MountedRoute, components: Components, format:
     }))
   if (spec.limit) addOnce('503', () => problem('Too busy: come back after Retry-After', { headers: RETRY_AFTER }))
   if (spec.timeout !== undefined) addOnce('504', () => problem('No answer in time'))
+  const added = additionsOf(middlewareOf(route), route.endpoint.method)
+  for (const status of added.flatMap(({ statuses = [] }) => statuses.map(String)))
+    addOnce(status, () => (status === '304' ? { description: phrase(status) } : problem(phrase(status))))
   if (![...responses.keys()].some(status => status.startsWith('4')))
     responses.set('4XX', problem('The request was refused'))
   responses.set('default', problem('Any other error'))
+  for (const [name, description] of added.flatMap(({ fields = {} }) => Object.entries(fields)))
+    for (const response of responses.values())
+      response['headers'] = {
+        ...(response['headers'] as JsonObject | undefined),
+        [name]: { description, schema: { type: 'string' } },
+      }
   for (const facts of [...route.groups.map(group => group.responses), spec.responses])
     for (const [status, said] of Object.entries<ResponseFacts>(facts ?? {})) {
       const response = responses.get(status) ?? { description: phrase(status) }

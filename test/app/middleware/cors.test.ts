@@ -119,6 +119,18 @@ describe('a CORS preflight', () => {
     assert.equal(problem.detail, 'Disallowed CORS origin, method, headers, private-network')
   })
 
+  test('that is refused carries the fields that let the page read why', async () => {
+    const { app } = appWith({ origins: [SHOP], credentials: true })
+    const refused = await preflight(app, '/a', { 'access-control-request-method': 'DELETE' })
+    assert.equal(refused.status, 400)
+    assert.equal(refused.headers.get('access-control-allow-origin'), SHOP)
+    assert.equal(refused.headers.get('access-control-allow-credentials'), 'true')
+    assert.equal(refused.headers.get('vary'), 'Origin')
+    const stranger = await preflight(app, '/a', { origin: 'https://evil.example' })
+    assert.equal(stranger.headers.get('access-control-allow-origin'), null)
+    assert.equal(stranger.headers.get('vary'), 'Origin')
+  })
+
   test('mirrors the headers asked for where all are allowed, and names every method', async () => {
     const { app } = appWith({ headers: '*', methods: '*', privateNetwork: true })
     const answer = await preflight(app, '/a', {
