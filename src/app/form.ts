@@ -44,7 +44,10 @@ export class FormReader {
 
   /** @throws UsageError `APP_FORM` for rules that say nothing sensible; that of the schema */
   constructor({ form, files = {} }: FormSpec, format: ErrorFormat, where: string) {
-    this.#fields = form === undefined ? undefined : compileFields(form, 'body', `${where} form`)
+    this.#fields =
+      form === undefined
+        ? undefined
+        : compileFields(form, 'body', `${where} form`, format === 'fastapi' ? 'fastapi' : 'strict')
     this.#rules = new Map(Object.entries(files))
     for (const [name, rule] of this.#rules) refuseBadRule(rule, `${where} files ${name}`)
     const most = [...this.#rules.values()].reduce((sum, rule) => sum + maxOf(rule), 0)

@@ -4,11 +4,13 @@ import type { Exchange } from '../http/exchange.ts'
 import { ValidationError } from '../schema/errors.ts'
 import type { Issue } from '../schema/issue.ts'
 import { BadJsonError, parseJson } from '../schema/json-text.ts'
+import { pythonJsonError } from '../schema/python-json-error.ts'
 import type { Schema } from '../schema/schema.ts'
-import { compileBody, compileFields, type Decoder, type FieldsDecoder } from '../schema/decode.ts'
+import { compileBody, compileFields, type Decoder, type FieldsDecoder, type Reading } from '../schema/decode.ts'
 import { parseCookies } from './cookie.ts'
 import type { ErrorFormat } from './problem.ts'
 import { FormReader } from './form.ts'
+import { HttpError } from './http-error.ts'
 import { parseQuery } from './query-string.ts'
 import { contentOf } from './request-content.ts'
 import type { BodyType } from './route.ts'
@@ -83,10 +85,12 @@ function* fieldNames(exchange: Exchange): Generator<string> {
 class Reader {
   readonly #decoders: readonly { readonly key: (typeof ORDER)[number]; readonly decoder: FieldsDecoder }[]
 
-  constructor(spec: InputSpec, where: string) {
+  constructor(spec: InputSpec, where: string, reading: Reading) {
     this.#decoders = ORDER.flatMap(key => {
       const schema = spec[key]
-      return schema === undefined ? [] : [{ key, decoder: compileFields(schema, PLACES[key], `${where} ${key}`) }]
+      return schema === undefined
+        ? []
+        : [{ key, decoder: compileFields(schema, PLACES[key], `${where} ${key}`, reading) }]
     })
   }
 
@@ -162,17 +166,18 @@ export class InputReader {
     format: ErrorFormat
     where: string
   }) {
-    this.#own = new Reader(of.spec, of.where)
+    const reading = of.format === 'fastapi' ? 'fastapi' : 'strict'
+    this.#own = new Reader(of.spec, of.where, reading)
     refuseOtherNames(this.#own.paramNames, of)
     this.#steps = of.steps.map((step, n) => {
-      const reader = new Reader(step, `${of.where} dependency ${n + 1}`)
+      const reader = new Reader(step, `${of.where} dependency ${n + 1}`, reading)
       return reader.isEmpty ? undefined : reader
     })
     this.#hasSteps = this.#steps.some(step => step !== undefined)
     this.headerNames = this.#own.headerNames
     const queryNames = [this.#own, ...this.#steps].flatMap(reader => reader?.queryNames ?? [])
     this.#queryNames = [...new Set(queryNames)].slice(0, MOST_EXPECTED)
-    this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`)
+    this.#body = of.spec.body === undefined ? undefined : compileBody(of.spec.body, `${of.where} body`, reading)
     const { form, files, body } = of.spec
     if ((form ?? files) !== undefined && body !== undefined)
       throw new UsageError('APP_FORM', `${of.where} declares a body beside a form; a request has one or the other`)
@@ -300,13 +305,7 @@ export class InputReader {
       json = parseJson(bytes)
     } catch (error) {
       if (!(error instanceof BadJsonError) || this.#format === 'problem') throw error
-      issues.push({
-        type: 'json_invalid',
-        loc: ['body', error.position],
-        msg: 'JSON decode error',
-        input: {},
-        ctx: { error: error.message },
-      })
+      issues.push(asPython(error, bytes))
       return undefined
     }
     return decoder.decode(json, issues)
@@ -332,6 +331,24 @@ function refuseOtherNames(
 function settled(read: ReadInputs, issues: readonly Issue[]): ReadInputs {
   if (issues.length > 0) throw new ValidationError(issues)
   return read
+}
+
+/** @throws HttpError 400 for bytes that are not UTF-8, as FastAPI answers them */
+function asPython({ message, position }: BadJsonError, bytes: Uint8Array): Issue {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    throw new HttpError(400, 'There was an error parsing the body')
+  }
+  const said = pythonJsonError(text) ?? { message, position }
+  return {
+    type: 'json_invalid',
+    loc: ['body', said.position],
+    msg: 'JSON decode error',
+    input: {},
+    ctx: { error: said.message },
+  }
 }
 
 /** @throws MillraceError 415 for another type or charset, 400 for bytes that are not UTF-8 */

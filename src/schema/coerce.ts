@@ -5,10 +5,11 @@
 // Pydantic's name for it; the schema's own complaint about the same place is then dropped.
 import { parseDateTime } from './date-time.ts'
 import { type Described, HELD, type Node, resolve, typesOf } from './described.ts'
+import { Misread, readerOf } from './fastapi-reading.ts'
 import { fits } from './fits.ts'
 
 /** Called with the kind of failure, and where inside the value: for the third item of a list, `[2]`. */
-export type Failed = (type: string, path: readonly number[]) => void
+export type Failed = (type: string, path: readonly number[], ctx?: Readonly<Record<string, unknown>>) => void
 /** Text, or the texts of a repeated key, to a value. */
 export type Coerce = (text: string | readonly string[], failed: Failed) => unknown
 type CoerceText = (text: string, failed: Failed) => unknown
@@ -54,48 +55,71 @@ export function takesBlank(node: Node, components: Described['components']): boo
 }
 
 /** One field. Where a list is declared a single text becomes a list of one; elsewhere the last of repeated texts counts. */
-export function compileCoercion(node: Node, components: Described['components']): Coerce {
+export function compileCoercion(
+  node: Node,
+  components: Described['components'],
+  reading: 'strict' | 'fastapi' = 'strict',
+): Coerce {
   if (isList(node, components)) {
-    const list = listCoercion(node, components)
+    const list = listCoercion(node, components, reading)
     return (texts, failed) => list(typeof texts === 'string' ? [texts] : texts, failed)
   }
-  const one = textCoercion(node, components)
+  const one = textCoercion(node, components, reading)
   return (texts, failed) => one(typeof texts === 'string' ? texts : texts[texts.length - 1]!, failed)
 }
 
 function listCoercion(
   node: Node,
   components: Described['components'],
+  reading: 'strict' | 'fastapi',
 ): (texts: readonly string[], failed: Failed) => unknown {
   const at = resolve(node, components)
   const members = at.anyOf ?? at.oneOf
   if (members) {
-    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components) }))
-    return (texts, failed) => firstThatFits(tries, texts, components, failed)
+    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components, reading) }))
+    const tellsNone = tellsEach(members, components, reading)
+    return (texts, failed) => firstThatFits(tries, texts, components, tellsNone ? nothing : failed)
   }
-  const prefix = (at.prefixItems ?? []).map(item => textCoercion(item, components))
-  const rest: CoerceText = typeof at.items === 'object' ? textCoercion(at.items, components) : text => text
+  const prefix = (at.prefixItems ?? []).map(item => textCoercion(item, components, reading))
+  const rest: CoerceText = typeof at.items === 'object' ? textCoercion(at.items, components, reading) : text => text
   const items = (texts: readonly string[], failed: Failed) =>
-    texts.map((text, n) => (prefix[n] ?? rest)(text, type => failed(type, [n])))
+    texts.map((text, n) => (prefix[n] ?? rest)(text, (type, _, ctx) => failed(type, [n], ctx)))
   return at[HELD] === 'set' ? (texts, failed) => new Set(items(texts, failed)) : items
 }
 
-function textCoercion(node: Node, components: Described['components']): CoerceText {
+function textCoercion(node: Node, components: Described['components'], reading: 'strict' | 'fastapi'): CoerceText {
   const at = resolve(node, components)
   if (at.const !== undefined) return literalCoercion([at.const])
   if (at.enum) return literalCoercion(at.enum)
+  const read = reading === 'fastapi' ? readerOf(at) : undefined
+  if (read) return fastapiCoercion(read)
   if (at[HELD] === 'date') return dateCoercion(typesOf(at).includes('null'))
   if (at[HELD] === 'bigint') return bigintCoercion(typesOf(at).includes('null'))
   const types = typesOf(at)
   if (types.length === 1) return BY_TYPE[types[0]!] ?? asText
-  if (types.length > 1) return firstOf(types.map(type => BY_TYPE[type] ?? asText))
+  if (types.length > 1) {
+    const each = types.map(
+      type => (reading === 'fastapi' ? textCoercion({ ...at, type }, components, reading) : BY_TYPE[type]) ?? asText,
+    )
+    return firstOf(each, reading === 'fastapi')
+  }
   const members = at.anyOf ?? at.oneOf
   if (members) {
-    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components) }))
-    return (text, failed) => firstThatFits(tries, text, components, failed)
+    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components, reading) }))
+    const tellsNone = tellsEach(members, components, reading)
+    return (text, failed) => firstThatFits(tries, text, components, tellsNone ? nothing : failed)
   }
   const part = at.allOf?.find(one => describesText(resolve(one, components)))
-  return part ? textCoercion(part, components) : asText
+  return part ? textCoercion(part, components, reading) : asText
+}
+
+function fastapiCoercion(read: (value: unknown) => unknown): CoerceText {
+  return (text, failed) => {
+    const value = read(text)
+    if (!(value instanceof Misread)) return value
+    failed(value.type, NOWHERE, value.ctx)
+    return text
+  }
 }
 
 function describesText(node: Node): boolean {
@@ -185,7 +209,7 @@ function literalCoercion(values: readonly unknown[]): CoerceText {
 }
 
 /** Several types of one value, tried in order. When none takes the text, the first type's failure is told. */
-function firstOf(coercions: readonly CoerceText[]): CoerceText {
+function firstOf(coercions: readonly CoerceText[], tellsNone: boolean): CoerceText {
   return (text, failed) => {
     let first: string | undefined
     for (const coerce of coercions) {
@@ -194,9 +218,21 @@ function firstOf(coercions: readonly CoerceText[]): CoerceText {
       if (failure === undefined) return value
       first ??= failure
     }
-    return fail(first!, text, failed)
+    return tellsNone ? text : fail(first!, text, failed)
   }
 }
+
+/** FastAPI says of a union what each member says: the schema's own findings do, and need no help. */
+function tellsEach(
+  members: readonly Node[],
+  components: Described['components'],
+  reading: 'strict' | 'fastapi',
+): boolean {
+  const values = members.filter(member => typesOf(resolve(member, components)).join() !== 'null')
+  return reading === 'fastapi' && values.length > 1
+}
+
+function nothing(): void {}
 
 interface Try {
   readonly member: Node
@@ -211,10 +247,10 @@ function firstThatFits(
   failed: Failed,
 ): unknown {
   let converted: { value: unknown } | undefined
-  let failure: [string, readonly number[]] | undefined
+  let failure: Parameters<Failed> | undefined
   for (const { member, coerce } of tries) {
-    let own: [string, readonly number[]] | undefined
-    const value = coerce(texts, (type, path) => (own ??= [type, path]))
+    let own: Parameters<Failed> | undefined
+    const value = coerce(texts, (...what) => (own ??= what))
     if (own) failure ??= own
     else if (typeof value === 'object' || typeof value === 'bigint' || fits(member, value, components)) return value
     else converted ??= { value }

@@ -1,12 +1,17 @@
 // From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
 import { compileCoercion, isList, takesBlank } from './coerce.ts'
 import { type Described, type Node, resolve } from './described.ts'
+import { compileBodyReading } from './fastapi-body.ts'
+import { fastapiLoc } from './fastapi-loc.ts'
 import type { Issue } from './issue.ts'
 import { describe } from './json-schema.ts'
 import { Failed, type Found, valueAt } from './outcome.ts'
 import { compileRevival } from './revive.ts'
 import { kindOf, type Schema } from './schema.ts'
 import { compileValidator } from './validator.ts'
+
+/** How values are taken for what a schema declares: by its types as they are, or with the freedoms that FastAPI's models take. */
+export type Reading = 'strict' | 'fastapi'
 
 export type Place = 'path' | 'query' | 'header' | 'cookie' | 'body'
 
@@ -44,15 +49,15 @@ export interface FieldsDecoder extends Decoder {
  *
  * `decode(undefined)` stands for no body at all. A literal `null` for a schema that refuses it is told as missing, as in FastAPI.
  */
-export function compileBody(schema: Schema, where: string): Decoder {
+export function compileBody(schema: Schema, where: string, reading: Reading = 'strict'): Decoder {
   const described = describe(schema, 'input', where)
+  const { validate, mayBeAsync } = compileValidator(schema, described, where, reading)
+  if (reading === 'fastapi') return fastapiBody(described, validate, mayBeAsync)
   const revive = compileRevival(described)
-  const { validate, mayBeAsync } = compileValidator(schema, described, where)
 
   function finish(outcome: unknown, input: unknown, issues: Issue[]): unknown {
     if (!(outcome instanceof Failed)) return outcome
-    if (input === undefined || input === null)
-      issues.push({ type: 'missing', loc: ['body'], msg: 'Field required', input: null })
+    if (input === undefined || input === null) issues.push(noBody())
     else for (const found of outcome.found) issues.push(bodyIssue(found, input))
     return undefined
   }
@@ -64,6 +69,34 @@ export function compileBody(schema: Schema, where: string): Decoder {
       return outcome instanceof Promise
         ? outcome.then(late => finish(late, input, issues))
         : finish(outcome, input, issues)
+    },
+  }
+}
+
+function noBody(): Issue {
+  return { type: 'missing', loc: ['body'], msg: 'Field required', input: null }
+}
+
+function fastapiBody(described: Described, validate: (value: unknown) => unknown, mayBeAsync: boolean): Decoder {
+  const read = compileBodyReading(described)
+
+  function finish(outcome: unknown, input: unknown, noted: readonly Found[], issues: Issue[]): unknown {
+    if (!(outcome instanceof Failed) && noted.length === 0) return outcome
+    if (input === undefined || input === null) issues.push(noBody())
+    else
+      for (const found of inOrder(noted, outcome instanceof Failed ? outcome.found : []))
+        issues.push({ ...bodyIssue(found, input), loc: ['body', ...fastapiLoc(described, input, found)] })
+    return undefined
+  }
+
+  return {
+    mayBeAsync,
+    decode(input, issues) {
+      const noted: Found[] = []
+      const outcome = validate(read(input, found => noted.push(found)))
+      return outcome instanceof Promise
+        ? outcome.then(late => finish(late, input, noted, issues))
+        : finish(outcome, input, noted, issues)
     },
   }
 }
@@ -88,20 +121,20 @@ function issue({ type, path, msg, ctx }: Found, place: Place, input: unknown): I
  * @param place  first in every `loc`
  * @throws UsageError when the schema cannot be described or compiled
  */
-export function compileFields(schema: Schema, place: Place, where: string): FieldsDecoder {
+export function compileFields(schema: Schema, place: Place, where: string, reading: Reading = 'strict'): FieldsDecoder {
   const described = describe(schema, 'input', where)
-  const { validate, mayBeAsync } = compileValidator(schema, described, where)
+  const { validate, mayBeAsync } = compileValidator(schema, described, where, reading)
   const shape = fieldsOf(described)
   // Filled while one set of fields is converted, which never waits: so one list serves all requests, and costs nothing when empty.
   let mistakes: Found[] = []
   const coercions = [...shape.fields].map(([name, node]) => ({
     name,
-    coerce: compileCoercion(node, described.components),
-    failed(type: string, path: readonly number[]) {
-      mistakes.push(mistake(type, name, path))
+    coerce: compileCoercion(node, described.components, reading),
+    failed(type: string, path: readonly number[], ctx?: Found['ctx']) {
+      mistakes.push(mistake(type, name, path, ctx))
     },
   }))
-  const rest = shape.rest && compileCoercion(shape.rest, described.components)
+  const rest = shape.rest && compileCoercion(shape.rest, described.components, reading)
   const lists = new Set(
     [...shape.fields].filter(([, node]) => isList(node, described.components)).map(([name]) => name),
   )
@@ -122,7 +155,11 @@ export function compileFields(schema: Schema, place: Place, where: string): Fiel
     for (const name of Object.keys(fields)) {
       if (shape.fields.has(name)) continue
       const text = fields[name]!
-      set(values, name, rest ? rest(text, (type, path) => void mistakes.push(mistake(type, name, path))) : lastOf(text))
+      set(
+        values,
+        name,
+        rest ? rest(text, (type, path, ctx) => void mistakes.push(mistake(type, name, path, ctx))) : lastOf(text),
+      )
     }
     return values
   }
@@ -132,7 +169,8 @@ export function compileFields(schema: Schema, place: Place, where: string): Fiel
     const found = outcome instanceof Failed ? outcome.found : []
     for (const one of inOrder(noted, found)) {
       const input = one.type === 'missing' ? null : (textAt(fields, one.path, lists) ?? null)
-      issues.push(issue(one, place, input))
+      const told = issue(one, place, input)
+      issues.push(reading === 'strict' ? told : { ...told, loc: [place, ...fastapiLoc(described, fields, one)] })
     }
     return undefined
   }
@@ -156,8 +194,8 @@ export function compileFields(schema: Schema, place: Place, where: string): Fiel
   }
 }
 
-function mistake(type: string, name: string, path: readonly number[]): Found {
-  return { type, path: [name, ...path], msg: MESSAGES[type] ?? 'Invalid input', ctx: CONTEXTS[type] }
+function mistake(type: string, name: string, path: readonly number[], ctx: Found['ctx']): Found {
+  return { type, path: [name, ...path], msg: MESSAGES[type] ?? 'Invalid input', ctx: ctx ?? CONTEXTS[type] }
 }
 
 const MESSAGES: Readonly<Record<string, string>> = {

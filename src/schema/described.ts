@@ -26,9 +26,17 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 export const HELD = Symbol('held')
 export type Held = 'date' | 'bigint' | 'set'
 
+/** Set on a union whose members are told apart by a key of theirs: its name. */
+export const TAG = Symbol('tag')
+
+/** Set on a text in the form of a format that asks for more than the schema does: a date-time that needs no offset. */
+export const FORM = Symbol('form')
+
 /** A JSON Schema object as we write and read it. Booleans have become `{}` and `{ not: {} }`. */
 export interface Node {
   [HELD]?: Held
+  [TAG]?: string
+  [FORM]?: 'date-time' | 'time'
   type?: string | string[]
   properties?: Record<string, Node>
   required?: string[]

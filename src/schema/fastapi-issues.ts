@@ -43,16 +43,26 @@ const MESSAGES: Readonly<Record<string, string>> = {
   value_error: 'Value error, {error}',
   date_type: 'Input should be a valid date',
   date_from_datetime_parsing: 'Input should be a valid date or datetime, {error}',
+  date_from_datetime_inexact: 'Datetimes provided to dates should have zero time - e.g. be exact dates',
   time_type: 'Input should be a valid time',
   time_parsing: 'Input should be in a valid time format, {error}',
   datetime_type: 'Input should be a valid datetime',
+  datetime_parsing: 'Input should be a valid datetime, {error}',
   datetime_from_date_parsing: 'Input should be a valid datetime or date, {error}',
+  timezone_aware: 'Input should have timezone info',
+  time_delta_type: 'Input should be a valid timedelta',
   time_delta_parsing: 'Input should be a valid timedelta, {error}',
   union_tag_invalid:
     "Input tag '{tag}' found using {discriminator} does not match any of the expected tags: {expected_tags}",
   union_tag_not_found: 'Unable to extract tag using discriminator {discriminator}',
+  url_type: 'URL input should be a string or URL',
   url_parsing: 'Input should be a valid URL, {error}',
+  url_scheme: 'URL scheme should be {expected_schemes}',
+  uuid_type: 'UUID input should be a string, bytes or UUID object',
   uuid_parsing: 'Input should be a valid UUID, {error}',
+  uuid_version: 'UUID version {expected_version} expected',
+  decimal_type: 'Decimal input should be an integer, float, string or Decimal object',
+  decimal_parsing: 'Input should be a valid decimal',
 }
 
 /** Every type an issue of ours can have, for the reference page and the test that reads both. */
@@ -60,7 +70,8 @@ export const ISSUE_TYPES: readonly string[] = Object.keys(MESSAGES)
 
 /** @returns exactly FastAPI's `{ type, loc, msg, input, ctx? }` */
 export function fastapiIssue(issue: Issue): object {
-  const { type, loc, input } = issue
+  const { loc, input } = issue
+  const type = typeOf(issue)
   const template = MESSAGES[type]
   const ctx = { ...issue.ctx }
   // FastAPI cannot put the exception of a validator into JSON and sends {} in its place; the message has its text.
@@ -71,11 +82,24 @@ export function fastapiIssue(issue: Issue): object {
   return Object.keys(ctx).length > 0 ? { type, loc, msg, input, ctx } : { type, loc, msg, input }
 }
 
+/** Pydantic reads numbers and booleans from text, so text that is none is for it not of a wrong type, but not to be read. */
+function typeOf({ type, input }: Issue): string {
+  if (typeof input === 'string') return PARSED[type] ?? type
+  return type === 'bool_type' && Number.isInteger(input) ? 'bool_parsing' : type
+}
+const PARSED: Readonly<Record<string, string | undefined>> = {
+  int_type: 'int_parsing',
+  float_type: 'float_parsing',
+  bool_type: 'bool_parsing',
+}
+
 function fill(template: string, ctx: Readonly<Record<string, unknown>>): string {
   let figure: unknown
   return template.replace(/\{(\w+)\}/g, (_, name: string) => {
     if (name === 's') return figure === 1 ? '' : 's'
     figure = ctx[name]
+    // Of maps and sets Pydantic does not count what is beyond the bound.
+    if (name === 'actual_length' && figure === null) return 'more'
     return typeof figure === 'string' ? figure : String(JSON.stringify(figure))
   })
 }

@@ -146,9 +146,10 @@ function finding(error: ErrorObject, path: Found['path']): Found {
     case 'maxLength':
       return tooBig('string', params['limit'], true, data, path, msg)
     case 'minItems':
+      if (isTuple(error)) return missing([...path, Array.isArray(data) ? data.length : 0])
       return tooSmall('array', params['limit'], true, data, path, msg)
     case 'maxItems':
-      return tooBig('array', params['limit'], true, data, path, msg)
+      return tooBig(isTuple(error) ? 'tuple' : 'array', params['limit'], true, data, path, msg)
     case 'minProperties':
       return tooSmall('object', params['limit'], true, data, path, msg)
     case 'maxProperties':
@@ -160,6 +161,10 @@ function finding(error: ErrorObject, path: Found['path']): Found {
     default:
       return broken(path, msg)
   }
+}
+
+function isTuple({ parentSchema }: ErrorObject): boolean {
+  return Array.isArray(parentSchema?.['prefixItems'])
 }
 
 function typeFinding(type: string | readonly string[], data: unknown, path: Found['path'], msg: string): Found {

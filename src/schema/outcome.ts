@@ -6,6 +6,13 @@ export interface Found {
   readonly path: readonly (string | number)[]
   readonly msg: string
   readonly ctx?: Readonly<Record<string, unknown>> | undefined
+  /** The members of unions that it is about, as FastAPI names them in a `loc`: what stands in front of which step. Only where it is asked for. */
+  readonly members?: readonly Member[] | undefined
+}
+
+export interface Member {
+  readonly at: number
+  readonly name: string
 }
 
 /** Told apart from any output by its class, so that an output needs no wrapper. */

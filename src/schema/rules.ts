@@ -65,6 +65,17 @@ export function badFormat(format: string, pattern: string | undefined, path: Pat
   return broken(path, msg)
 }
 
+export function wrongVersion(version: number, path: Path, msg: string): Found {
+  return { type: 'uuid_version', path, msg, ctx: { expected_version: version } }
+}
+
+/** @param schemes  the source of the expression that they fit: a list of names, or anything */
+export function wrongScheme(schemes: string, path: Path, msg: string): Found {
+  const names = /^\^\(?(?:\?:)?([\w|]+)(\?)?\)?\$$/.exec(schemes)
+  const all = names?.[1]!.split('|').flatMap(name => (names[2] === '?' ? [name.slice(0, -1), name] : [name]))
+  return { type: 'url_scheme', path, msg, ctx: { expected_schemes: all ? choices(all) : schemes } }
+}
+
 export function badPattern(pattern: string, path: Path, msg: string): Found {
   return { type: 'string_pattern_mismatch', path, msg, ctx: { pattern } }
 }
@@ -103,7 +114,12 @@ export function tooBig(
   if (of === 'file') return { type: 'bytes_too_long', path, msg, ctx: { max_length: bound } }
   const field = ITEMS[of]
   if (field)
-    return { type: 'too_long', path, msg, ctx: { field_type: field, max_length: bound, actual_length: sizeOf(value) } }
+    return {
+      type: 'too_long',
+      path,
+      msg,
+      ctx: { field_type: field, max_length: bound, actual_length: isCounted(field) ? sizeOf(value) : null },
+    }
   return isInclusive
     ? { type: 'less_than_equal', path, msg, ctx: { le: bound } }
     : { type: 'less_than', path, msg, ctx: { lt: bound } }
@@ -131,6 +147,11 @@ const ITEMS: Readonly<Record<string, string>> = {
   map: 'Dictionary',
   object: 'Dictionary',
   record: 'Dictionary',
+}
+
+/** Pydantic stops at the bound where a length is not known in advance. */
+function isCounted(field: string): boolean {
+  return field === 'List' || field === 'Tuple'
 }
 
 function sizeOf(value: unknown): number | null {

@@ -15,10 +15,16 @@ export interface Validator {
   readonly mayBeAsync: boolean
 }
 
-export function compileValidator(schema: Schema, described: Described, where: string): Validator {
+/** @param reading  'fastapi': what is told of a union is what each of its members says, as in Pydantic */
+export function compileValidator(
+  schema: Schema,
+  described: Described,
+  where: string,
+  reading: 'strict' | 'fastapi' = 'strict',
+): Validator {
   switch (kindOf(schema)) {
     case 'zod':
-      return { validate: zodValidator(schema as unknown as ZodSchema), mayBeAsync: true }
+      return { validate: zodValidator(schema as unknown as ZodSchema, reading === 'fastapi'), mayBeAsync: true }
     case 'standard':
       return { validate: standardValidator(schema as Parameters<typeof standardValidator>[0]), mayBeAsync: true }
     default:

@@ -2,7 +2,7 @@
 // directions: optional keys and defaults are those of the output, but at a codec the wire carries the codec's input.
 // Leaves (strings, numbers, enums, ...) with all their checks are left to Zod's own converter.
 import { UsageError } from '../core/error.ts'
-import { componentName, type Described, type Held, HELD, type Node, REF } from './described.ts'
+import { componentName, type Described, FORM, type Held, HELD, type Node, REF, TAG } from './described.ts'
 import { isCodec, someInside, zodCore, type ZodDef, type ZodSchema } from './zod-library.ts'
 import {
   annotations,
@@ -17,6 +17,9 @@ import {
   sizes,
   stringKeys,
 } from './zod-nodes.ts'
+
+/** ISO texts that Zod gives no format, because JSON Schema's asks for an offset. */
+const FORMS: Readonly<Record<string, 'date-time' | 'time' | undefined>> = { datetime: 'date-time', time: 'time' }
 
 export type Direction = 'input' | 'output'
 
@@ -158,7 +161,8 @@ class ZodWalk {
       // Every z.int() says that it is a safe integer; in a document that is noise around the bounds somebody chose.
       if (node['minimum'] === Number.MIN_SAFE_INTEGER) delete node['minimum']
       if (node['maximum'] === Number.MAX_SAFE_INTEGER) delete node['maximum']
-      return node
+      const form = node['format'] === undefined ? FORMS[String(schema._zod.def['format'])] : undefined
+      return form ? { ...node, [FORM]: form } : node
     } catch (error) {
       return this.#refuse((error as Error).message)
     }
@@ -234,7 +238,7 @@ class ZodWalk {
     if (nodes.length === 1) return nodes[0]!
     const tag = def['discriminator'] as string | undefined
     if (tag === undefined && def['inclusive'] !== false) return compactUnion(nodes)
-    const node: Node = { oneOf: nodes }
+    const node: Node = { oneOf: nodes, ...(tag !== undefined && { [TAG]: tag }) }
     // OpenAPI's discriminator names components, so it can be given only when each member is one.
     if (tag !== undefined && nodes.every(member => member.$ref !== undefined)) {
       const mapping = members.flatMap(({ node, option }) =>

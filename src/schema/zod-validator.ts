@@ -8,14 +8,15 @@ import { zodCore, type ZodResult, type ZodSchema } from './zod-library.ts'
 // 64 calls: a route that is called by a person now and then never pays, a busy one has it within its first second.
 const CALLS_BEFORE_COMPILING = 64
 
-export function zodValidator(schema: ZodSchema): (value: unknown) => Outcome {
+/** @param tellsAll  of a union, what each member says, with its name */
+export function zodValidator(schema: ZodSchema, tellsAll: boolean): (value: unknown) => Outcome {
   const core = zodCore()
   let parser = schema
   let calls = 0
   let isAsync = false
 
   function finish(result: ZodResult, value: unknown): Outcome {
-    return result.issues.length === 0 ? result.value : new Failed(zodFindings(result.issues, value))
+    return result.issues.length === 0 ? result.value : new Failed(zodFindings(result.issues, value, tellsAll))
   }
 
   return value => {
