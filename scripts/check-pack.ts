@@ -60,10 +60,11 @@ import { cache } from 'millrace/cache'
 import { testClient } from 'millrace/testing'
 import * as http from 'millrace/http'
 import * as postgres from 'millrace/postgres'
+import * as security from 'millrace/security'
 import { run } from 'millrace/cli'
 
 export const server: Promise<Server> = serve(app, { port: 0 })
-export const all = [cache, testClient, http, postgres, run]
+export const all = [cache, testClient, http, postgres, security, run]
 `
 
 const TSCONFIG = {

@@ -10,6 +10,7 @@ import type { Log } from './context.ts'
 import type { DependencyDefinition } from './dependency.ts'
 import { DependencyPlan, type WorkerValues } from './dependencies.ts'
 import { EndpointCache } from './endpoint-cache.ts'
+import { Guard } from './guard.ts'
 import { InputReader, type Inputs } from './input.ts'
 import { parsePattern, patternNames } from './pattern.ts'
 import type { ErrorFormat } from './problem.ts'
@@ -36,6 +37,8 @@ export class CompiledRoute {
   readonly handler: (context: any) => unknown
   readonly inputs: InputReader
   readonly plan: DependencyPlan
+  /** Where some dependency says who may ask. */
+  readonly guard: Guard | undefined
   readonly responder: Responder
   readonly middleware: readonly Middleware[]
   readonly cache: EndpointCache | undefined
@@ -67,9 +70,10 @@ export class CompiledRoute {
     const maxBodyBytes =
       spec.maxBodyBytes ??
       additionsOf(middleware, route.endpoint.method).findLast(added => added.maxBodyBytes !== undefined)?.maxBodyBytes
+    this.guard = this.plan.guards.length > 0 ? new Guard(this.plan, of.format, route.name) : undefined
     this.inputs = new InputReader({
       spec,
-      steps: this.plan.steps.map(step => step.definition),
+      steps: this.plan.steps.map(step => (this.plan.guards.includes(step) ? {} : step.definition)),
       names: patternNames(parsePattern(route.path)),
       ownNames: patternNames(parsePattern(route.endpoint.path)),
       maxBodyBytes,

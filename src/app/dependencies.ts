@@ -11,6 +11,8 @@ export interface Step {
   /** Where its value goes, and where the values it uses come from. */
   readonly slot: number
   readonly uses: readonly (readonly [name: string, source: Source])[]
+  /** What is required of it, and of what it uses. */
+  readonly scopes: ReadonlySet<string>
 }
 type Source = { readonly slot: number } | { readonly worker: DependencyDefinition }
 
@@ -18,8 +20,12 @@ type Source = { readonly slot: number } | { readonly worker: DependencyDefinitio
 export type WorkerValues = ReadonlyMap<DependencyDefinition, unknown>
 
 export class DependencyPlan {
-  /** In the order in which they are made. */
+  /** By slot, each after what it uses. */
   readonly steps: readonly Step[]
+  /** Those that say who may ask, with what they use, in the order in which they are made: first. */
+  readonly guards: readonly Step[]
+  /** The others, made when all inputs are there. */
+  readonly others: readonly Step[]
   /** Those of scope worker that are needed, directly or through others, each after what it uses. */
   readonly workers: readonly DependencyDefinition[]
   /** What the handler gets by name. */
@@ -35,13 +41,18 @@ export class DependencyPlan {
     overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>,
   ) {
     this.#overrides = overrides
-    const steps: Step[] = []
+    const steps: (Step & { readonly scopes: Set<string> })[] = []
     const workers = new Set<DependencyDefinition>()
     const shared = new Map<DependencyDefinition, Source>()
     const open: string[] = []
 
     const source = (name: string, declared: DependencyDefinition): Source => {
       const definition = overrides.get(declared) ?? declared
+      if (definition.requires) {
+        const found = source(name, definition.requires.of)
+        if ('slot' in found) for (const scope of definition.requires.scopes) steps[found.slot]!.scopes.add(scope)
+        return found
+      }
       const before = shared.get(definition)
       if (before) return before
       const path = `${name}${definition.name && definition.name !== name ? ` (${definition.name})` : ''}`
@@ -62,7 +73,7 @@ export class DependencyPlan {
         return worker
       }
       const slot = { slot: steps.length }
-      steps.push({ definition, name, slot: slot.slot, uses: used })
+      steps.push({ definition, name, slot: slot.slot, uses: used, scopes: new Set() })
       if (definition.scope === 'request') shared.set(definition, slot)
       return slot
     }
@@ -71,7 +82,19 @@ export class DependencyPlan {
     const given = new Map<string, Source>()
     for (const group of uses)
       for (const [name, definition] of Object.entries(group)) given.set(name, source(name, definition))
+    // From the users to what they use: what is asked of the one is asked of the other, and a guard needs its own before it.
+    const guards = new Set<number>()
+    for (const { definition, slot, uses, scopes } of steps.toReversed()) {
+      if (definition.isGuard) guards.add(slot)
+      for (const [, used] of uses)
+        if ('slot' in used) {
+          for (const scope of scopes) steps[used.slot]!.scopes.add(scope)
+          if (guards.has(slot)) guards.add(used.slot)
+        }
+    }
     this.steps = steps
+    this.guards = steps.filter(({ slot }) => guards.has(slot))
+    this.others = steps.filter(({ slot }) => !guards.has(slot))
     this.workers = [...workers]
     this.#given = [...given]
   }
@@ -102,26 +125,32 @@ export class DependencyPlan {
   /**
    * Makes the values in order, each when those before it are there.
    *
-   * @param inputs  by step: what its declared headers, query and cookies decoded to
+   * @param steps  `guards` or `others`
+   * @param made  takes the values, by slot
+   * @param inputs  by slot: what its declared headers, query and cookies decoded to
    * @param cleanUp  takes the generators as they open, so that a failure half-way cleans up what was made
+   * @param shown  by slot: what the request showed where it declares security
    */
   async make(
+    steps: readonly Step[],
+    made: unknown[],
     state: RequestState,
     workerValues: WorkerValues,
     inputs: readonly (Partial<DependencyView> | undefined)[],
     cleanUp: CleanUp,
-  ): Promise<readonly unknown[]> {
-    const made: unknown[] = []
-    for (const step of this.steps) {
+    shown?: readonly (object | undefined)[],
+  ): Promise<void> {
+    for (const step of steps) {
       const view = new DependencyView(state)
       const own = inputs[step.slot]
       if (own) Object.assign(view, own)
+      const credentials = shown?.[step.slot]
+      if (credentials) Object.assign(view, credentials)
       for (const [name, source] of step.uses)
         (view as unknown as Record<string, unknown>)[name] =
           'slot' in source ? made[source.slot] : workerValues.get(source.worker)
-      made.push(await cleanUp.open(step.name, step.definition.factory(view)))
+      made[step.slot] = await cleanUp.open(step.name, step.definition.factory(view))
     }
-    return made
   }
 }
 

@@ -4,6 +4,7 @@ import { UsageError } from '../core/error.ts'
 import type { Middleware } from './compose.ts'
 import { CONTEXT_NAMES, type Context, type RequestContext, type WorkerContext } from './context.ts'
 import type { StatusMap } from './reply.ts'
+import { type Security, type SecurityDefinition, securityDefinition } from './security/scheme.ts'
 
 /**
  * worker: once per worker, closed on drain. request: once per request, shared by all who ask. call: once for each use.
@@ -37,7 +38,7 @@ interface Declared<HS, QS, CS> {
   readonly query: Out<QS>
   readonly cookies: Out<CS>
 }
-export interface DependencySpec<K, U, HS, QS, CS, E> {
+export interface DependencySpec<K, U, HS, QS, CS, G, E> {
   scope?: K
   /** For messages and traces; else the name it is used under. */
   name?: string
@@ -46,7 +47,12 @@ export interface DependencySpec<K, U, HS, QS, CS, E> {
   headers?: HS
   query?: QS
   cookies?: CS
-  /** Answers it may end the request with, for OpenAPI and typed clients. */
+  /**
+   * What a request must show, from 'millrace/security'; the factory gets it by name. Without it the request ends with 401 before anything
+   * else is done for it.
+   */
+  security?: Security<G>
+  /** Answers it may end the request with, for OpenAPI and typed clients. With 401 or 403 among them it runs before the body is read. */
   returns?: E
 }
 
@@ -58,16 +64,20 @@ export class DependencyDefinition {
   readonly headers: Schema | undefined
   readonly query: Schema | undefined
   readonly cookies: Schema | undefined
+  readonly security: SecurityDefinition | undefined
   readonly returns: StatusMap | undefined
   /** Returns a value, a promise, or a generator whose first yield is the value and whose rest is the clean-up. */
   readonly factory: (context: any) => unknown
   /** Comes with it, innermost around every route that uses it: for a value that has something to say in the answer. */
   readonly around: Middleware | undefined
+  /** It is another one with scopes required of it, and is never made itself. */
+  readonly requires: { readonly of: DependencyDefinition; readonly scopes: readonly string[] } | undefined
 
   constructor(
-    spec: DependencySpec<Scope, Uses, Schema | undefined, Schema | undefined, Schema | undefined, StatusMap>,
+    spec: DependencySpec<Scope, Uses, Schema | undefined, Schema | undefined, Schema | undefined, any, StatusMap>,
     factory: (context: any) => unknown,
     around?: Middleware,
+    requires?: DependencyDefinition['requires'],
   ) {
     this.scope = spec.scope ?? 'request'
     this.name = spec.name
@@ -78,7 +88,16 @@ export class DependencyDefinition {
     this.returns = spec.returns
     this.factory = factory
     this.around = around
-    if (this.scope === 'worker' && (this.headers ?? this.query ?? this.cookies))
+    this.requires = requires
+    this.security =
+      spec.security === undefined ? undefined : securityDefinition(spec.security, this.name ?? 'a dependency')
+    for (const name of this.security?.gives ?? [])
+      if (name in this.uses)
+        throw new UsageError(
+          'APP_RESERVED_NAME',
+          `a dependency with this security cannot use another one as ${name}: that is what the security gives`,
+        )
+    if (this.scope === 'worker' && (this.headers ?? this.query ?? this.cookies ?? this.security))
       throw new UsageError(
         'APP_WORKER_INPUT',
         `${this.name ?? 'a dependency'} has scope worker, so it has no request to read inputs from`,
@@ -95,6 +114,18 @@ export class DependencyDefinition {
           'APP_SCOPE',
           `a dependency of scope ${this.scope} may not use ${name}, of scope ${used.scope}: it would outlive it`,
         )
+  }
+
+  /** For `requireScopes`. */
+  static requiring(of: DependencyDefinition, scopes: readonly string[]): DependencyDefinition {
+    const { scope, name } = of
+    const spec = { scope, uses: { value: of } as unknown as Uses, ...(name === undefined ? {} : { name }) }
+    return new DependencyDefinition(spec, ({ value }: { value: unknown }) => value, undefined, { of, scopes })
+  }
+
+  /** It may say that somebody must not ask: whatever comes from the client besides is read, and judged, after it. */
+  get isGuard(): boolean {
+    return this.security !== undefined || (this.returns !== undefined && (401 in this.returns || 403 in this.returns))
   }
 }
 
@@ -115,14 +146,15 @@ export function dependency<
   HS extends Schema | undefined = undefined,
   QS extends Schema | undefined = undefined,
   CS extends Schema | undefined = undefined,
+  G = {},
   const E extends StatusMap = never,
 >(
-  spec: DependencySpec<K, U, HS, QS, CS, E>,
-  factory: (context: (K extends 'worker' ? WorkerContext : RequestContext & Declared<HS, QS, CS>) & Values<U>) => R,
+  spec: DependencySpec<K, U, HS, QS, CS, G, E>,
+  factory: (context: (K extends 'worker' ? WorkerContext : RequestContext & Declared<HS, QS, CS>) & Values<U> & G) => R,
 ): Dependency<Produced<R>, K, E | Errors<U>>
 export function dependency(...of: unknown[]): unknown {
   const [spec, factory] = (of.length === 1 ? [{}, of[0]] : of) as [
-    DependencySpec<any, any, any, any, any, any>,
+    DependencySpec<any, any, any, any, any, any, any>,
     (context: any) => unknown,
   ]
   if (typeof factory !== 'function')

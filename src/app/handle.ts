@@ -2,7 +2,9 @@
 //
 //   route         which handler, and the values in the path          > 404, 405, 307, or the answer to OPTIONS
 //   middleware    app, routers, route, from the outside in; around all that follows
+//   credentials   those that a dependency's `security` asks for      > 401 + WWW-Authenticate
 //   permit        one of the route's `limit`                         > 503 + Retry-After          OverloadError
+//   guards        dependencies that say who may ask                  > 401, 403
 //   input         path, query, headers, cookies, body or form        > 400, 413, 415, 422         ValidationError
 //   cache         a finished answer for these inputs, when there is one
 //   dependencies  made in order; cleaned up in reverse before the answer is out
@@ -22,6 +24,7 @@ import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
 import { conclude, concludeLater, concludeOverdue, type Ending } from './conclude.ts'
 import { CleanUp } from './dependencies.ts'
+import type { Guard, Shown } from './guard.ts'
 import type { ReadInputs } from './input.ts'
 import { runPlain } from './plain-route.ts'
 import { problemAnswer } from './problem.ts'
@@ -149,7 +152,11 @@ function permitted(
   state: RequestState,
   values: readonly string[],
 ): Answer | Promise<Answer> {
-  const { cache, limiter } = route
+  const { cache, limiter, guard } = route
+  if (guard) {
+    const shown = guard.admit(state.exchange)
+    return holdingPermit(route, state, () => guarded(route, guard, state, values, shown))
+  }
   if (cache?.applies(state.exchange)) {
     // Where there is no middleware, it has been looked for before.
     const recalled = route.middleware.length > 0 ? cache.recall(state.exchange) : undefined
@@ -230,15 +237,51 @@ async function made(route: CompiledRoute, state: RequestState, read: ReadInputs)
   const cleanUp = new CleanUp()
   let answer: Answer
   try {
-    const values = await route.plan.make(state, route.workerValues, read.steps, cleanUp)
-    const view = route.view(state.exchange, state.log, read.own, state)
-    route.plan.give(view, values)
-    answer = route.responder.answer(await route.handler(view))
+    answer = await finished(route, state, read, [], cleanUp)
   } catch (error) {
     throw await cleanUp.fail(error)
   }
   await cleanUp.finish()
   return answer
+}
+
+/** The same for a route that not everybody may use: who may not is told so before the body is read, let alone judged. */
+async function guarded(
+  route: CompiledRoute,
+  guard: Guard,
+  state: RequestState,
+  values: readonly string[],
+  shown: Shown,
+): Promise<Answer> {
+  const { plan, workerValues } = route
+  const cleanUp = new CleanUp()
+  let answer: Answer
+  try {
+    const early = await guard.inputs.read(state.exchange, values)
+    const made: unknown[] = []
+    await plan.make(plan.guards, made, state, workerValues, early.steps, cleanUp, shown)
+    const read = await route.inputs.read(state.exchange, values, state.uploads)
+    answer = await finished(route, state, read, made, cleanUp)
+  } catch (error) {
+    throw guard.told(await cleanUp.fail(error), shown)
+  }
+  await cleanUp.finish()
+  return answer
+}
+
+/** @param made  what the guards gave, by slot */
+async function finished(
+  route: CompiledRoute,
+  state: RequestState,
+  read: ReadInputs,
+  made: unknown[],
+  cleanUp: CleanUp,
+): Promise<Answer> {
+  const { plan } = route
+  await plan.make(plan.others, made, state, route.workerValues, read.steps, cleanUp)
+  const view = route.view(state.exchange, state.log, read.own, state)
+  plan.give(view, made)
+  return route.responder.answer(await route.handler(view))
 }
 
 async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> {

@@ -30,6 +30,14 @@ export class HttpError extends Error {
 }
 
 /** Throws HttpError. A declared function and no context field: only so can the compiler tell that what follows is unreachable. */
-export function fail(status: number, detail?: string): never {
-  throw new HttpError(status, detail)
+export function fail(status: number, detail?: string, init?: HttpErrorInit): never {
+  throw new HttpError(status, detail, init)
+}
+
+/**
+ * The same error with more fields to send. A view of it, so that it stays of its class and keeps its stack: one instance may have been
+ * thrown for several requests.
+ */
+export function withFields(error: HttpError, fields: Readonly<Record<string, string>>): HttpError {
+  return Object.create(error, { headers: { value: { ...error.headers, ...fields }, enumerable: true } }) as HttpError
 }

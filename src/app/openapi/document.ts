@@ -10,6 +10,7 @@ import { defaultSummary, operationIds, tagsOf } from './names.ts'
 import { callbacksOf, webhooksOf } from './outgoing.ts'
 import { parametersOf } from './parameters.ts'
 import { responsesOf } from './responses.ts'
+import { SecuritySchemes } from './security.ts'
 
 /** What the document says about the API as a whole. */
 export interface ApiInfo {
@@ -57,7 +58,10 @@ export interface OpenApiDocument {
   readonly info: Readonly<Record<string, unknown>> & { readonly title: string; readonly version: string }
   readonly servers: readonly ApiServer[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  readonly components: { readonly schemas: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+    readonly securitySchemes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  }
   readonly [more: string]: unknown
 }
 
@@ -65,13 +69,14 @@ export interface OpenApiDocument {
 export const SAME_HOST = '/'
 
 /**
- * @throws UsageError for a schema that has no JSON Schema (naming route and place), two different schemas under one name, or an
+ * @throws UsageError for a schema that has no JSON Schema (naming route and place), two different schemas or schemes under one name, or an
  *   operationId given twice
  */
 export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], format: ErrorFormat): OpenApiDocument {
   const shown = routes.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
   const ids = operationIds(shown)
   const components = new Components(info.separateInputOutput ?? true)
+  const schemes = new SecuritySchemes()
   const paths = new Paths()
   for (const route of shown) {
     const { method, spec } = route.endpoint
@@ -89,6 +94,7 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
       components,
     )
     const isDeprecated = spec.deprecated || route.groups.some(group => group.deprecated)
+    const security = schemes.use(route)
     const operation = {
       ...(tags.length > 0 ? { tags } : {}),
       summary: spec.summary ?? defaultSummary(method, route.path),
@@ -98,8 +104,9 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
       ...(spec.externalDocs === undefined ? {} : { externalDocs: spec.externalDocs }),
       ...(parameters.length > 0 ? { parameters } : {}),
       ...(requestBody === undefined ? {} : { requestBody }),
-      responses: responsesOf(route, components, format),
+      responses: responsesOf(route, components, format, security),
       ...(callbacks === undefined ? {} : { callbacks }),
+      ...(security === undefined ? {} : { security: security.alternatives }),
     }
     place.item[method.toLowerCase()] = spec.openapi ? merged(operation, spec.openapi) : operation
   }
@@ -107,6 +114,7 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
   const { summary, description, termsOfService, contact, license } = info
   const webhooks = webhooksOf(info.webhooks, components)
   const schemas = components.finish({ paths: paths.items, webhooks })
+  const securitySchemes = schemes.finish()
   const document: OpenApiDocument = {
     openapi: '3.1.0',
     info: given({ title, version, summary, description, termsOfService, contact, license }),
@@ -115,7 +123,7 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
     security: [],
     paths: paths.items as OpenApiDocument['paths'],
     ...given({ webhooks }),
-    components: { schemas },
+    components: { schemas, ...(securitySchemes && { securitySchemes }) },
     ...given({ tags: openapiTags, externalDocs }),
   }
   if (typeof info.openapi === 'function') return info.openapi(document) ?? document

@@ -10,10 +10,16 @@ import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
 import type { HeaderFacts, ResponseFacts } from './facts.ts'
 import { dependenciesOf, middlewareOf } from './parameters.ts'
+import type { RouteSecurity } from './security.ts'
 
 const JSON_TYPE = 'application/json'
 
-export function responsesOf(route: MountedRoute, components: Components, format: ErrorFormat): JsonObject {
+export function responsesOf(
+  route: MountedRoute,
+  components: Components,
+  format: ErrorFormat,
+  security: RouteSecurity | undefined,
+): JsonObject {
   const { spec } = route.endpoint
   const errors = ERRORS[format]
   const problem = (description: string, more: JsonObject = {}): JsonObject => ({
@@ -49,6 +55,11 @@ export function responsesOf(route: MountedRoute, components: Components, format:
 
   const addOnce = (status: string, response: () => JsonObject) => {
     if (!responses.has(status)) responses.set(status, response())
+  }
+  if (security) {
+    addOnce('401', () => problem('Not authenticated'))
+    responses.get('401')!['headers'] = CHALLENGE
+    if (security.requiresScopes) addOnce('403', () => problem('Not enough permissions'))
   }
   if (readsInput(route))
     addOnce('422', () => ({
@@ -130,6 +141,13 @@ export function phrase(status: string): string {
 }
 
 const RETRY_AFTER = { 'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1 } } }
+
+const CHALLENGE = {
+  'WWW-Authenticate': {
+    description: 'What to show, and what was wrong with what was shown',
+    schema: { type: 'string' },
+  },
+}
 
 const PROBLEM_FIELDS = {
   type: {
