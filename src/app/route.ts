@@ -13,7 +13,8 @@ import type { Bare, Outs, ReplyFn, Result, StatusMap } from './reply.ts'
 import type { DecompressOptions } from './request-content.ts'
 import type { FileRules } from './uploaded-file.ts'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
+/** Those that the engine takes. QUERY (a GET whose question is in its body) is declared by `route({ method: 'QUERY', ... })`. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS' | 'QUERY'
 
 export type BodyType = 'application/json' | 'text/plain'
 

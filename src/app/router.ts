@@ -167,6 +167,11 @@ export class Router<
   #add(method: Method, path: string, spec: AnySpec, handler: unknown): Endpoint<any, any, any> {
     this['~beforeChange']()
     const full = this.#group.prefix + path
+    if (!METHODS.has(method))
+      throw new UsageError(
+        'APP_BAD_METHOD',
+        `${method} ${full}: ${NO_METHOD[method] ?? `a route has one of ${[...METHODS].join(', ')}`}`,
+      )
     if (typeof handler !== 'function')
       throw new UsageError('APP_NO_HANDLER', `${method} ${full} has no handler; give a function as the last argument`)
     if (!path.startsWith('/') && (path !== '' || full === ''))
@@ -195,6 +200,21 @@ export class Router<
         },
       })
   }
+}
+
+const METHODS: ReadonlySet<string> = new Set<Method>([
+  'GET',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'HEAD',
+  'OPTIONS',
+  'QUERY',
+])
+const NO_METHOD: Readonly<Record<string, string>> = {
+  TRACE: 'it is never answered: it would show a script the fields that it may not read',
+  CONNECT: 'the server is no tunnel',
 }
 
 /** A misspelt key would be a check that never runs. The compiler says so too, to those who ask it. */

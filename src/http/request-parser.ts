@@ -192,7 +192,7 @@ function parse(input: ReceiveBuffer, limits: Limits, last: FieldSection | undefi
   return head
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'QUERY']
 
 function methodOf(bytes: Buffer, start: number, end: number): string {
   if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return 'GET'

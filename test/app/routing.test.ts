@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import * as z from 'zod'
 import { App, Router } from 'millrace'
-import { onEachSeam, silent } from './support/seams.ts'
+import { json, onEachSeam, silent } from './support/seams.ts'
 
 const make = () => {
   const app = new App({ log: silent })
@@ -186,6 +187,27 @@ describe('routers', () => {
       code: 'APP_INCLUDE_CYCLE',
       message: /: a router without a prefix -> \/carts -> \/lines -> a router without a prefix$/,
     })
+  })
+
+  onEachSeam(
+    'QUERY is declared by route(), and its body is the question',
+    () => {
+      const app = new App({ log: silent })
+      const body = z.object({ q: z.string() })
+      app.route({ method: 'QUERY', path: '/search', body, handler: ({ body }) => ({ asked: body.q }) })
+      return app
+    },
+    async ask => {
+      const answer = await ask('/search', json({ q: 'lamp' }, { method: 'QUERY' }))
+      assert.deepEqual(await answer.json(), { asked: 'lamp' })
+      assert.equal((await ask('/search')).headers.get('allow'), 'OPTIONS, QUERY')
+    },
+  )
+
+  test('a method that the server does not take is refused while it is being declared', () => {
+    const declare = (method: string) => () => new App().route({ method, path: '/a', handler: () => 1 } as never)
+    assert.throws(declare('TRACE'), { code: 'APP_BAD_METHOD', message: /TRACE \/a: it is never answered/ })
+    assert.throws(declare('get'), { code: 'APP_BAD_METHOD', message: /one of GET, POST/ })
   })
 
   test('the same route twice is refused at start-up, by name', async () => {

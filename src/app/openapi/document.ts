@@ -108,7 +108,10 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
       ...(callbacks === undefined ? {} : { callbacks }),
       ...(security === undefined ? {} : { security: security.alternatives }),
     }
-    place.item[method.toLowerCase()] = spec.openapi ? merged(operation, spec.openapi) : operation
+    // A path item of 3.1 has no place for QUERY; one of 3.2 will.
+    place.item[method === 'QUERY' ? 'x-query' : method.toLowerCase()] = spec.openapi
+      ? merged(operation, spec.openapi)
+      : operation
   }
   const { title = 'Millrace', version = '0.1.0', servers, openapiTags, externalDocs } = info
   const { summary, description, termsOfService, contact, license } = info
