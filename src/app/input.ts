@@ -65,7 +65,8 @@ class Source {
     const names = decoder.takesAll ? new Set([...decoder.names, ...fieldNames(this.exchange)]) : decoder.names
     for (const name of names) {
       const value = decoder.lists.has(name) ? this.exchange.fields.all(name) : this.exchange.fields.get(name)
-      if (value !== undefined && value.length > 0) picked[name] = value
+      // An empty field is a value, as an empty query parameter is; no lines at all are none.
+      if (typeof value === 'string' || (value !== undefined && value.length > 0)) picked[name] = value
     }
     return picked
   }

@@ -94,6 +94,11 @@ describe('input', () => {
     },
   )
 
+  onEachSeam('an empty field is a value and not a missing one', make, async ask => {
+    const answer = await ask('/items/7', { headers: { 'X-Token': '' } })
+    assert.deepEqual(((await answer.json()) as { headers: unknown }).headers, { 'x-token': '' })
+  })
+
   onEachSeam(
     'defaults fill what is missing, one value makes a list of one, the last of repeats wins',
     make,
