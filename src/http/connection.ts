@@ -52,6 +52,7 @@ import type { TrustedProxies } from './trusted-proxy.ts'
 
 type Phase = 'idle' | 'head' | 'gather' | 'open' | 'skip' | 'linger' | 'closed'
 
+const MUCH_BYTES = 65_536
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 export class Connection implements OwnedConnection, ExchangeLine, BodySource {
@@ -118,6 +119,11 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
   }
 
   // Reading
+
+  get expectsMuch(): boolean {
+    const decoder = this.#decoder
+    return decoder !== undefined && (decoder.remaining === undefined || decoder.remaining >= MUCH_BYTES)
+  }
 
   receivedBorrowed(bytes: Buffer, length: number): void {
     if (this.#in.length > 0 || this.#exchange !== undefined || this.#decoder !== undefined || !this.isOpen)

@@ -20,9 +20,16 @@ export interface Lean {
 }
 
 export interface BorrowingReader {
+  /** So much is to come that will be kept as it arrives, that reading into memory of its own saves copying it out of the shared one. */
+  readonly expectsMuch: boolean
   /** The first `length` of `bytes`, which the next read of any socket overwrites: nothing of them may be kept. */
   receivedBorrowed(bytes: Buffer, length: number): void
+  /** Bytes that nobody else has. */
+  received(bytes: Buffer): void
 }
+
+const OWN_BYTES = 65_536
+const LEAST_OWN_BYTES = 16_384
 
 const LEAN = Symbol('lean')
 
@@ -46,9 +53,10 @@ export function leanSocket(accepted: Socket): Socket {
   const options: object = {
     handle,
     allowHalfOpen: accepted.allowHalfOpen,
-    onread: { buffer: SHARED, callback: onRead },
+    onread: { buffer: nextBuffer, callback: onRead },
   }
   inner._handle = null
+  next = SHARED
   const lean = new Socket(options)
   const outer = lean as Inner
   outer._server = inner._server
@@ -102,14 +110,41 @@ export class DirectWriter {
   }
 }
 
-function onRead(this: Socket & Lean, length: number): boolean {
+// What the socket that has just read shall read into from now on; undefined: what it does already. Asked for behind each read.
+let next: Buffer | undefined
+
+function nextBuffer(): Buffer | undefined {
+  const buffer = next
+  next = undefined
+  return buffer
+}
+
+function onRead(this: Socket & Lean, length: number, buffer: Buffer): boolean {
   const reader = this[READER]
+  if (buffer !== SHARED) {
+    const bytes = buffer.subarray(0, length)
+    if (reader !== undefined) reader.received(bytes)
+    else this.emit('data', bytes)
+    next = bufferBehind(buffer, length, reader)
+    return true
+  }
   if (reader !== undefined) {
     reader.receivedBorrowed(SHARED, length)
+    if (length === SHARED.length && reader.expectsMuch) next = Buffer.allocUnsafeSlow(OWN_BYTES)
     return true
   }
   const bytes = Buffer.allocUnsafe(length)
   SHARED.copy(bytes, 0, 0, length)
   this.emit('data', bytes)
   return true
+}
+
+/**
+ * Reads that fill their memory go on into new memory of that kind; what the last one left is used before. A slow sender goes back to the
+ * shared one: its bytes would each hold many more.
+ */
+function bufferBehind(buffer: Buffer, length: number, reader: BorrowingReader | undefined): Buffer {
+  if (length < LEAST_OWN_BYTES || !reader?.expectsMuch) return SHARED
+  const left = buffer.length - length
+  return left >= LEAST_OWN_BYTES ? buffer.subarray(length) : Buffer.allocUnsafeSlow(OWN_BYTES)
 }

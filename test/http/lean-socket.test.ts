@@ -144,6 +144,45 @@ for (const [kind, path] of [
       await new Promise(resolve => server.close(resolve))
     })
 
+    test('long bodies at the same time, with requests behind them, stay as they were sent, to whoever keeps their pieces', async () => {
+      const kept: Buffer[][] = []
+      const engine = new Engine(
+        async exchange => {
+          const pieces: Buffer[] = []
+          for await (const piece of exchange.body)
+            pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length))
+          kept.push(pieces)
+          exchange.send(prepareHead(200), exchange.path)
+        },
+        { limits: { maxBodyBytes: 3_000_000 }, halfClose: 'answer' },
+      )
+      const { server, dial } = await serving(socket => engine.accept(socket), path)
+      const clients = ['a', 'b', 'c', 'd'].map(async letter => {
+        const body = Buffer.alloc(2_000_000 + letter.charCodeAt(0), `${letter}0123456789`)
+        const client = dial()
+        let got = ''
+        client.setEncoding('latin1').on('data', (piece: string) => (got += piece))
+        client.write(`POST /${letter} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`)
+        // The last of it slowly: back from memory of its own to the shared one.
+        client.write(body.subarray(0, -3000))
+        for (let at = body.length - 3000; at < body.length; at += 1000) {
+          await new Promise(resolve => setImmediate(resolve))
+          client.write(body.subarray(at, at + 1000))
+        }
+        client.end(`POST /${letter}2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nshort`)
+        await once(client, 'close')
+        assert.match(got, new RegExp(`/${letter}HTTP.*/${letter}2$`, 's'))
+        return body
+      })
+      const sent = await Promise.all(clients)
+      const bodies = kept.map(pieces => Buffer.concat(pieces)).sort(Buffer.compare)
+      const wanted = [...sent, ...sent.map(() => Buffer.from('short'))].sort(Buffer.compare)
+      assert.equal(bodies.length, wanted.length)
+      for (const [n, body] of bodies.entries()) assert.ok(body.equals(wanted[n]!), `body ${n}`)
+      engine.close()
+      await new Promise(resolve => server.close(resolve))
+    })
+
     test('a paused socket reads no more until it is resumed', async () => {
       const { promise, resolve } = Promise.withResolvers<Socket>()
       let got = 0
