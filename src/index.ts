@@ -3,13 +3,29 @@ export { App, type AppOptions } from './app/app.ts'
 export { Answer, AnswerHeaders, type AnswerBody } from './app/answer.ts'
 export type { Middleware, MiddlewareContext } from './app/compose.ts'
 export type { EarlyHints, Log, RequestContext, WorkerContext } from './app/context.ts'
-export { bytes, type ContentInit, type Piece, type Pieces, stream, type StreamInit, text } from './app/content.ts'
+export {
+  bytes,
+  content,
+  type ContentInit,
+  html,
+  type Piece,
+  type Pieces,
+  stream,
+  type StreamInit,
+  text,
+  type TextReply,
+} from './app/content.ts'
+export type { Content } from './app/content-kind.ts'
 export type { CookieOptions } from './app/cookie.ts'
 export { dependency, type Dependency, type Scope, type Uses, type Values } from './app/dependency.ts'
+export { event, events, type EventsOptions, type EventToSend, type ServerSentEvent } from './app/event-stream.ts'
+export type { EventInit } from './app/event-text.ts'
 export { file, type FileInit } from './app/file.ts'
 export { fail, HttpError, type HttpErrorInit } from './app/http-error.ts'
+export { jsonLines, type Streamed } from './app/json-lines.ts'
 export type { ErrorFormat } from './app/problem.ts'
 export type { NodeHandler, NodeHandlerOptions } from './app/node-handler.ts'
+export { raw } from './app/raw-json.ts'
 export type { Reply, ReplyInit, StatusMap } from './app/reply.ts'
 export type { DecompressOptions } from './app/request-content.ts'
 export type { Endpoint, EndpointCache, LimitPolicy, Method, Policy } from './app/route.ts'

@@ -2,7 +2,8 @@
 import { MillraceError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
-import { pipeBody } from './stream.ts'
+import type { Log } from './context.ts'
+import { PieceSource, pipeBody } from './stream.ts'
 
 export type AnswerBody = string | Uint8Array | ReadableStream<Uint8Array> | null
 
@@ -83,7 +84,7 @@ export class Answer {
   #prepared: PreparedHead | undefined
   #status: number
   #headers: AnswerHeaders | undefined
-  body: AnswerBody
+  #body: AnswerBody | PieceSource
   /** Bytes of a streamed body, when known; who changes the body clears it. */
   length: number | undefined = undefined
   /** Fields behind a streamed body, asked for when its last piece is out. */
@@ -91,7 +92,7 @@ export class Answer {
   /** What went wrong, when this answers an error; for logs and metrics, never sent. */
   error: unknown = undefined
 
-  constructor(head: PreparedHead | number, body: AnswerBody, fields?: readonly string[]) {
+  constructor(head: PreparedHead | number, body: AnswerBody | PieceSource, fields?: readonly string[]) {
     if (typeof head === 'number') {
       this.#prepared = undefined
       this.#status = head
@@ -101,7 +102,21 @@ export class Answer {
       this.#status = head.status
       this.#headers = fields ? new AnswerHeaders([...head.fields, ...fields]) : undefined
     }
-    this.body = body
+    this.#body = body
+  }
+
+  /** A stream of items becomes a web stream when it is asked for here. */
+  get body(): AnswerBody {
+    return this.#body instanceof PieceSource ? (this.#body = this.#body.toStream()) : this.#body
+  }
+
+  set body(body: AnswerBody) {
+    this.#body = body
+  }
+
+  /** The body as it is, for who sends it. */
+  get source(): AnswerBody | PieceSource {
+    return this.#body
   }
 
   get status(): number {
@@ -140,12 +155,15 @@ export class Answer {
 
 /** An answer that only its request can complete, and that takes time: a file, whose status hangs on what the client has already. */
 export abstract class LateAnswer extends Answer {
-  constructor() {
-    super(200, null)
+  constructor(head: PreparedHead | number = 200) {
+    super(head, null)
   }
 
   /** @throws what it fails with; nothing is held open then */
   abstract complete(exchange: Exchange): Promise<Answer>
+
+  /** It will not be completed. */
+  abandon(): void {}
 }
 
 /** From the web platform's Response; its body stays a stream. */
@@ -185,23 +203,28 @@ const HOP_BY_HOP = new Set([
  *
  * @returns a promise only for a streamed body: it settles when the last piece is out or the stream was cut, and never rejects
  */
-export function send(exchange: Exchange, answer: Answer): void | Promise<void> {
+export function send(exchange: Exchange, answer: Answer, log?: Log): void | Promise<void> {
   if (answer.error !== undefined) exchange.record.error = answer.error
-  const { body } = answer
-  if (body instanceof ReadableStream) {
+  const { source: body } = answer
+  if (body instanceof ReadableStream || body instanceof PieceSource) {
     if (exchange.method === 'HEAD' || answer.head.isBodyless || exchange.answered) {
       // `start` and not `send`: no body here is not a body of length 0.
       exchange.start(answer.head, undefined, answer.length).end()
       return discard(answer)
     }
-    return pipeBody(exchange, exchange.start(answer.head, undefined, answer.length), body, answer.trailers)
+    const writer = exchange.start(answer.head, undefined, answer.length)
+    if (body instanceof PieceSource) return body.pipe(exchange, writer, log)
+    return pipeBody(exchange, writer, body, answer.trailers, log)
   }
   exchange.send(answer.head, body)
 }
 
 /** An answer that nobody will read lets go of what its stream holds open. A stream that somebody has wrapped is theirs to end. */
-export function discard({ body }: Answer): void {
-  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {})
+export function discard(answer: Answer): void {
+  const { source } = answer
+  if (answer instanceof LateAnswer) answer.abandon()
+  if (source instanceof PieceSource) source.discard()
+  else if (source instanceof ReadableStream && !source.locked) source.cancel().catch(() => {})
 }
 
 /** A handler gave something that no answer can be made of. */

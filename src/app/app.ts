@@ -9,6 +9,7 @@ import { CleanUp, type WorkerValues } from './dependencies.ts'
 import { type Dependency, DependencyDefinition, type Scope, type Uses } from './dependency.ts'
 import { Embedded } from './embedded.ts'
 import { fetchThrough } from './fetch-exchange.ts'
+import { LiveStreams } from './live-streams.ts'
 import { handle } from './handle.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
 import { docsEndpoints, type DocsPaths } from './openapi/docs-endpoints.ts'
@@ -87,7 +88,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   manifest(): AppManifest {
     const { docs, openapi } = this.#paths
     const { requestTimeoutMs, body } = ownLimits({})
-    this.#compile({ requestTimeoutMs, maxBodyBytes: body.maxBodyBytes })
+    this.#compile({ requestTimeoutMs, maxBodyBytes: body.maxBodyBytes }, new LiveStreams())
     // Described here, where a mistake in it can still be told at start-up.
     if (openapi !== false) this.openapi()
     return {
@@ -107,7 +108,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       requestTimeoutMs: of.requestTimeoutMs ?? own.requestTimeoutMs,
       maxBodyBytes: of.maxBodyBytes ?? own.body.maxBodyBytes,
     }
-    const routes = this.#compile(limits)
+    const streams = new LiveStreams()
+    const routes = this.#compile(limits, streams)
     const table = new RouteTable<CompiledRoute>()
     for (const { mounted, route } of routes) table.add(mounted.endpoint.method, mounted.path, route)
     // Who takes no context cannot ask for its `request`: such an app does without these 18 MiB.
@@ -132,8 +134,12 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       bodyLimits: own.body,
       takes: (method, path) =>
         table.find(method, path) !== undefined || (method === 'OPTIONS' && table.allowed(path).length > 0),
+      leave: () => streams.leave(),
       async stop(graceMs: number) {
-        await afterResponse.drain(graceMs)
+        const untilMs = performance.now() + graceMs
+        streams.leave()
+        await streams.settled(graceMs)
+        await afterResponse.drain(Math.max(0, untilMs - performance.now()))
         stopping.abort()
         await worker.finish()
       },
@@ -180,7 +186,10 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return paths.openapi === false ? { openapi: false, docs: false, redoc: false } : paths
   }
 
-  #compile(limits: RouteLimits): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
+  #compile(
+    limits: RouteLimits,
+    streams: LiveStreams,
+  ): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
     const mounted = this['~mounted']()
     const info = this.#options
     const all = [...mounted, ...docsEndpoints(info, this.#paths, () => this.openapi(), this['~middleware'])]
@@ -190,6 +199,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       cache: this.#cache,
       format: info.errorFormat ?? 'problem',
       ...limits,
+      streams,
     }
     return all.map(mounted => ({ mounted, route: new CompiledRoute(mounted, surroundings) }))
   }

@@ -12,6 +12,7 @@ import { DependencyPlan, type WorkerValues } from './dependencies.ts'
 import { EndpointCache } from './endpoint-cache.ts'
 import { Guard } from './guard.ts'
 import { InputReader, type Inputs } from './input.ts'
+import type { LiveStreams } from './live-streams.ts'
 import { parsePattern, patternNames } from './pattern.ts'
 import type { ErrorFormat } from './problem.ts'
 import { BodyPolicy, decompressOf } from './request-content.ts'
@@ -29,6 +30,7 @@ export interface RouteSurroundings extends RouteLimits {
   readonly overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>
   readonly cache: Cache
   readonly format: ErrorFormat
+  readonly streams: LiveStreams
 }
 
 export class CompiledRoute {
@@ -85,6 +87,7 @@ export class CompiledRoute {
       statusMap(spec.returns),
       Object.assign({}, ...route.groups.map(group => group.returns)),
       route.name,
+      of.streams,
     )
     this.cache = spec.cache
       ? new EndpointCache(

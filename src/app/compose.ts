@@ -58,7 +58,7 @@ export function composed(
       const result = await layer(context, () => (inner ??= inside()))
       const answer = result instanceof Response ? answerFromResponse(result) : result
       if (answer instanceof Answer) {
-        inner?.then(replaced => replaced.body === answer.body || discard(replaced), nothing)
+        inner?.then(replaced => replaced.source === answer.source || discard(replaced), nothing)
         return answer
       }
       if (result !== undefined)

@@ -28,7 +28,7 @@ export function conclude(of: Ending, state: RequestState, answer: Answer): void 
   }
   let sent: void | Promise<void>
   try {
-    sent = send(exchange, answer)
+    sent = send(exchange, answer, of.log)
   } catch (error) {
     // A field or status that no response may carry: nothing has been written yet.
     discard(answer)

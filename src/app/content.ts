@@ -1,6 +1,8 @@
 // Answers that are not JSON: text, bytes, and bodies that are made piece by piece.
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
 import { Answer, type AnswerBody, BadAnswerError } from './answer.ts'
+import { type Content, kindly } from './content-kind.ts'
+import { MediaKind, type Pieces, streamOf } from './media-kind.ts'
 import type { Reply, ReplyInit } from './reply.ts'
 import { dress } from './responder.ts'
 
@@ -11,10 +13,7 @@ export interface ContentInit extends ReplyInit {
   readonly type?: string
 }
 
-export type Piece = string | Uint8Array
-
-/** Where the pieces of a streamed body come from: a web stream, a generator, a `Readable` of Node's. */
-export type Pieces = ReadableStream<Piece> | AsyncIterable<Piece> | (Iterable<Piece> & object)
+export type { Piece, Pieces } from './media-kind.ts'
 
 export interface StreamInit extends ContentInit {
   /** Bytes of the body, when known: sent as Content-Length. A body of another length cuts the connection. */
@@ -26,9 +25,43 @@ export interface StreamInit extends ContentInit {
   readonly trailers?: () => Readonly<Record<string, string>>
 }
 
-/** Text in UTF-8, with its length. @example app.get('/robots.txt', () => text('User-agent: *\nDisallow:\n')) */
-export function text(content: string, init?: ContentInit): Reply {
-  return asReply(content, init, 'text/plain; charset=utf-8')
+/** Makes an answer of a text, and stands in `returns` for any such. */
+export interface TextReply extends Content<string, string | Pieces> {
+  (content: string, init?: ContentInit): Reply
+}
+
+/**
+ * Text in UTF-8, with its length. In `returns` it says that the route answers with text/plain, and the handler may give the text itself.
+ *
+ * @example
+ * app.get('/robots.txt', () => text('User-agent: *\nDisallow:\n'))
+ * app.get('/version', { returns: text }, () => '1.0.0')
+ */
+export const text: TextReply = kindly(
+  (content: string, init?: ContentInit) => asReply(content, init, 'text/plain; charset=utf-8'),
+  new MediaKind('text/plain'),
+) as TextReply
+
+/** The same for a page of HTML. What is put into it is not escaped here; `millrace/templates` does. */
+export const html: TextReply = kindly(
+  (content: string, init?: ContentInit) => asReply(content, init, 'text/html; charset=utf-8'),
+  new MediaKind('text/html'),
+) as TextReply
+
+/**
+ * For `returns`: an answer of this media type, described so in the OpenAPI document. The handler gives text, bytes or pieces of them, which
+ * go out under this type, or what `text`, `bytes`, `stream` and `file` make, which say their own.
+ *
+ * @example
+ * app.get('/qr/{code}', { returns: content('image/png') }, ({ params }) => qrCode(params.code))
+ * app.get('/orders.csv', { returns: content('text/csv') }, async function* () { yield 'id,total\n' })
+ *
+ * @throws UsageError `APP_BAD_MEDIA_TYPE`
+ */
+export function content<T extends string>(
+  type: T,
+): Content<T extends `text/${string}` ? string : Uint8Array, string | Uint8Array | Pieces> {
+  return new MediaKind(type) as never
 }
 
 /** Bytes as they are, with their length. They must not change until they are sent. */
@@ -84,22 +117,4 @@ function headOf(status: number, type: string): PreparedHead {
   }
   ofType.set(status, head)
   return head
-}
-
-function streamOf(source: Pieces): ReadableStream<Uint8Array> {
-  if (source instanceof ReadableStream) {
-    if (source.locked) throw new BadAnswerError('stream(): this ReadableStream is being read already')
-    return source as ReadableStream<Uint8Array>
-  }
-  const isPieces = typeof source === 'object' && source !== null && !(source instanceof Uint8Array)
-  if (!isPieces || !(Symbol.asyncIterator in source || Symbol.iterator in source))
-    throw new BadAnswerError(
-      'stream() takes a ReadableStream or an iterable of strings or bytes; text() and bytes() send a whole body',
-    )
-  return FROM.from(source)
-}
-
-// @types/node has it on its own class only.
-const FROM = ReadableStream as unknown as {
-  from(pieces: AsyncIterable<Piece> | Iterable<Piece>): ReadableStream<Uint8Array>
 }

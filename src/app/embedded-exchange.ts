@@ -90,8 +90,8 @@ export abstract class EmbeddedExchange implements Exchange {
     this.over()
   }
 
-  /** The client has gone, or time is up. */
-  protected abort(reason: unknown): void {
+  /** The client has gone, or time is up, or the answer was ended before its handler. */
+  abort(reason: unknown): void {
     if (this.#isAborted) return
     this.#isAborted = true
     this.#abortReason = reason

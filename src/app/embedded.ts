@@ -66,6 +66,7 @@ export class Embedded implements ExchangeOwner {
     if (!started) return
     // Requests that waited for the start begin in this turn of the microtask queue, behind us.
     await Promise.resolve()
+    started.leave()
     if (this.#open.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#emptied = resolve

@@ -5,7 +5,9 @@ import { milliseconds } from '../core/duration.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
 import { Answer, BadAnswerError, discard, LateAnswer } from './answer.ts'
+import { contentKindOf } from './content-kind.ts'
 import type { Inputs } from './input.ts'
+import { statusMap } from './responder.ts'
 import type { MountedRoute } from './route.ts'
 
 interface Finished {
@@ -41,6 +43,9 @@ export class EndpointCache {
         'APP_CACHE',
         `${route.name}: a body is no part of what an answer is kept under; take a query`,
       )
+    for (const schema of Object.values(statusMap(spec.returns) ?? {}))
+      if (schema !== null && contentKindOf(schema)?.form === 'items')
+        throw new UsageError('APP_CACHE', `${route.name}: a stream is made anew for each client; leave out cache`)
     if (makesPerRequest.length > 0)
       throw new UsageError(
         'APP_CACHE',
@@ -146,10 +151,12 @@ function text(exchange: Exchange): string {
 }
 
 function finish(answer: Answer, inputs: Inputs): Finished {
-  if (answer instanceof LateAnswer)
+  if (answer instanceof LateAnswer) {
+    discard(answer)
     throw new BadAnswerError(
-      'a cached endpoint returned a file, which is another answer for each client; leave out cache',
+      'a cached endpoint returned a file or a stream of items, which is another answer for each client; leave out cache',
     )
+  }
   if (answer.body instanceof ReadableStream) {
     discard(answer)
     throw new BadAnswerError('a cached endpoint returned a stream; return its value, or leave out cache')

@@ -19,13 +19,14 @@ import { isThenable } from '../core/thenable.ts'
 import { waitedTooLong } from '../flow/errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
-import { type Answer, LateAnswer, send } from './answer.ts'
+import { type Answer, discard, LateAnswer, send } from './answer.ts'
 import type { CompiledRoute } from './compiled-route.ts'
 import { composed, type Middleware } from './compose.ts'
 import { conclude, concludeLater, concludeOverdue, type Ending } from './conclude.ts'
 import { CleanUp } from './dependencies.ts'
 import type { Guard, Shown } from './guard.ts'
 import type { ReadInputs } from './input.ts'
+import { OpeningAnswer } from './opening-answer.ts'
 import { runPlain } from './plain-route.ts'
 import { problemAnswer } from './problem.ts'
 import { MiddlewareView, RequestState } from './request-state.ts'
@@ -241,7 +242,16 @@ async function made(route: CompiledRoute, state: RequestState, read: ReadInputs)
   } catch (error) {
     throw await cleanUp.fail(error)
   }
-  await cleanUp.finish()
+  return cleanedUp(cleanUp, answer)
+}
+
+async function cleanedUp(cleanUp: CleanUp, answer: Answer): Promise<Answer> {
+  try {
+    await cleanUp.finish()
+  } catch (error) {
+    discard(answer)
+    throw error
+  }
   return answer
 }
 
@@ -265,8 +275,7 @@ async function guarded(
   } catch (error) {
     throw guard.told(await cleanUp.fail(error), shown)
   }
-  await cleanUp.finish()
-  return answer
+  return cleanedUp(cleanUp, answer)
 }
 
 /** @param made  what the guards gave, by slot */
@@ -281,7 +290,9 @@ async function finished(
   await plan.make(plan.others, made, state, route.workerValues, read.steps, cleanUp)
   const view = route.view(state.exchange, state.log, read.own, state)
   plan.give(view, made)
-  return route.responder.answer(await route.handler(view))
+  const answer = route.responder.answer(await route.handler(view))
+  // Up to its first item a generator is a handler like any other: it may use what is cleaned up next, and fail.
+  return answer instanceof OpeningAnswer ? answer.complete(state.exchange, true) : answer
 }
 
 async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> {

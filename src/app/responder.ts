@@ -3,20 +3,24 @@ import { UsageError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
 import type { Schema } from '../schema/schema.ts'
-import { compileResponse, type Encoder } from '../schema/serialize.ts'
+import { compileResponse } from '../schema/serialize.ts'
 import { Answer, answerFromResponse, BadAnswerError } from './answer.ts'
+import { type BodyEncoder, type CompiledContent, contentKindOf } from './content-kind.ts'
 import { setCookie } from './cookie.ts'
+import type { LiveStreams } from './live-streams.ts'
 import { MadeReply, type ReplyInit, type StatusMap } from './reply.ts'
 
 interface Coded {
   readonly head: PreparedHead
   /** undefined: declared as null, no body. */
-  readonly encoder: Encoder | undefined
+  readonly encoder: BodyEncoder | undefined
+  /** For what is declared as something else than one JSON value. */
+  readonly content?: CompiledContent
 }
 
 const JSON_FIELDS = ['content-type', 'application/json']
 const BYTES_FIELDS = ['content-type', 'application/octet-stream']
-const PLAIN: Encoder = { encode: jsonText }
+const PLAIN: BodyEncoder = { encode: jsonText }
 
 /** `returns` as a status map; a bare schema stands for 200. */
 export function statusMap(returns: Schema | StatusMap | undefined): StatusMap | undefined {
@@ -33,20 +37,14 @@ export class Responder {
   readonly #declares: boolean
 
   /** @throws UsageError for a status that cannot have the body it declares, or a schema that cannot be serialized, naming the route */
-  constructor(returns: StatusMap | undefined, outer: StatusMap, where: string) {
+  constructor(returns: StatusMap | undefined, outer: StatusMap, where: string, streams: LiveStreams) {
     this.#declares = returns !== undefined
     const all = { ...outer, ...returns }
     for (const [key, schema] of Object.entries(all)) {
       const status = Number(key)
-      const isBodyless = status === 204 || status === 304
-      if (isBodyless && schema !== null)
+      if (isBodyless(status) && schema !== null)
         throw new UsageError('APP_BODYLESS_STATUS', `${where}: ${status} has no body; declare it as null`)
-      this.#coded.set(
-        status,
-        schema === null
-          ? { head: prepareHead(status), encoder: undefined }
-          : { head: prepareHead(status, JSON_FIELDS), encoder: compileResponse(schema, `${where} returns ${status}`) },
-      )
+      this.#coded.set(status, compile(status, schema, `${where} returns ${status}`, streams))
     }
     const lowest = Object.keys(returns ?? {})
       .map(Number)
@@ -79,8 +77,8 @@ export class Responder {
    * @throws the serializer's error, before anything is sent
    */
   sendData(exchange: Exchange, value: unknown): boolean {
-    if (typeof value === 'object' && value !== null && !isData(value)) return false
-    const { head, encoder } = this.#bare
+    const { head, encoder, content } = this.#bare
+    if (typeof value === 'object' && value !== null && (content !== undefined || !isData(value))) return false
     exchange.send(head, encoder === undefined ? null : encoder.encode(value))
     return true
   }
@@ -90,13 +88,26 @@ export class Responder {
     if (!coded) {
       if (this.#declares) throw new BadAnswerError(`reply(${status}): the route declares no such status in its returns`)
       coded = {
-        head: prepareHead(status, status === 204 || status === 304 ? [] : JSON_FIELDS),
-        encoder: status === 204 || status === 304 ? undefined : PLAIN,
+        head: prepareHead(status, isBodyless(status) ? [] : JSON_FIELDS),
+        encoder: isBodyless(status) ? undefined : PLAIN,
       }
     }
     const answer = code(coded, body)
     return init ? dress(answer, init) : answer
   }
+}
+
+function compile(status: number, schema: Schema | null, where: string, streams: LiveStreams): Coded {
+  if (schema === null) return { head: prepareHead(status), encoder: undefined }
+  const kind = contentKindOf(schema)
+  if (kind === undefined) return { head: prepareHead(status, JSON_FIELDS), encoder: compileResponse(schema, where) }
+  const content = kind.compile(where, streams)
+  return { head: prepareHead(status, kind.fields), encoder: content.encoder, content }
+}
+
+// 205 as well: RFC 9110 §15.3.6 has no content for it.
+function isBodyless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304
 }
 
 /** An object or list as literals make them: the usual value, and none of what is told apart by class. */
@@ -106,6 +117,7 @@ function isData(value: object): boolean {
 }
 
 function code(coded: Coded, value: unknown): Answer {
+  if (coded.content) return coded.content.answer(coded.head, value)
   return new Answer(coded.head, coded.encoder ? coded.encoder.encode(value) : null)
 }
 

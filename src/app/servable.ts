@@ -19,6 +19,8 @@ export interface StartedApp {
   readonly bodyLimits: BodyLimits
   /** Whether a route takes such a request: one for OPTIONS of a path that has routes is taken too. */
   takes(method: string, path: string): boolean
+  /** No more clients are taken: streams that have no end of their own are ended, so that their clients come back somewhere else. */
+  leave(): void
   /** After the last request: deferred tasks, worker-scoped dependencies in reverse, lifespan. */
   stop(graceMs: number): Promise<void>
 }

@@ -95,6 +95,8 @@ export interface Exchange {
   earlyHints(fields: FieldList): void
   /** Cuts the connection without an answer. */
   destroy(reason: unknown): void
+  /** Aborts `signal` and does nothing else: for who has ended an answer that the handler would have gone on with. */
+  abort(reason: unknown): void
   /**
    * Bounds the time from the complete request head to the response head. When it passes first, `signal` aborts with the
    * DeadlineError and `passed` is called once, which should answer. Costs two fields: the engine looks every 50 ms while a limit

@@ -2,6 +2,7 @@
 import { DeadlineError } from '../core/deadline.ts'
 import { UsageError } from '../core/error.ts'
 import { RequestRecord } from '../core/request-record.ts'
+import { ConnectionError } from './errors.ts'
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from './exchange.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
 import { FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
@@ -83,7 +84,8 @@ export abstract class LiveExchange implements Exchange {
 
   /** An answer that has begun cannot be completed. */
   cut(reason: unknown): void {
-    this.report(reason)
+    // Neither that the client has left nor what whoever cuts it has told already.
+    if (!(reason instanceof ConnectionError)) this.report(reason)
     this.cutLine(reason)
   }
 

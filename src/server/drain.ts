@@ -31,6 +31,8 @@ export async function drain(serving: Serving, mode: DrainMode, delayMs: number, 
   }
   server.close()
   const deadline = performance.now() + graceMs
+  // Not before: what comes back at once must not come back to us.
+  app.leave()
   if (mode === 'orderly') {
     // Who is on the way has been accepted: nobody else will serve it.
     await within(graceMs, 'a handshake', log, () => doorway.settled())

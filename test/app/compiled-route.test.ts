@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { App, dependency, Router } from 'millrace'
 import { bodyLimit, compress, cors, httpsRedirect, requestId, secureHeaders, trustedHosts } from 'millrace/middleware'
 import { Cache } from '../../src/cache/cache.ts'
+import { LiveStreams } from '../../src/app/live-streams.ts'
 import { CompiledRoute } from '../../src/app/compiled-route.ts'
 
 /** Path to the route as the app compiles it. */
@@ -14,6 +15,7 @@ function compiled(app: App): ReadonlyMap<string, CompiledRoute> {
     format: 'problem',
     requestTimeoutMs: 30_000,
     maxBodyBytes: 2 ** 20,
+    streams: new LiveStreams(),
   } as const
   return new Map(app['~mounted']().map(mounted => [mounted.path, new CompiledRoute(mounted, of)]))
 }

@@ -50,7 +50,7 @@ async function serve(listener: RequestListener): Promise<Served> {
 
 /** What the seam does with an exchange that the app above would never ask for. */
 function bare(handler: (exchange: Exchange) => void): NodeHandler {
-  const started = { handler, bodyLimits: DEFAULT_LIMITS, takes: () => true, stop: async () => {} }
+  const started = { handler, bodyLimits: DEFAULT_LIMITS, takes: () => true, leave() {}, stop: async () => {} }
   return nodeHandler(new Embedded(async () => started), () => silent, {})
 }
 

@@ -63,7 +63,7 @@ const VARIES = new Amendment(headers => headers.addToList('vary', 'Accept-Encodi
 const judged = new WeakMap<PreparedHead, boolean>()
 
 function mayCompress(answer: Answer): boolean {
-  if (answer.body === null) return false
+  if (answer.source === null) return false
   const { prepared } = answer
   if (!prepared) return isCompressible(answer.status, answer.headers)
   let verdict = judged.get(prepared)

@@ -8,6 +8,7 @@ import type { StatusMap } from '../reply.ts'
 import { statusMap } from '../responder.ts'
 import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
+import { answerContent, streamNote } from './answer-content.ts'
 import type { HeaderFacts, ResponseFacts } from './facts.ts'
 import { dependenciesOf, middlewareOf } from './parameters.ts'
 import type { RouteSecurity } from './security.ts'
@@ -108,9 +109,12 @@ function declared(
   components: Components,
 ): JsonObject {
   const description = phrase(status)
-  if (schema === null) return { description }
-  return { description, content: { [type]: { schema: components.use(schema, 'output', where) } } }
+  if (schema === null) return REDIRECTS.has(status) ? { description, headers: LOCATION } : { description }
+  return { description: description + streamNote(schema), content: answerContent(schema, type, where, components) }
 }
+
+const REDIRECTS = new Set(['301', '302', '303', '307', '308'])
+const LOCATION = { Location: { description: 'Where to', required: true, schema: { type: 'string' } } }
 
 function readsInput(route: MountedRoute): boolean {
   const { params, query, headers, cookies, body, form, files } = route.endpoint.spec
