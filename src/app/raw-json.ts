@@ -31,7 +31,8 @@ class RawJson extends ContentKind {
   compile(where: string): CompiledContent {
     // Compiled in any case: a schema that cannot be described is a mistake in production too.
     const check = compileWireCheck(this.schema, where)
-    const isChecked = process.env['NODE_ENV'] !== 'production'
+    const { NODE_ENV: environment } = process.env
+    const isChecked = environment !== 'production'
     const encode = (value: unknown): string | Uint8Array => {
       if (typeof value !== 'string' && !(value instanceof Uint8Array))
         throw new BadAnswerError(`${where}: raw() sends text or bytes that are JSON already, not a value`)
