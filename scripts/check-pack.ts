@@ -57,6 +57,7 @@ export default app
 const USES = `import app from './app.ts'
 import { serve, type Server } from 'millrace/server'
 import { cache } from 'millrace/cache'
+import { client } from 'millrace/client'
 import { testClient } from 'millrace/testing'
 import * as http from 'millrace/http'
 import * as postgres from 'millrace/postgres'
@@ -64,7 +65,7 @@ import * as security from 'millrace/security'
 import { run } from 'millrace/cli'
 
 export const server: Promise<Server> = serve(app, { port: 0 })
-export const all = [cache, testClient, http, postgres, security, run]
+export const all = [cache, client, testClient, http, postgres, security, run]
 `
 
 const TSCONFIG = {

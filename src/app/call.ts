@@ -20,6 +20,26 @@ export type Json<T> = T extends string | number | boolean | null
           ? { [K in keyof T]: Json<T[K]> }
           : unknown
 
+/** What JSON carries as it is. */
+type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain }
+/**
+ * A schema's input as a caller gets it out of JSON: a Date is its text, a bigint its digits, a Set an array. Most inputs are plain, and
+ * to see that costs a comparison and no instantiation.
+ */
+export type Wired<T> = T extends Plain
+  ? T
+  : T extends Date | bigint
+    ? string
+    : T extends Blob
+      ? T
+      : T extends AsyncIterable<infer I>
+        ? AsyncIterable<Wired<I>>
+        : T extends ReadonlySet<infer I>
+          ? Wired<I>[]
+          : T extends object
+            ? { [K in keyof T]: Wired<T[K]> }
+            : T
+
 export interface ProblemDetails {
   readonly type: string
   readonly title: string
@@ -49,8 +69,8 @@ export interface Told<C, B> {
   readonly headers: Headers
 }
 export type AnyShape = Shape<any, any, any, any, any, any, any, any, any, any>
-type Wire<RS> = RS extends Schema ? { 200: In<RS> } : WireMap<RS>
-type WireMap<E> = { [C in keyof E]: In<E[C]> }
+type Wire<RS> = RS extends Schema ? { 200: Wired<In<RS>> } : WireMap<RS>
+type WireMap<E> = { [C in keyof E]: Wired<In<E[C]>> }
 // Interfaces, read at `all`, where aliases would do: an editor then shows the union itself, not the alias and its arguments.
 interface ByStatus<W> {
   all: { [C in keyof W]: Told<C, W[C]> }[keyof W]
@@ -103,32 +123,82 @@ export type Input<P, S extends AnyShape> = PathInput<P, S['params']> &
   ([keyof S['files']] extends [never] ? {} : Part<'files', Sent<S['files']>>) &
   ([S['headers']] extends [undefined]
     ? { readonly headers?: Record<string, string> }
-    : Part<'headers', In<S['headers']>>) &
-  CallOptions
+    : Part<'headers', In<S['headers']>>)
 export type Arguments<I> = {} extends I ? [input?: I] : [input: I]
 
-/** One pass over a module's exports; what is not an endpoint of this method falls out. */
-type At<R, M> = {
-  readonly [
-    K in keyof R as R[K] extends { readonly method: M; readonly path: infer P extends string } ? P : never
-  ]: R[K] extends {
+/**
+ * The endpoints among a module's exports, and those of objects and modules in it. What is something else by a mark of its own (a schema, a
+ * dependency, a router) is not looked into.
+ */
+type EndpointsOf<R> = R[keyof R] extends infer E
+  ? E extends { readonly '~shape': object }
+    ? E
+    : E extends Opaque
+      ? never
+      : E extends object
+        ? EndpointsIn<E>
+        : never
+  : never
+// A second level written out: one that called itself would be tried to its depth on whatever a module exports.
+type EndpointsIn<R> = R[keyof R] extends infer E ? (E extends { readonly '~shape': object } ? E : never) : never
+type Opaque =
+  | ((...of: any) => unknown)
+  | (abstract new (...of: any) => unknown)
+  | readonly unknown[]
+  | { readonly _zod: object }
+  | { readonly '~standard': object }
+  | { readonly '~value': unknown }
+  | { readonly '~routes': true }
+
+/** One pass over the endpoints; what is of another method falls out. */
+type At<E, M> = {
+  readonly [X in E as X extends { readonly method: M; readonly path: infer P extends string } ? P : never]: X extends {
     readonly '~shape': infer S extends AnyShape
   }
     ? S
     : never
 }
 // Conditionals, not a type parameter with a default: that one is tried with every path at once, and 300 make TS2590.
-interface Verb<T, F extends keyof Formats> {
+interface Verb<T, F extends keyof Formats, O> {
   <P extends keyof T>(
     path: P,
-    ...input: T[P] extends infer S extends AnyShape ? Arguments<Input<P, S>> : never
+    ...input: T[P] extends infer S extends AnyShape ? Arguments<Input<P, S> & O> : never
   ): Promise<T[P] extends infer S extends AnyShape ? Answers<S, F>['all'] : never>
 }
-/** Calls by path, typed from a module that exports endpoints. */
-export interface Calls<R, F extends keyof Formats> {
-  readonly get: Verb<At<R, 'GET'>, F>
-  readonly post: Verb<At<R, 'POST'>, F>
-  readonly put: Verb<At<R, 'PUT'>, F>
-  readonly patch: Verb<At<R, 'PATCH'>, F>
-  readonly delete: Verb<At<R, 'DELETE'>, F>
+interface Bodiless<A> {
+  all: A extends Told<infer C, any> ? Told<C, null> : never
+}
+interface HeadVerb<T, F extends keyof Formats, O> {
+  <P extends keyof T>(
+    path: P,
+    ...input: T[P] extends infer S extends AnyShape ? Arguments<Input<P, S> & O> : never
+  ): Promise<T[P] extends infer S extends AnyShape ? Bodiless<Answers<S, F>['all']>['all'] : never>
+}
+interface ByMethod<E> {
+  readonly GET: At<E, 'GET'>
+  readonly POST: At<E, 'POST'>
+  readonly PUT: At<E, 'PUT'>
+  readonly PATCH: At<E, 'PATCH'>
+  readonly DELETE: At<E, 'DELETE'>
+  readonly HEAD: At<E, 'GET' | 'HEAD'>
+  readonly OPTIONS: At<E, 'OPTIONS'>
+}
+/** A call whose answer is the platform's Response, its body unread. */
+export interface RawCall<R, O> {
+  <M extends keyof ByMethod<EndpointsOf<R>>, P extends keyof ByMethod<EndpointsOf<R>>[M]>(
+    method: M,
+    path: P,
+    ...input: ByMethod<EndpointsOf<R>>[M][P] extends infer S extends AnyShape ? Arguments<Input<P, S> & O> : never
+  ): Promise<Response>
+}
+/** Calls by path, typed from a module that exports endpoints. O: what a call may say beside its inputs. */
+export interface Calls<R, F extends keyof Formats, O = CallOptions> {
+  readonly get: Verb<At<EndpointsOf<R>, 'GET'>, F, O>
+  readonly post: Verb<At<EndpointsOf<R>, 'POST'>, F, O>
+  readonly put: Verb<At<EndpointsOf<R>, 'PUT'>, F, O>
+  readonly patch: Verb<At<EndpointsOf<R>, 'PATCH'>, F, O>
+  readonly delete: Verb<At<EndpointsOf<R>, 'DELETE'>, F, O>
+  /** Every GET has a HEAD: status and headers, no body. */
+  readonly head: HeadVerb<At<EndpointsOf<R>, 'GET' | 'HEAD'>, F, O>
+  readonly options: Verb<At<EndpointsOf<R>, 'OPTIONS'>, F, O>
 }

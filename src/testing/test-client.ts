@@ -1,10 +1,12 @@
 // Calls an app, or one endpoint, through the real parser and encoder over a connection in memory.
 import { App } from '../app/app.ts'
-import type { AnyShape, Answers, Arguments, Calls, Formats, Input } from '../app/call.ts'
+import { answerBody } from '../app/call-answer.ts'
+import { type AnyInput, callRequest } from '../app/call-request.ts'
+import type { AnyShape, Answers, Arguments, CallOptions, Calls, Formats, Input } from '../app/call.ts'
 import type { BodyType, Endpoint, Method } from '../app/route.ts'
 import type { Routes } from '../app/router.ts'
 import type { StartedApp } from '../app/servable.ts'
-import { milliseconds, type Duration } from '../core/duration.ts'
+import { milliseconds } from '../core/duration.ts'
 import { Engine } from '../http/engine.ts'
 import { ask } from './ask.ts'
 import { duplexPair } from './duplex.ts'
@@ -13,7 +15,7 @@ export interface TestClient<R, F extends keyof Formats> extends Calls<R, F>, Asy
   /** Calls an endpoint of the app by its value. `status` of the result narrows `body`. */
   call<P extends string, S extends AnyShape>(
     endpoint: Endpoint<Method, P, S>,
-    ...input: Arguments<Input<P, S>>
+    ...input: Arguments<Input<P, S> & CallOptions>
   ): Promise<Answers<S, F>['all']>
   /** Anything else: the platform's fetch, with a path for a URL. */
   fetch(path: `/${string}`, init?: RequestInit): Promise<Response>
@@ -23,7 +25,7 @@ export interface TestClient<R, F extends keyof Formats> extends Calls<R, F>, Asy
 
 /** Calls one endpoint. */
 export interface EndpointCall<P, S extends AnyShape> extends AsyncDisposable {
-  (...input: Arguments<Input<P, S>>): Promise<Answers<S, 'problem'>['all']>
+  (...input: Arguments<Input<P, S> & CallOptions>): Promise<Answers<S, 'problem'>['all']>
   close(): Promise<void>
 }
 
@@ -40,20 +42,22 @@ export function testClient<R = {}, F extends keyof Formats = 'problem'>(app: Rou
 export function testClient(of: Routes | Endpoint<any, any, any>): unknown {
   if (!('~routes' in of)) {
     const driver = new Driver(new App().include(of))
-    return Object.assign((input?: AnyInput) => driver.call(of, input), {
+    return Object.assign((input?: TestInput) => driver.call(of, input), {
       close: () => driver.close(),
       [Symbol.asyncDispose]: () => driver.close(),
     })
   }
   const driver = new Driver(of instanceof App ? of : new App().include(of))
-  const verb = (method: string) => (path: string, input?: AnyInput) => driver.call({ method, path }, input)
+  const verb = (method: string) => (path: string, input?: TestInput) => driver.call({ method, path }, input)
   return {
     get: verb('GET'),
     post: verb('POST'),
     put: verb('PUT'),
     patch: verb('PATCH'),
     delete: verb('DELETE'),
-    call: (endpoint: Endpoint<any, any, any>, input?: AnyInput) => driver.call(endpoint, input),
+    head: verb('HEAD'),
+    options: verb('OPTIONS'),
+    call: (endpoint: Endpoint<any, any, any>, input?: TestInput) => driver.call(endpoint, input),
     fetch: (path: string, init?: RequestInit) => driver.fetch(path, init),
     close: () => driver.close(),
     [Symbol.asyncDispose]: () => driver.close(),
@@ -67,17 +71,7 @@ interface AnyEndpoint {
   readonly spec?: { readonly bodyType?: BodyType | undefined; readonly files?: object | undefined }
 }
 
-interface AnyInput {
-  readonly params?: Record<string, unknown>
-  readonly query?: Record<string, unknown>
-  readonly headers?: Record<string, unknown>
-  readonly cookies?: Record<string, unknown>
-  readonly body?: unknown
-  readonly form?: Record<string, unknown>
-  readonly files?: Record<string, Blob | readonly Blob[] | undefined>
-  readonly signal?: AbortSignal
-  readonly timeout?: Duration
-}
+type TestInput = AnyInput & CallOptions
 
 class Driver {
   readonly #app: App<any, any>
@@ -87,34 +81,21 @@ class Driver {
     this.#app = app
   }
 
-  async call(endpoint: AnyEndpoint, input: AnyInput = {}): Promise<unknown> {
-    const path = endpoint.path.replaceAll(/\{([^}*]+)(\*?)\}/g, (_, name: string, rest: string) => {
-      const value = text(input.params?.[name])
-      return rest ? value.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(value)
-    })
-    const query = new URLSearchParams()
-    for (const [name, value] of Object.entries(input.query ?? {}))
-      for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) query.append(name, text(each))
-    const headers = new Headers()
-    for (const [name, value] of Object.entries(input.headers ?? {}))
-      if (value !== undefined) headers.set(name, text(value))
-    const cookies = Object.entries(input.cookies ?? {}).filter(([, value]) => value !== undefined)
-    if (cookies.length > 0)
-      headers.set('cookie', cookies.map(([name, value]) => `${name}=${encodeURIComponent(text(value))}`).join('; '))
-    const init: RequestInit = { method: endpoint.method, headers }
-    if (input.body !== undefined) {
-      const type = endpoint.spec?.bodyType ?? 'application/json'
-      headers.set('content-type', type)
-      init.body = type === 'text/plain' ? text(input.body) : JSON.stringify(input.body)
-    } else if (input.form ?? input.files ?? endpoint.spec?.files)
-      init.body = formOf(input, (input.files ?? endpoint.spec?.files) !== undefined)
+  async call({ method, path, spec = {} }: AnyEndpoint, input: TestInput = {}): Promise<unknown> {
+    const declared = { bodyType: spec.bodyType, takesFiles: spec.files !== undefined }
+    const { target, headers, body } = callRequest(method, path, input, declared)
     const signals = [
       input.signal,
       input.timeout === undefined ? undefined : AbortSignal.timeout(milliseconds(input.timeout)),
     ].filter(signal => signal !== undefined)
-    if (signals.length > 0) init.signal = AbortSignal.any(signals)
-    const response = await this.fetch(query.size > 0 ? `${path}?${query}` : path, init)
-    return { status: response.status, ok: response.ok, headers: response.headers, body: await bodyOf(response) }
+    const response = await this.fetch(target, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
+      ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
+    })
+    return { status: response.status, ok: response.ok, headers: response.headers, body: await answerBody(response) }
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
@@ -148,25 +129,3 @@ class Driver {
 }
 
 const LONG_MS = 60_000
-
-/** As a browser sends it: urlencoded, or multipart where the route takes files. */
-function formOf({ form = {}, files = {} }: AnyInput, isMultipart: boolean): URLSearchParams | FormData {
-  const body = isMultipart ? new FormData() : new URLSearchParams()
-  for (const [name, value] of Object.entries(form))
-    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) body.append(name, text(each))
-  if (body instanceof FormData)
-    for (const [name, value] of Object.entries(files))
-      for (const file of [value ?? []].flat() as readonly Blob[])
-        body.append(name, file, file instanceof File ? file.name : name)
-  return body
-}
-
-async function bodyOf(response: Response): Promise<unknown> {
-  const bytes = await response.text()
-  if (bytes === '') return null
-  return /[/+]json\b/.test(response.headers.get('content-type') ?? '') ? JSON.parse(bytes) : bytes
-}
-
-function text(value: unknown): string {
-  return value instanceof Date ? value.toISOString() : String(value)
-}
