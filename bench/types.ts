@@ -11,13 +11,13 @@ import { circumstances } from './harness/machine.ts'
 import type { Options } from './harness/options.ts'
 import { installPeer, peerPath } from './harness/peers.ts'
 import { aligned, writeResult } from './harness/report.ts'
-import { generate, type Kind } from './types/generate.ts'
+import { CALLS, generate, type Kind } from './types/generate.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const FOLDER = join(ROOT, '.millrace/bench/types')
 const ROUTES = 300
-/** Instantiations per route, and above the same schemas with their outputs read. */
-const BUDGET = { routes: 1_500, above: 550 }
+/** Instantiations per route, above the same schemas with their outputs read, and what a client of all adds to each and to one called. */
+const BUDGET = { routes: 1_500, above: 550, clientPerRoute: 130, clientPerCall: 1_200 }
 
 interface Compiler {
   readonly name: string
@@ -28,6 +28,10 @@ interface Cost {
   readonly compiler: string
   readonly instantiationsPerRoute: number
   readonly aboveSchemasPerRoute: number
+  /** What a client of all routes costs for each of them, once. */
+  readonly clientPerRoute: number
+  /** What a route costs that the client calls. */
+  readonly clientPerCall: number
   readonly checkSeconds: number
   readonly totalSeconds: number
   readonly memoryMiB: number
@@ -62,9 +66,10 @@ export async function types(options: Options): Promise<void> {
     noEmit: true,
     skipLibCheck: true,
     allowImportingTsExtensions: true,
-    paths: { millrace: ['../millrace/index.d.ts'] },
+    paths: { millrace: ['../millrace/index.d.ts'], 'millrace/client': ['../millrace/client/index.d.ts'] },
   }
-  for (const kind of ['routes', 'outputs'] as const) generate(join(FOLDER, kind), ROUTES, kind, compilerOptions)
+  for (const kind of ['routes', 'outputs', 'client', 'calls'] as const)
+    generate(join(FOLDER, kind), ROUTES, kind, compilerOptions)
   const costs: Cost[] = []
   for (const compiler of compilers) {
     say(`checking ${ROUTES} routes with ${compiler.name}`)
@@ -78,18 +83,28 @@ export async function types(options: Options): Promise<void> {
       `written: ${writeResult(about.date, 'types', { bench: 'types', ...about, routes: ROUTES, budget: BUDGET, costs })}`,
     )
   }
-  for (const { compiler, instantiationsPerRoute, aboveSchemasPerRoute } of costs)
-    if (instantiationsPerRoute > BUDGET.routes || aboveSchemasPerRoute > BUDGET.above)
-      throw new Error(`over the budget of ${BUDGET.routes} and ${BUDGET.above} on ${compiler}`)
+  for (const each of costs)
+    for (const [name, most] of Object.entries({
+      instantiationsPerRoute: BUDGET.routes,
+      aboveSchemasPerRoute: BUDGET.above,
+      clientPerRoute: BUDGET.clientPerRoute,
+      clientPerCall: BUDGET.clientPerCall,
+    } as const))
+      if (each[name as 'clientPerCall'] > most)
+        throw new Error(`${name} is ${each[name as 'clientPerCall']} on ${each.compiler}, over the budget of ${most}`)
 }
 
 async function cost({ name, tsc: path }: Compiler): Promise<Cost> {
   const routes = await diagnostics(path, 'routes')
   const outputs = await diagnostics(path, 'outputs')
+  const client = await diagnostics(path, 'client')
+  const calls = await diagnostics(path, 'calls')
   return {
     compiler: name,
     instantiationsPerRoute: Math.round(routes.instantiations / ROUTES),
     aboveSchemasPerRoute: Math.round((routes.instantiations - outputs.instantiations) / ROUTES),
+    clientPerRoute: Math.round((client.instantiations - routes.instantiations) / ROUTES),
+    clientPerCall: Math.round((calls.instantiations - client.instantiations) / CALLS),
     checkSeconds: routes.checkSeconds,
     totalSeconds: routes.totalSeconds,
     memoryMiB: routes.memoryMiB,
@@ -128,11 +143,22 @@ async function versionsOf(typescript6: string): Promise<Record<string, string>> 
 }
 
 function table(costs: readonly Cost[]): string {
-  const head = [`${ROUTES} routes`, 'instantiations/route', 'above schemas', 'check s', 'total s', 'MiB']
+  const head = [
+    `${ROUTES} routes`,
+    'instantiations/route',
+    'above schemas',
+    'client/route',
+    'client/call',
+    'check s',
+    'total s',
+    'MiB',
+  ]
   const rows = costs.map(each => [
     each.compiler,
     `${each.instantiationsPerRoute} of ${BUDGET.routes}`,
     `${each.aboveSchemasPerRoute} of ${BUDGET.above}`,
+    `${each.clientPerRoute} of ${BUDGET.clientPerRoute}`,
+    `${each.clientPerCall} of ${BUDGET.clientPerCall}`,
     each.checkSeconds.toFixed(2),
     each.totalSeconds.toFixed(2),
     String(each.memoryMiB),
