@@ -23,15 +23,15 @@ export type Json<T> = T extends string | number | boolean | null
 /** What JSON carries as it is. */
 type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain }
 /**
- * A schema's input as a caller gets it out of JSON: a Date is its text, a bigint its digits, a Set an array. Most inputs are plain, and
- * to see that costs a comparison and no instantiation.
+ * A schema's input as a caller gets it: a Date is its text, a bigint its digits, a Set an array, bytes are a Blob. Most inputs are plain,
+ * and to see that costs a comparison and no instantiation.
  */
 export type Wired<T> = T extends Plain
   ? T
   : T extends Date | bigint
     ? string
-    : T extends Blob
-      ? T
+    : T extends Uint8Array | Blob
+      ? Blob
       : T extends AsyncIterable<infer I>
         ? AsyncIterable<Wired<I>>
         : T extends ReadonlySet<infer I>
