@@ -79,8 +79,8 @@ export class HttpExchange extends LiveExchange implements PieceOwner {
       const text = start + bytes + '\r\n\r\n'
       if (isBodyWanted) {
         this.record.bytesOut = bytes
-        if (bytes === body.length) out.latin1(text + body)
-        else if (head.isAscii && (more === undefined || isAscii(text))) out.utf8(text + body)
+        if (bytes === body.length) out.answer(text, body, 'latin1')
+        else if (head.isAscii && (more === undefined || isAscii(text))) out.answer(text, body, 'utf8')
         else {
           out.latin1(text)
           out.utf8(body)

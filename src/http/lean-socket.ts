@@ -74,6 +74,8 @@ export function directWriter(stream: Duplex): DirectWriter | undefined {
 // 16 KiB: up to here node:net hands text to the kernel from the stack. More is the stream's business, and so is its back-pressure.
 const MOST_DIRECT_BYTES = 16_384
 
+let joined = Buffer.allocUnsafeSlow(MOST_DIRECT_BYTES)
+
 /**
  * Writes by `_write`, what a Writable itself calls: an answer that the kernel takes at once, as nearly all are, then costs neither the
  * stream's account nor a callback in the next tick (of the busy time under bench hello, streams were 6.4% and are 2.3%). Only while nothing
@@ -107,6 +109,23 @@ export class DirectWriter {
     this.pendingBytes = piece.length
     socket._write(piece, encoding as BufferEncoding, this.#written)
     return true
+  }
+
+  /**
+   * Two texts with one write, by way of memory that all share: joined as text they would be copied once more, and once more by V8 (bench
+   * json: 14.1 us to 13.0 for 5 KB, JSON.stringify included).
+   *
+   * @returns as for `write`
+   */
+  writeJoined(head: string, body: string, encoding: 'latin1' | 'utf8'): boolean {
+    const bytesAtMost = encoding === 'latin1' ? head.length + body.length : 3 * (head.length + body.length)
+    if (bytesAtMost > MOST_DIRECT_BYTES || this.pendingBytes > 0) return false
+    const headBytes = joined.write(head, 0, encoding)
+    const length = headBytes + joined.write(body, headBytes, encoding)
+    const isTaken = this.write(joined.subarray(0, length), 'buffer')
+    // The kernel was not: what is on its way must stay as it is.
+    if (this.pendingBytes > 0) joined = Buffer.allocUnsafeSlow(MOST_DIRECT_BYTES)
+    return isTaken
   }
 }
 

@@ -6,6 +6,8 @@ import { SendProgress } from './send-progress.ts'
 
 // 8 KiB: below it one copy is cheaper than a second buffer in a gathered write.
 const COPY_BELOW_BYTES = 8192
+// Shorter ones wait for what else the turn has to send: a write costs more than joining them.
+const JOIN_FROM_CHARS = 1024
 
 export class SendBuffer {
   readonly #sink: Duplex
@@ -45,6 +47,14 @@ export class SendBuffer {
       this.#hold()
       this.#put(text, 'latin1')
     }
+  }
+
+  /** A head and its body, at once where nothing waits before them and the body is worth it. @param encoding  of both */
+  answer(head: string, body: string, encoding: 'latin1' | 'utf8'): void {
+    const isAlone = body.length >= JOIN_FROM_CHARS && this.isEmpty
+    if (isAlone && this.#direct?.writeJoined(head, body, encoding) === true) return
+    if (encoding === 'latin1') this.latin1(head + body)
+    else this.utf8(head + body)
   }
 
   utf8(text: string): void {

@@ -128,6 +128,40 @@ for (const [kind, path] of [
       await new Promise(resolve => server.close(resolve))
     })
 
+    test('what the kernel has not taken of one answer stays as it is while others are written', async () => {
+      const bodyOf = (path: string, n: number) => `${path}${n} `.repeat(1000)
+      let served = 0
+      const engine = new Engine(exchange => exchange.send(prepareHead(200), bodyOf(exchange.path, served++)))
+      const { server, dial } = await serving(socket => engine.accept(socket), path)
+      const asked = 1500
+      const slow = dial().pause()
+      slow.end('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(asked))
+      let before = -1
+      while (before !== served || served === 0) {
+        before = served
+        for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+      }
+      assert.ok(served < asked, 'the slow client must have been waited for')
+      const others = served
+      for (let n = 0; n < 3; n++) {
+        const quick = dial()
+        let got = ''
+        quick.setEncoding('latin1').on('data', (piece: string) => (got += piece))
+        quick.end('GET /quick HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+        await once(quick, 'close')
+        assert.equal(got.split('\r\n\r\n')[1], bodyOf('/quick', others + n))
+      }
+      let got = ''
+      slow.setEncoding('latin1').on('data', (piece: string) => (got += piece))
+      slow.resume()
+      await once(slow, 'close')
+      const bodies = got.split(/HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*\r\n/).slice(1)
+      assert.equal(bodies.length, asked)
+      for (const [n, body] of bodies.entries()) assert.equal(body, bodyOf('/slow', n < others ? n : n + 3))
+      engine.close()
+      await new Promise(resolve => server.close(resolve))
+    })
+
     test('a large upload arrives whole and in order', async () => {
       const sent = Buffer.alloc(3_000_000, 'The quick brown fox. ')
       const { promise, resolve } = Promise.withResolvers<Buffer>()
