@@ -521,16 +521,21 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
   closed(): void {
     if (this.#phase === 'closed') return
     this.#enter('closed')
-    const reason = this.#goneReason()
-    if (this.#exchange !== undefined) this.#lose(this.#exchange, reason)
-    this.#body?.fail(bodyAborted(reason))
+    // Most connections end with nobody left to tell why: an error and its stack are not made for them.
+    const isAwaited = this.#exchange !== undefined || this.#body !== undefined || this.#roomWaiters !== undefined
+    if (isAwaited) this.#tellWhoWaits(this.#goneReason())
     this.#decoder = undefined
     this.#lastSection = undefined
     this.#in.clear()
+    this.#owner.closed(this)
+  }
+
+  #tellWhoWaits(reason: unknown): void {
+    if (this.#exchange !== undefined) this.#lose(this.#exchange, reason)
+    this.#body?.fail(bodyAborted(reason))
     const waiters = this.#roomWaiters
     this.#roomWaiters = undefined
     if (waiters !== undefined) for (const waiter of waiters) waiter.reject(reason)
-    this.#owner.closed(this)
   }
 
   // Time
