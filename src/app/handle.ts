@@ -78,12 +78,15 @@ function runRoute(
 
 /** A 504 through the middleware while what it surrounds is at work; at once when the middleware itself takes too long. */
 function limitTime(of: Surroundings, state: RequestState, name: string, timeoutMs: number): void {
-  state.exchange.limitTime(timeoutMs, exchange => {
-    const answer = () => void send(exchange, problemAnswer(timedOut(state, name, timeoutMs), of.format))
+  state.overdue = exchange => {
+    const answer = () => void send(exchange, problemAnswer(timedOut(state, name, state.timeoutMs), of.format))
     if (!state.interrupt) return answer()
     state.interrupt()
-    exchange.limitTime(timeoutMs + MIDDLEWARE_GRACE_MS, answer)
-  })
+    exchange.limitTime(state.timeoutMs + MIDDLEWARE_GRACE_MS, answer)
+  }
+  // A middleware may have shortened it already.
+  state.timeoutMs = Math.min(state.timeoutMs, timeoutMs)
+  state.exchange.limitTime(state.timeoutMs, state.overdue)
 }
 
 /** What middleware gets on top for a 504: enough to note it, not to hang on it. */
@@ -133,7 +136,7 @@ function staged(
       }
       state.interrupt = () => {
         state.isOverdue = true
-        resolve(onError(timedOut(state, route.name, route.timeoutMs)))
+        resolve(onError(timedOut(state, route.name, state.timeoutMs)))
       }
       pending.then(answer => completed(state, answer)).then(end, error => end(onError(error)))
     })

@@ -20,6 +20,10 @@ export class RequestState {
   interrupt: (() => void) | undefined = undefined
   /** `interrupt` has been called. */
   isOverdue = false
+  /** From the request's head to the answer's: the route's, unless something has shortened it. */
+  timeoutMs = Infinity
+  /** What is done when it has passed. */
+  overdue: ((exchange: Exchange) => void) | undefined = undefined
   /** Waiting for a permit. */
   isQueued = false
   readonly #signal: AbortSignal | undefined
@@ -37,6 +41,14 @@ export class RequestState {
 
   get signal(): AbortSignal {
     return this.#signal ?? this.exchange.signal
+  }
+
+  /** Bounds its time further. A longer time than it has changes nothing. */
+  shorten(timeoutMs: number): void {
+    if (timeoutMs >= this.timeoutMs) return
+    this.timeoutMs = timeoutMs
+    // Else it has not come to the stage that bounds it.
+    if (this.overdue) this.exchange.limitTime(timeoutMs, this.overdue)
   }
 
   /** Nothing of it has begun. */
@@ -200,6 +212,11 @@ export class MiddlewareView extends View implements MiddlewareContext {
   get route(): string {
     return this.#exchange.record.route
   }
+}
+
+/** Bounds the time of the request behind a context. */
+export function shortenTime(context: RequestContext, timeoutMs: number): void {
+  View.state(context as View).shorten(timeoutMs)
 }
 
 /** The request behind a context, for what keeps something beside it. */
