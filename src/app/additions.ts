@@ -11,6 +11,8 @@ export interface Additions {
   readonly maxBodyBytes?: number
   /** It does nothing while a request is answered: what it says here is all, so a route leaves it out. */
   readonly isInert?: boolean
+  /** It is for what no route takes, so a route leaves it out. */
+  readonly isForUnrouted?: boolean
 }
 
 export interface AddedParameter {
@@ -35,6 +37,10 @@ export function adding<M extends object>(middleware: M, additions: Additions | A
 
 export function isInert(middleware: Adding): boolean {
   return middleware['~adds']?.('GET').isInert === true
+}
+
+export function isForUnrouted(middleware: Adding): boolean {
+  return middleware['~adds']?.('GET').isForUnrouted === true
 }
 
 /** What those around a route of this method add, from the outside in. */

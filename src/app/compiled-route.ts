@@ -1,10 +1,11 @@
 // One route ready to run: everything that can be worked out before the first request has been.
 import type { Cache } from '../cache/cache.ts'
 import { milliseconds } from '../core/duration.ts'
+import { UsageError } from '../core/error.ts'
 import { Limiter } from '../flow/limiter.ts'
 import type { Priority } from '../flow/priority.ts'
 import type { Exchange } from '../http/exchange.ts'
-import { additionsOf, isInert } from './additions.ts'
+import { additionsOf, isForUnrouted, isInert } from './additions.ts'
 import type { Middleware } from './compose.ts'
 import type { Log } from './context.ts'
 import type { DependencyDefinition } from './dependency.ts'
@@ -67,8 +68,13 @@ export class CompiledRoute {
     this.handler = route.endpoint.handler
     this.plan = new DependencyPlan([...route.groups.map(group => group.uses), spec.uses ?? {}], of.overrides)
     const middleware = [...route.groups.flatMap(group => group.use), ...(spec.use ?? [])]
+    if (spec.use?.some(isForUnrouted))
+      throw new UsageError(
+        'APP_UNROUTED_ONLY',
+        `${route.name}: staticFiles() answers what no route takes; a route answers with file(params.path, { root })`,
+      )
     const around = this.plan.steps.flatMap(({ definition }) => definition.around ?? [])
-    this.middleware = [...new Set([...middleware, ...around])].filter(each => !isInert(each))
+    this.middleware = [...new Set([...middleware, ...around])].filter(each => !isInert(each) && !isForUnrouted(each))
     const maxBodyBytes =
       spec.maxBodyBytes ??
       additionsOf(middleware, route.endpoint.method).findLast(added => added.maxBodyBytes !== undefined)?.maxBodyBytes

@@ -18,28 +18,47 @@ export class OpenedFile {
   readonly size: number
   readonly modifiedNs: bigint
   readonly #handle: FileHandle
+  readonly #flags: number
 
-  private constructor(path: string, handle: FileHandle, size: bigint, modifiedNs: bigint) {
+  private constructor(path: string, handle: FileHandle, flags: number, size: bigint, modifiedNs: bigint) {
     this.path = path
     this.#handle = handle
+    this.#flags = flags
     this.size = Number(size)
     this.modifiedNs = modifiedNs
   }
 
   /**
    * @param root  the folder that `path` is in; what is not in it, by '..' or through a symbolic link, is not there
+   * @param followLinks  links in it may lead out of it
    * @throws MillraceError `APP_NO_FILE` (404) for what is not there or is no regular file, `APP_FILE_DENIED` (404) for what this process
    *   may not read
    */
-  static async open(path: string | URL, root?: string | URL): Promise<OpenedFile> {
-    const found = root === undefined ? resolve(textOf(path)) : await within(textOf(root), textOf(path))
-    const handle = await open(found, root === undefined ? READ : READ_NO_LINK).catch(orNoFile)
+  static async open(path: string | URL, root?: string | URL, followLinks = false): Promise<OpenedFile> {
+    if (root === undefined) return OpenedFile.#open(resolve(textOf(path)), READ)
+    const wanted = join(resolve(textOf(root)), textOf(path))
+    if (followLinks) return OpenedFile.#open(inside(wanted, textOf(root)), READ)
+    return OpenedFile.#open(await within(textOf(root), wanted), READ_NO_LINK)
+  }
+
+  static async #open(path: string, flags: number): Promise<OpenedFile> {
+    const handle = await open(path, flags).catch(orNoFile)
     try {
       const stats = await handle.stat({ bigint: true })
       if (!stats.isFile()) throw noFile()
-      return new OpenedFile(found, handle, stats.size, stats.mtimeNs)
+      return new OpenedFile(path, handle, flags, stats.size, stats.mtimeNs)
     } catch (error) {
       await handle.close()
+      throw error
+    }
+  }
+
+  /** The file beside it whose name has `ending` on top; undefined when there is none. It is held to the same folder. */
+  async beside(ending: string): Promise<OpenedFile | undefined> {
+    try {
+      return await OpenedFile.#open(this.path + ending, this.#flags)
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'APP_NO_FILE') return undefined
       throw error
     }
   }
@@ -111,14 +130,18 @@ export class OpenedFile {
 // a handle itself.
 const abandoned = new FinalizationRegistry<FileHandle>(handle => void handle.close().catch(() => {}))
 
-/** The real path of `path` in `root`. Both are resolved each time: a root may be a link that a deployment moves on. */
-async function within(root: string, path: string): Promise<string> {
+/** The real path of `wanted`, in `root`. Both are resolved each time: a root may be a link that a deployment moves on. */
+async function within(root: string, wanted: string): Promise<string> {
   const folder = resolve(root)
-  const wanted = join(folder, path)
-  if (!isInside(wanted, folder) || path.includes('\0')) throw noFile()
+  inside(wanted, folder)
   const [realFolder, found] = await Promise.all([realpath(folder), realpath(wanted).catch(orNoFile)])
   if (!isInside(found, realFolder)) throw noFile()
   return found
+}
+
+function inside(wanted: string, root: string): string {
+  if (!isInside(wanted, resolve(root)) || wanted.includes('\0')) throw noFile()
+  return wanted
 }
 
 function isInside(path: string, folder: string): boolean {

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { App, dependency, Router } from 'millrace'
-import { bodyLimit, compress, cors, httpsRedirect, requestId, secureHeaders, trustedHosts } from 'millrace/middleware'
+import {
+  bodyLimit,
+  compress,
+  cors,
+  httpsRedirect,
+  requestId,
+  secureHeaders,
+  staticFiles,
+  trustedHosts,
+} from 'millrace/middleware'
 import { Cache } from '../../src/cache/cache.ts'
 import { LiveStreams } from '../../src/app/live-streams.ts'
 import { CompiledRoute } from '../../src/app/compiled-route.ts'
@@ -47,8 +56,8 @@ describe('a route without middleware', () => {
     }
   })
 
-  test('is the plain one too where all that is around it only says how to compile it', () => {
-    const app = new App({ use: [bodyLimit(10)] })
+  test('is the plain one too where all that is around it says how to compile it, or is for what no route takes', () => {
+    const app = new App({ use: [bodyLimit(10), staticFiles({ directory: import.meta.dirname })] })
     app.post('/a', () => 1)
     const route = compiled(app).get('/a')!
     assert.equal(route.isPlain, true)

@@ -12,7 +12,8 @@ import { UsageError } from '../../core/error.ts'
 import type { PreparedHead } from '../../http/prepared-head.ts'
 import { Amendment, type Answer, AnswerHeaders } from '../answer.ts'
 import type { Middleware } from '../compose.ts'
-import { type Coding, type Wish, wishOf } from './accept-encoding.ts'
+import { isCompressibleType } from '../compressible.ts'
+import { type Coding, type Wish, wishOf } from '../accept-encoding.ts'
 import { compressed, compressedStream } from './compressor.ts'
 
 export interface CompressOptions {
@@ -23,11 +24,6 @@ export interface CompressOptions {
 }
 
 const CODINGS: readonly Coding[] = ['zstd', 'br', 'gzip']
-
-// Text and what is like it. Images, audio, video, archives and fonts (woff2) are compressed already. Not text/event-stream: a thousand
-// open streams would each hold a window of some 250 KiB.
-const COMPRESSIBLE =
-  /^(?:text\/(?!event-stream)[^;]+|application\/(?:[^;]*\+)?(?:json|xml|yaml)|application\/(?:javascript|ecmascript|x-ndjson|jsonl|json-seq|wasm|graphql|x-www-form-urlencoded|xhtml|rtf|sql|toml)|image\/(?:svg\+xml|bmp)|font\/(?:ttf|otf)|multipart\/mixed)\s*(?:;|$)/i
 
 /** @throws UsageError `COMPRESS_BAD_OPTIONS` */
 export function compress(options: CompressOptions = {}): Middleware {
@@ -79,7 +75,7 @@ function isCompressible(status: number, headers: AnswerHeaders): boolean {
   // 206: a range counts bytes of what it was cut from.
   if (status === 206 || headers.has('content-encoding') || headers.has('content-range')) return false
   if (/\bno-transform\b/i.test(headers.get('cache-control') ?? '')) return false
-  return COMPRESSIBLE.test(headers.get('content-type') ?? '')
+  return isCompressibleType(headers.get('content-type') ?? '')
 }
 
 function isSmall(bytes: number | undefined, wish: Wish, thresholdBytes: number): boolean {

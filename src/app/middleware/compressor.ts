@@ -16,7 +16,7 @@ import {
   zstdCompress,
   zstdCompressSync,
 } from 'node:zlib'
-import type { Coding } from './accept-encoding.ts'
+import type { Coding } from '../accept-encoding.ts'
 
 interface Compressor {
   readonly now: (bytes: Uint8Array) => Uint8Array

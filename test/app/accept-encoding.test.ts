@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Coding, wishOf } from '../../../src/app/middleware/accept-encoding.ts'
+import { type Coding, wishOf } from '../../src/app/accept-encoding.ts'
 
 const OURS: readonly Coding[] = ['zstd', 'br', 'gzip']
 
