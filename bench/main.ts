@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   json: profile('json'),
   'json-comp': profile('json-comp'),
   upload: profile('upload'),
+  static: profile('static'),
   'shop-read': shopRead,
   connections,
   slow,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LoadRequest } from './harness/load-request.ts'
 import type { Expected } from './harness/same-answer.ts'
+import { staticFiles } from './static-data.ts'
 
 export interface Profile {
   /** Sent in turn. */
@@ -21,7 +22,7 @@ interface Item {
 /** HttpArena's own data, MIT: see dataset.LICENSE beside it. */
 export const DATASET = join(import.meta.dirname, 'httparena/dataset.json')
 
-export type ProfileName = 'baseline' | 'limited-conn' | 'pipelined' | 'json' | 'json-comp' | 'upload'
+export type ProfileName = 'baseline' | 'limited-conn' | 'pipelined' | 'json' | 'json-comp' | 'upload' | 'static'
 
 const SUM = '/baseline11?a=13&b=42'
 const POST = { path: SUM, headers: { 'Content-Type': 'text/plain' }, body: '20' }
@@ -80,6 +81,23 @@ export const PROFILES: Readonly<Record<ProfileName, () => Profile>> = {
       expected: [...expected, plain({ path: '/upload', headers: OCTETS, body: 'chunked', chunked: true }, '7')],
       // Each holds 20 MB in the load generator.
       connections: 16,
+    }
+  },
+
+  static: () => {
+    // With weights, as HttpArena sends it: who looks for the token alone does not find it.
+    const headers = { 'Accept-Encoding': 'br;q=1, gzip;q=0.8' }
+    const files = staticFiles().map(({ name, mediaType, isText, content }) => {
+      const path = `/static/${name}`
+      const body = content.toString('latin1')
+      return {
+        compressed: { request: { path, headers }, mediaType, body, coding: isText ? 'some' : 'none' },
+        plain: { request: { path }, mediaType, body, coding: 'none' },
+      } as const
+    })
+    return {
+      requests: files.map(({ compressed }) => compressed.request),
+      expected: files.flatMap(({ compressed, plain }) => [compressed, plain]),
     }
   },
 }

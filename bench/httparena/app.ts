@@ -1,6 +1,6 @@
-// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp and upload, as an application would write them.
+// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp, upload and static, as an application would write them.
 import { readFileSync } from 'node:fs'
-import { App, text } from 'millrace'
+import { App, file, text } from 'millrace'
 import { compress } from 'millrace/middleware'
 import * as z from 'zod'
 
@@ -41,5 +41,9 @@ app.post('/upload', { maxBodyBytes: 32 * 2 ** 20 }, async ({ request }) => {
   if (request.body) for await (const piece of request.body) bytes += piece.byteLength
   return text(`${bytes}`)
 })
+
+const root = process.env['STATIC_PATH'] ?? '/data/static'
+
+app.get('/static/{path*}', ({ params }) => file(params.path, { root, precompressed: true }))
 
 export default app

@@ -6,8 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { serve } from 'millrace/server'
 import type { Running } from '../../bench/harness/contender.ts'
+import { ask } from '../../bench/harness/load-request.ts'
 import { requireAnswers } from '../../bench/harness/same-answer.ts'
 import { DATASET, PROFILES, type ProfileName } from '../../bench/profiles.ts'
+import { staticFolder } from '../../bench/static-data.ts'
 
 const NAMES = Object.keys(PROFILES) as readonly ProfileName[]
 
@@ -19,11 +21,22 @@ describe('a profile of HttpArena', () => {
   for (const name of NAMES)
     test(`${name} is answered by our entry exactly`, async t => {
       process.env['DATASET_PATH'] = DATASET
+      process.env['STATIC_PATH'] = staticFolder()
       const { default: app } = await import('../../bench/httparena/app.ts')
       const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false })
       t.after(() => server.close())
       await requireAnswers([running('millrace', server.url)], PROFILES[name]().expected)
     })
+
+  test('static is a 404 for a file that is not there, and gives nothing outside of its folder', async t => {
+    process.env['DATASET_PATH'] = DATASET
+    process.env['STATIC_PATH'] = staticFolder()
+    const { default: app } = await import('../../bench/httparena/app.ts')
+    const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false })
+    t.after(() => server.close())
+    for (const path of ['nonexistent.txt', '', '..%2Fhello', 'app.js/', '../dataset.json', '.env'])
+      assert.ok([400, 404].includes((await ask(server.url, { path: `/static/${path}` })).status), path)
+  })
 
   test('is not answered by a constant, nor by a body that is compressed unasked', async t => {
     const server = createServer((request, response) => {

@@ -1,6 +1,7 @@
-// The HttpArena profiles on Fastify: validated input, @fastify/compress with its defaults on the one route that wants it.
+// The HttpArena profiles on Fastify: validated input, @fastify/compress with its defaults on the one route that wants it, @fastify/static.
 import { readFileSync } from 'node:fs'
 import compress from '@fastify/compress'
+import files from '@fastify/static'
 import Fastify from 'fastify'
 
 const items = JSON.parse(readFileSync(process.env.DATASET_PATH, 'utf8'))
@@ -37,6 +38,9 @@ app.post('/upload', { bodyLimit: 32 * 2 ** 20 }, async ({ body }, reply) => {
   for await (const piece of body) bytes += piece.length
   return text(reply, bytes)
 })
+
+if (process.env.STATIC_PATH)
+  await app.register(files, { root: process.env.STATIC_PATH, prefix: '/static/', preCompressed: true })
 
 function text(reply, value) {
   return reply.type('text/plain').send(String(value))

@@ -1,6 +1,8 @@
 // The HttpArena profiles on Node's own server, routed and read by hand.
-import { readFileSync } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 
@@ -17,6 +19,7 @@ createServer(async (request, response) => {
   }
   if (pathname === '/pipeline') return text(response, 'ok')
   if (pathname.startsWith('/json/')) return json(request, response, Number(pathname.slice(6)), Number(query.get('m')))
+  if (pathname.startsWith('/static/')) return file(request, response, pathname.slice(8))
   if (pathname === '/upload') {
     let bytes = 0
     request.on('data', piece => (bytes += piece.length)).on('end', () => text(response, bytes))
@@ -45,4 +48,40 @@ async function json(request, response, count, m) {
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   if (body !== plain) headers['content-encoding'] = coding
   response.writeHead(200, headers).end(body)
+}
+
+const types = {
+  css: 'text/css',
+  js: 'text/javascript',
+  html: 'text/html',
+  woff2: 'font/woff2',
+  svg: 'image/svg+xml',
+  webp: 'image/webp',
+  json: 'application/json',
+}
+
+async function file(request, response, name) {
+  if (name.includes('/') || name.includes('%')) return response.writeHead(404).end()
+  const path = join(process.env.STATIC_PATH, name)
+  const accepts = request.headers['accept-encoding'] ?? ''
+  for (const [ending, coding] of [
+    ['.br', 'br'],
+    ['.gz', 'gzip'],
+    ['', undefined],
+  ]) {
+    if (coding && !accepts.includes(coding)) continue
+    const found = await stat(path + ending).catch(() => undefined)
+    if (!found?.isFile()) continue
+    const headers = {
+      'content-type': types[extname(name).slice(1)] ?? 'application/octet-stream',
+      'content-length': found.size,
+      'last-modified': found.mtime.toUTCString(),
+      etag: `"${found.size.toString(16)}-${found.mtimeMs.toString(16)}"`,
+      vary: 'Accept-Encoding',
+    }
+    if (coding) headers['content-encoding'] = coding
+    response.writeHead(200, headers)
+    return createReadStream(path + ending).pipe(response)
+  }
+  response.writeHead(404).end()
 }
