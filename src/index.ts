@@ -29,6 +29,16 @@ export { raw } from './app/raw-json.ts'
 export type { Reply, ReplyInit, StatusMap } from './app/reply.ts'
 export type { DecompressOptions } from './app/request-content.ts'
 export type { Endpoint, EndpointCache, LimitPolicy, Method, Policy } from './app/route.ts'
+export { SocketClosedError } from './app/websocket/message-socket.ts'
+export type {
+  MessageKind,
+  PublishOptions,
+  Socket,
+  SocketClosing,
+  SocketContext,
+  SocketEndpoint,
+  SocketPolicy,
+} from './app/websocket/socket-route.ts'
 export { Router, type IncludeOptions, type RouterOptions, type Routes } from './app/router.ts'
 export { cache, Cache, type CacheOptions, type CachePolicy, type CacheStats } from './cache/index.ts'
 export type { Duration } from './core/duration.ts'

@@ -166,6 +166,24 @@ export abstract class LateAnswer extends Answer {
   abandon(): void {}
 }
 
+/** An answer that ends HTTP on its connection: 101, and then another protocol. */
+export abstract class SwitchAnswer extends Answer {
+  constructor() {
+    super(101, null)
+  }
+
+  /**
+   * Switches and serves.
+   *
+   * @returns settles when the connection is gone, and never rejects; `error` is what went wrong by then
+   * @throws UsageError `HTTP_BAD_FIELD`; nothing has been written then
+   */
+  abstract switch(exchange: Exchange): Promise<void>
+
+  /** Somebody has answered otherwise: lets go of what was made for it. */
+  abstract abandon(): void
+}
+
 /** From the web platform's Response; its body stays a stream. */
 export function answerFromResponse(response: Response): Answer {
   // Connection-level fields belong to the engine; a Response that was fetched elsewhere may carry them.
@@ -206,6 +224,7 @@ const HOP_BY_HOP = new Set([
 export function send(exchange: Exchange, answer: Answer, log?: Log): void | Promise<void> {
   if (answer.error !== undefined) exchange.record.error = answer.error
   const { source: body } = answer
+  if (answer instanceof SwitchAnswer) return exchange.answered ? answer.abandon() : answer.switch(exchange)
   if (body instanceof ReadableStream || body instanceof PieceSource) {
     if (exchange.method === 'HEAD' || answer.head.isBodyless || exchange.answered) {
       // `start` and not `send`: no body here is not a body of length 0.
@@ -222,7 +241,7 @@ export function send(exchange: Exchange, answer: Answer, log?: Log): void | Prom
 /** An answer that nobody will read lets go of what its stream holds open. A stream that somebody has wrapped is theirs to end. */
 export function discard(answer: Answer): void {
   const { source } = answer
-  if (answer instanceof LateAnswer) answer.abandon()
+  if (answer instanceof LateAnswer || answer instanceof SwitchAnswer) answer.abandon()
   if (source instanceof PieceSource) source.discard()
   else if (source instanceof ReadableStream && !source.locked) source.cancel().catch(() => {})
 }

@@ -21,6 +21,8 @@ import type { MountedRoute } from './route.ts'
 import { RouteTable } from './route-table.ts'
 import { Router, type RouterOptions } from './router.ts'
 import { unroutedMiddleware } from './unrouted-middleware.ts'
+import { CompiledSocket } from './websocket/compiled-socket.ts'
+import { SocketDefinition } from './websocket/socket-route.ts'
 import type { AppManifest, Servable, StartedApp, StartOptions } from './servable.ts'
 import { loadWebRequest } from './web-request.ts'
 
@@ -94,7 +96,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return {
       title: this.#options.title ?? 'Millrace',
       version: this.#options.version ?? '0.1.0',
-      routes: this['~mounted']().map(({ endpoint, path }) => ({ method: endpoint.method, path })),
+      routes: this['~mounted']().map(({ endpoint, path }) => ({ method: endpoint.verb, path })),
       docs: docs === false ? undefined : docs,
       server: this.#options.server ?? {},
     }
@@ -121,6 +123,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       this.#options.lifespan,
       routes.map(({ route }) => route),
     )
+    const sockets = routes.flatMap(({ route }) => (route instanceof CompiledSocket ? [route] : []))
+    for (const socket of sockets) await socket.open(streams, log)
     const afterResponse = new AfterResponse({ onError: err => log.error({ err }, 'deferred task failed') })
     return {
       handler: handle({
@@ -139,6 +143,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
         const untilMs = performance.now() + graceMs
         streams.leave()
         await streams.settled(graceMs)
+        for (const socket of sockets) socket.close()
         await afterResponse.drain(Math.max(0, untilMs - performance.now()))
         stopping.abort()
         await worker.finish()
@@ -201,8 +206,15 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       ...limits,
       streams,
     }
-    return all.map(mounted => ({ mounted, route: new CompiledRoute(mounted, surroundings) }))
+    return all.map(mounted => ({
+      mounted,
+      route: isSocket(mounted) ? new CompiledSocket(mounted, surroundings) : new CompiledRoute(mounted, surroundings),
+    }))
   }
+}
+
+function isSocket(mounted: MountedRoute): mounted is MountedRoute & { readonly endpoint: SocketDefinition } {
+  return mounted.endpoint instanceof SocketDefinition
 }
 
 /** Runs the lifespan and makes every worker-scoped value, in order; undoes all of it when one of them fails. */

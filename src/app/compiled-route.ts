@@ -48,7 +48,7 @@ export class CompiledRoute {
   readonly limiter: Limiter | undefined
   readonly priority: Priority
   readonly timeoutMs: number
-  /** Neither a permit, nor a cache, nor values to be made, nor files to be let go of: the handler follows the inputs at once. */
+  /** Neither a permit, nor a cache, nor values to be made, nor files to be let go of, nor a WebSocket: the handler follows the inputs at once. */
   readonly isPlain: boolean
   readonly readsForm: boolean
   /** They are let go of behind the answer. */
@@ -113,7 +113,12 @@ export class CompiledRoute {
     this.readsForm = this.inputs.readsForm
     this.takesFiles = this.inputs.takesFiles
     this.isPlain =
-      this.plan.isStatic && !this.cache && !this.limiter && this.middleware.length === 0 && !this.takesFiles
+      route.endpoint.verb !== 'WS' &&
+      this.plan.isStatic &&
+      !this.cache &&
+      !this.limiter &&
+      this.middleware.length === 0 &&
+      !this.takesFiles
   }
 
   /** Gives it the worker's values, once, before the first request. */

@@ -37,7 +37,10 @@ export function conclude(of: Ending, state: RequestState, answer: Answer): void 
   }
   if (state.isOverdue || answer.error !== undefined) return sent
   if (!(sent instanceof Promise)) return state.runDeferred(of.afterResponse)
-  return sent.then(() => state.runDeferred(of.afterResponse))
+  return sent.then(() => {
+    // Of what goes on behind its head, only the end tells how it went.
+    if (answer.error === undefined) state.runDeferred(of.afterResponse)
+  })
 }
 
 /** The end of what was overdue: a 504 went out in its place, and what it deferred has waited for it. */

@@ -1,7 +1,7 @@
 // What the seams over somebody else's connection (app.fetch, a node:http server) share: a client that leaves, time, and the end.
 import { DeadlineError } from '../core/deadline.ts'
 import { RequestRecord } from '../core/request-record.ts'
-import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
+import type { Exchange, FieldLines, Peer, ProtocolSwitch, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { wrongLength } from '../http/response-writer.ts'
 import type { BodyFeed } from './body-feed.ts'
@@ -58,6 +58,10 @@ export abstract class EmbeddedExchange implements Exchange {
 
   get answered(): boolean {
     return this.#isAnswered
+  }
+
+  get protocolSwitch(): ProtocolSwitch | undefined {
+    return undefined
   }
 
   get signal(): AbortSignal {

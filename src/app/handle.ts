@@ -33,6 +33,7 @@ import { MiddlewareView, RequestState } from './request-state.ts'
 import type { RouteTable } from './route-table.ts'
 import { unrouted } from './unrouted.ts'
 import { Uploads } from './uploads.ts'
+import { CompiledSocket } from './websocket/compiled-socket.ts'
 
 export interface Surroundings extends Ending {
   readonly table: RouteTable<CompiledRoute>
@@ -156,6 +157,7 @@ function permitted(
   state: RequestState,
   values: readonly string[],
 ): Answer | Promise<Answer> {
+  if (route instanceof CompiledSocket) return route.shakeHands(state, values)
   const { cache, limiter, guard } = route
   if (guard) {
     const shown = guard.admit(state.exchange)

@@ -98,7 +98,7 @@ export type Handler<PO, QS, BS, O, HS, CS, FS, L, V> = (
   context: Context<PO, QS, BS, ReplyFn<O>, HS, CS, FS, L> & V,
 ) => Result<Bare<O>>
 /** A router with a prefix may answer at the prefix itself: ''. */
-type Path<Base extends string> = `/${string}` | (Base extends '' ? never : '')
+export type Path<Base extends string> = `/${string}` | (Base extends '' ? never : '')
 /** A handler's own result is kept only where no `returns` speaks for it. */
 type Own<RS, H> = RS extends undefined ? (H extends (context: any) => infer R ? R : never) : unknown
 
@@ -206,6 +206,8 @@ export class EndpointDefinition {
   readonly spec: AnySpec
   readonly handler: (context: any) => unknown
   readonly router: Group
+  /** What people call it: the method, or WS. */
+  readonly verb: string
 
   constructor(method: Method, path: string, spec: AnySpec, handler: (context: any) => unknown, router: Group) {
     this.method = method
@@ -213,6 +215,7 @@ export class EndpointDefinition {
     this.spec = spec
     this.handler = handler
     this.router = router
+    this.verb = method
   }
 }
 

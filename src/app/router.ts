@@ -17,6 +17,13 @@ import {
   type Method,
   type MountedRoute,
 } from './route.ts'
+import {
+  type AddSocket,
+  type AnySocketSpec,
+  SOCKET_KEYS,
+  SocketDefinition,
+  type SocketEndpoint,
+} from './websocket/socket-route.ts'
 
 /** What `include` and `testClient` ask for: a mark, so that no generic class is ever compared member by member. */
 export interface Routes {
@@ -69,6 +76,8 @@ export class Router<
   declare readonly delete: Add<'DELETE', Base, V, O, X>
   declare readonly head: Add<'HEAD', Base, V, O, X>
   declare readonly options: Add<'OPTIONS', Base, V, O, X>
+  /** A WebSocket route: the handler runs once for each socket, while it is open. A plain GET gets 426. */
+  declare readonly ws: AddSocket<Base, V, X>
 
   constructor(of: RouterOptions<Base, U, E> = {}) {
     this.#use = [...(of.use ?? [])]
@@ -91,7 +100,7 @@ export class Router<
   }
 
   /** Takes in another router, or one endpoint declared elsewhere, with its own router's prefix and dependencies. */
-  include(what: Routes | Endpoint<any, any, any>, of: IncludeOptions = {}): this {
+  include(what: Routes | Endpoint<any, any, any> | SocketEndpoint<any, any, any>, of: IncludeOptions = {}): this {
     this['~beforeChange']()
     if (what instanceof Router) {
       const circle = what.#wayTo(this)
@@ -145,7 +154,7 @@ export class Router<
       const groups = around.includes(endpoint.router) ? around : [...around, endpoint.router]
       const own = endpoint.path.slice(endpoint.router.prefix.length)
       const path = groups.map(group => group.prefix).join('') + own
-      return [{ endpoint, path, name: `${endpoint.method} ${path}`, groups }]
+      return [{ endpoint, path, name: `${endpoint.verb} ${path}`, groups }]
     })
   }
 
@@ -165,23 +174,42 @@ export class Router<
   }
 
   #add(method: Method, path: string, spec: AnySpec, handler: unknown): Endpoint<any, any, any> {
-    this['~beforeChange']()
-    const full = this.#group.prefix + path
     if (!METHODS.has(method))
       throw new UsageError(
         'APP_BAD_METHOD',
-        `${method} ${full}: ${NO_METHOD[method] ?? `a route has one of ${[...METHODS].join(', ')}`}`,
+        `${method} ${this.#group.prefix}${path}: ${NO_METHOD[method] ?? `a route has one of ${[...METHODS].join(', ')}`}`,
       )
-    if (typeof handler !== 'function')
-      throw new UsageError('APP_NO_HANDLER', `${method} ${full} has no handler; give a function as the last argument`)
-    if (!path.startsWith('/') && (path !== '' || full === ''))
-      throw new UsageError('APP_BAD_PATTERN', `${method} ${JSON.stringify(path)}: a path starts with '/'`)
-    parsePattern(full)
-    refuseUnknownKeys(spec, `${method} ${full}`)
-    if (spec.uses) definitions(spec.uses as never)
+    const full = this.#checked(method, path, spec, handler, SPEC_KEYS)
     const endpoint = new EndpointDefinition(method, full, spec, handler as (context: any) => unknown, this.#group)
     this.#entries.push({ endpoint })
     return endpoint as unknown as Endpoint<any, any, any>
+  }
+
+  #addSocket(path: string, spec: AnySocketSpec, handler: unknown): SocketEndpoint<any, any, any> {
+    const full = this.#checked('WS', path, spec, handler, SOCKET_KEYS)
+    for (const uses of [this.#group.uses, spec.uses ?? {}])
+      if ('socket' in uses)
+        throw new UsageError(
+          'APP_RESERVED_NAME',
+          `WS ${full}: a dependency cannot be called socket: that is a field of the context`,
+        )
+    const endpoint = new SocketDefinition(full, spec, handler as (context: any) => unknown, this.#group)
+    this.#entries.push({ endpoint })
+    return endpoint as unknown as SocketEndpoint<any, any, any>
+  }
+
+  /** @returns the path with the router's prefix */
+  #checked(verb: string, path: string, spec: { uses?: unknown }, handler: unknown, keys: ReadonlySet<string>): string {
+    this['~beforeChange']()
+    const full = this.#group.prefix + path
+    if (typeof handler !== 'function')
+      throw new UsageError('APP_NO_HANDLER', `${verb} ${full} has no handler; give a function as the last argument`)
+    if (!path.startsWith('/') && (path !== '' || full === ''))
+      throw new UsageError('APP_BAD_PATTERN', `${verb} ${JSON.stringify(path)}: a path starts with '/'`)
+    parsePattern(full)
+    refuseUnknownKeys(spec, `${verb} ${full}`, keys)
+    if (spec.uses) definitions(spec.uses as never)
+    return full
   }
 
   static {
@@ -199,6 +227,11 @@ export class Router<
           return rest.length === 1 ? this.#add(method, path, {}, rest[0]) : this.#add(method, path, rest[0], rest[1])
         },
       })
+    Object.defineProperty(this.prototype, 'ws', {
+      value(this: Router<any, any, any>, path: string, ...rest: [unknown] | [AnySocketSpec, unknown]) {
+        return rest.length === 1 ? this.#addSocket(path, {}, rest[0]) : this.#addSocket(path, rest[0], rest[1])
+      },
+    })
   }
 }
 
@@ -218,12 +251,12 @@ const NO_METHOD: Readonly<Record<string, string>> = {
 }
 
 /** A misspelt key would be a check that never runs. The compiler says so too, to those who ask it. */
-function refuseUnknownKeys(spec: AnySpec, name: string): void {
+function refuseUnknownKeys(spec: object, name: string, keys: ReadonlySet<string>): void {
   for (const key of Object.keys(spec))
-    if (!SPEC_KEYS.has(key))
+    if (!keys.has(key))
       throw new UsageError(
         'APP_UNKNOWN_KEY',
-        `${name}: ${key} is nothing that a route declares${didYouMean(key, SPEC_KEYS) || `; it may have ${[...SPEC_KEYS].join(', ')}`}`,
+        `${name}: ${key} is nothing that a route declares${didYouMean(key, keys) || `; it may have ${[...keys].join(', ')}`}`,
       )
 }
 

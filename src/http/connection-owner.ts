@@ -17,6 +17,8 @@ export interface ConnectionOwner {
   began(): void
   ended(exchange: LiveExchange): void
   closed(connection: OwnedConnection): void
+  /** Another protocol has taken it over; it counts as a connection until it is closed. */
+  handedOver(connection: OwnedConnection, as: OwnedConnection): void
   /** Look at this one every 50 ms until it is in a hurry no more. */
   hurry(connection: OwnedConnection): void
   refused(error: ProtocolError): void

@@ -12,7 +12,7 @@
 //   skip    answered, and a little of its body is still to come: read and thrown away to keep the connection.
 //   linger  our last answer is out and our side is closed; what still comes is thrown away, so that the kernel does not answer it
 //           with a reset that would overtake the answer (RFC 9112 §9.6). After lingerMs: closed.
-//   closed
+//   closed  or handed over to another protocol, from 'open': nothing of it is ours any more.
 //
 // Timers: none here. The engine sweeps its connections and each looks at its own clock; `#sinceMs` is 0 after a change of phase
 // and stamped by the next sweep, so that a request on the fast path never asks for the time it does not need.
@@ -30,8 +30,9 @@ import {
   type ProtocolError,
   protocolError,
 } from './errors.ts'
-import type { Peer } from './exchange.ts'
+import type { Peer, TakenConnection } from './exchange.ts'
 import type { FieldSection } from './field-section.ts'
+import { HandedOver } from './handed-over.ts'
 import { HttpExchange, type ExchangeLine } from './http-exchange.ts'
 import { type Lean, READER } from './lean-socket.ts'
 import { SHORT_LIMIT_MS } from './live-exchange.ts'
@@ -414,6 +415,30 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
 
   report(error: unknown, exchange: HttpExchange): void {
     this.#owner.failed(error, exchange)
+  }
+
+  get isDraining(): boolean {
+    return this.#owner.isDraining
+  }
+
+  /** Another protocol takes over. Nothing that has arrived is lost, and nothing that comes is read here. */
+  handOver(exchange: HttpExchange): TakenConnection | undefined {
+    if (this.#exchange !== exchange || this.#peerEnded) return undefined
+    // It goes on from the same socket: what has been answered here goes first.
+    this.out.flush()
+    const head = Buffer.from(this.#in.bytes.subarray(this.#in.start, this.#in.end))
+    this.#in.clear()
+    exchange.switched()
+    this.#conclude(exchange)
+    this.#enter('closed')
+    this.#lastSection = undefined
+    const wired = this.#socket as Partial<WiredSocket> & Duplex
+    delete wired[READER]
+    delete wired[CONNECTION]
+    wired.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
+    this.#owner.handedOver(this, new HandedOver(wired, this.#owner))
+    this.#resume()
+    return { socket: wired, head, abort: reason => exchange.abort(reason) }
   }
 
   // The end

@@ -44,6 +44,8 @@ export class Engine implements ConnectionOwner {
   readonly #options: EngineOptions
   readonly #open = new Set<OwnedConnection>()
   readonly #hurried = new Set<OwnedConnection>()
+  /** Among the open ones: those that speak another protocol. */
+  readonly #handedOver = new Set<OwnedConnection>()
   readonly #sweepEveryMs: number
   #sweeper: NodeJS.Timeout | undefined
   #looker: NodeJS.Timeout | undefined
@@ -58,6 +60,7 @@ export class Engine implements ConnectionOwner {
   #inflight = 0
   #isDraining = false
   #emptied: (() => void)[] = []
+  #hungUp: (() => void)[] = []
 
   constructor(handler: Handler, options: EngineOptions = {}) {
     this.handler = handler
@@ -72,6 +75,11 @@ export class Engine implements ConnectionOwner {
 
   get connections(): number {
     return this.#open.size
+  }
+
+  /** Connections that speak another protocol. */
+  get handedOverCount(): number {
+    return this.#handedOver.size
   }
 
   /** Exchanges whose answer is not complete. */
@@ -116,7 +124,8 @@ export class Engine implements ConnectionOwner {
 
   /**
    * No more keep-alive: each answer from now on says `Connection: close`. An idle connection stays until its time-out, because a
-   * request may be on its way already and closing would lose it. In HTTP/2 GOAWAY says it.
+   * request may be on its way already and closing would lose it. In HTTP/2 GOAWAY says it; what speaks another
+   * protocol is told by who has it.
    *
    * @returns resolves when all connections are gone; after `graceMs` the rest is destroyed
    */
@@ -129,6 +138,18 @@ export class Engine implements ConnectionOwner {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(() => this.close(), graceMs)
     this.#emptied.push(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    return promise
+  }
+
+  /** @returns resolves when nothing speaks another protocol any more, and after `graceMs` at the latest */
+  handedOverGone(graceMs: number): Promise<void> {
+    if (this.#handedOver.size === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, graceMs)
+    this.#hungUp.push(() => {
       clearTimeout(timer)
       resolve()
     })
@@ -173,9 +194,18 @@ export class Engine implements ConnectionOwner {
     this.#options.onFinished?.(exchange.record)
   }
 
+  handedOver(connection: OwnedConnection, as: OwnedConnection): void {
+    this.#open.delete(connection)
+    this.#hurried.delete(connection)
+    this.#open.add(as)
+    this.#handedOver.add(as)
+  }
+
   closed(connection: OwnedConnection): void {
     this.#open.delete(connection)
     this.#hurried.delete(connection)
+    if (this.#handedOver.delete(connection) && this.#handedOver.size === 0)
+      for (const resolve of this.#hungUp.splice(0)) resolve()
     if (this.#open.size > 0) return
     this.#sweeping.stop()
     clearInterval(this.#sweeper)

@@ -2,6 +2,7 @@
 //
 // HTTP/1 (connection.ts), an in-memory fetch() and a node:http server each make one; nobody above can tell which it was.
 import type { X509Certificate } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import type { RequestRecord } from '../core/request-record.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
 
@@ -57,6 +58,33 @@ export interface ResponseWriter {
   abort(reason: unknown): void
 }
 
+export interface TakenConnection {
+  /** Flows as soon as somebody listens for `data`. */
+  readonly socket: Duplex
+  /** What has arrived behind the head already; before anything that the socket gives. */
+  readonly head: Buffer
+  /** Aborts the signal of the exchange, which would not hear of it otherwise. */
+  abort(reason: unknown): void
+}
+
+/** The way out of HTTP for a request that asks for another protocol (RFC 9110 §7.8): one of HTTP/1.1. */
+export interface ProtocolSwitch {
+  /** The server goes away: who connects anew finds one that stays. */
+  readonly isDraining: boolean
+  /**
+   * Nothing is read behind this request, whatever is answered. A proxy that takes any answer for a yes lets its client write what it likes
+   * from here on, and that must never be read as a request (smuggling).
+   */
+  endConnection(): void
+  /**
+   * The exchange is over, with 101 in its record, and the connection is the caller's, who answers, and closes it. What was answered before
+   * has gone out. The engine counts it until then, and cuts it when it is closed itself.
+   *
+   * @returns undefined for a request with a body, and when there is nobody to talk to any more
+   */
+  take(): TakenConnection | undefined
+}
+
 export interface Exchange {
   readonly method: string
   /** As received. */
@@ -76,6 +104,8 @@ export interface Exchange {
   readonly signal: AbortSignal
   /** A head has been handed over; whatever comes now is ignored. */
   readonly answered: boolean
+  /** undefined where there is no way: HTTP/1.0, HTTP/2, app.fetch. Whether the client asks for it stands in `fields`. */
+  readonly protocolSwitch: ProtocolSwitch | undefined
 
   /**
    * The whole answer at once: one write, Content-Length computed, Date and Connection added, body left out for HEAD, 204 and 304.

@@ -1,5 +1,6 @@
 // The exchange that HTTP/1 makes: a checked head, a body, and an answer that is encoded straight into the connection's output.
-import type { FieldLines, RequestBody, ResponseWriter } from './exchange.ts'
+import type { FieldLines, ProtocolSwitch, RequestBody, ResponseWriter, TakenConnection } from './exchange.ts'
+import { clientGone } from './errors.ts'
 import { type Carrier, LiveExchange } from './live-exchange.ts'
 import { encodeFields, type FieldList, isAscii, type PreparedHead } from './prepared-head.ts'
 import type { RequestHead } from './request-parser.ts'
@@ -17,9 +18,12 @@ export interface ExchangeLine extends PieceLine, Carrier {
   /** `limitTime` was given less than the usual look at time-outs would notice. */
   hurry(): void
   report(error: unknown, exchange: HttpExchange): void
+  readonly isDraining: boolean
+  /** @returns undefined when the client has said its last word */
+  handOver(exchange: HttpExchange): TakenConnection | undefined
 }
 
-export class HttpExchange extends LiveExchange implements PieceOwner {
+export class HttpExchange extends LiveExchange implements PieceOwner, ProtocolSwitch {
   readonly head: RequestHead
   readonly body: RequestBody
   readonly #line: ExchangeLine
@@ -131,6 +135,30 @@ export class HttpExchange extends LiveExchange implements PieceOwner {
   /** The last piece was written. */
   complete(): void {
     this.#line.finished(this)
+  }
+
+  override get protocolSwitch(): ProtocolSwitch | undefined {
+    return this.head.minorVersion > 0 ? this : undefined
+  }
+
+  get isDraining(): boolean {
+    return this.#line.isDraining
+  }
+
+  endConnection(): void {
+    this.head.keepsAlive = false
+  }
+
+  take(): TakenConnection | undefined {
+    if (this.answered || this.body.kind !== 'none') return undefined
+    const taken = this.#line.handOver(this)
+    if (taken === undefined) this.destroy(clientGone(undefined))
+    return taken
+  }
+
+  /** Another protocol has the connection now. */
+  switched(): void {
+    this.begin(101)
   }
 
   protected get carrier(): Carrier {

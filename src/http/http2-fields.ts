@@ -37,11 +37,18 @@ export function responseFields(
   length: number | undefined,
 ): FieldObject {
   let known = prepared.get(head)
-  if (known === undefined) prepared.set(head, (known = { ':status': head.status, ...fieldObject(head.fields) }))
+  if (known === undefined) prepared.set(head, (known = { ':status': head.status, ...fieldObject(sentOf(head)) }))
   const fields = { ...known }
   if (length !== undefined) fields['content-length'] = length
   if (more !== undefined) addFields(fields, more)
   return fields
+}
+
+/** A 426 names in HTTP/1 what it wants; there is no such field here (RFC 9113 §8.2.2). */
+function sentOf({ status, fields }: PreparedHead): FieldList {
+  if (status !== 426) return fields
+  const isSent = (at: number) => fields[at]!.toLowerCase() !== 'upgrade'
+  return fields.filter((_, n) => isSent(n - (n % 2)))
 }
 
 export function fieldObject(list: FieldList): FieldObject {

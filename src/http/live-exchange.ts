@@ -3,7 +3,7 @@ import { DeadlineError } from '../core/deadline.ts'
 import { UsageError } from '../core/error.ts'
 import { RequestRecord } from '../core/request-record.ts'
 import { ConnectionError } from './errors.ts'
-import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from './exchange.ts'
+import type { Exchange, FieldLines, Peer, ProtocolSwitch, RequestBody, ResponseWriter } from './exchange.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
 import { FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
 import type { Origin, TrustedProxies } from './trusted-proxy.ts'
@@ -66,6 +66,10 @@ export abstract class LiveExchange implements Exchange {
 
   get peer(): Peer {
     return this.#told()?.peer ?? this.carrier.peer
+  }
+
+  get protocolSwitch(): ProtocolSwitch | undefined {
+    return undefined
   }
 
   get signal(): AbortSignal {

@@ -27,7 +27,10 @@ export class PreparedHead {
   constructor(status: number, fields: FieldList) {
     this.status = status
     this.fields = fields
-    this.text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${encodeFields(fields)}`
+    // 426 has to name what it wants (RFC 9110 §15.5.22), and who names it there says so in Connection (§7.8).
+    const names = status === 426 && fields.some((text, n) => n % 2 === 0 && text.toLowerCase() === 'upgrade')
+    const encoded = encodeFields(fields, names) + (names ? 'Connection: Upgrade\r\n' : '')
+    this.text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${encoded}`
     this.isBodyless = status < 200 || status === 204 || status === 304
     this.hasDate = fields.some((text, n) => n % 2 === 0 && text.toLowerCase() === 'date')
     this.isAscii = isAscii(this.text)
@@ -73,7 +76,8 @@ export function isAscii(text: string): boolean {
 
 /**
  * @throws UsageError `HTTP_BAD_STATUS` for a status outside 200..599, `HTTP_BAD_FIELD` for a name that is no token, a value with
- *   CR, LF, NUL or a char over 0xff, and for the fields that are the engine's own: content-length, transfer-encoding, connection
+ *   CR, LF, NUL or a char over 0xff, and for the fields that are the engine's own: content-length, transfer-encoding, connection, and
+ *   upgrade but with 426
  */
 export function prepareHead(status: number, fields: FieldList = []): PreparedHead {
   if (!Number.isInteger(status) || status < 200 || status > 599)
@@ -87,19 +91,19 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const OURS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade'])
 
 /** The wire form of a field list, checked; used for the fields of one answer as well. */
-export function encodeFields(fields: FieldList): string {
+export function encodeFields(fields: FieldList, mayUpgrade = false): string {
   let text = ''
   for (let n = 0; n + 1 < fields.length; n += 2) {
-    checkField(fields[n]!, fields[n + 1]!)
+    checkField(fields[n]!, fields[n + 1]!, mayUpgrade)
     text += `${fields[n]!}: ${fields[n + 1]!}\r\n`
   }
   return text
 }
 
 /** @throws UsageError `HTTP_BAD_FIELD` */
-export function checkField(name: string, value: string): void {
+export function checkField(name: string, value: string, mayUpgrade = false): void {
   if (!TOKEN.test(name)) throw new UsageError('HTTP_BAD_FIELD', `${JSON.stringify(name)} is not a field name`)
-  if (OURS.has(name.toLowerCase()))
+  if (OURS.has(name.toLowerCase()) && !(mayUpgrade && name.toLowerCase() === 'upgrade'))
     throw new UsageError('HTTP_BAD_FIELD', `${name} is set by the engine itself; leave it out`)
   if (!VALUE.test(value))
     throw new UsageError('HTTP_BAD_FIELD', `the value of ${name} holds a character that no field may carry`)

@@ -38,7 +38,11 @@ export async function drain(serving: Serving, mode: DrainMode, delayMs: number, 
     await within(graceMs, 'a handshake', log, () => doorway.settled())
     await engine.drain(Math.max(0, deadline - performance.now()))
   }
-  if (mode === 'prompt') while (engine.inflight > 0 && performance.now() < deadline) await pause(LOOK_MS)
+  if (mode === 'prompt') {
+    const gone = engine.handedOverGone(graceMs)
+    while (engine.inflight > 0 && performance.now() < deadline) await pause(LOOK_MS)
+    await gone
+  }
   doorway.close()
   engine.close()
   const leftMs = () => (mode === 'quick' ? LEAST_STOP_MS : Math.max(LEAST_STOP_MS, deadline - performance.now()))

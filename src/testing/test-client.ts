@@ -9,7 +9,17 @@ import type { StartedApp } from '../app/servable.ts'
 import { milliseconds } from '../core/duration.ts'
 import { Engine } from '../http/engine.ts'
 import { ask } from './ask.ts'
+import type { MessageKind, SocketEndpoint } from '../app/websocket/socket-route.ts'
 import { duplexPair } from './duplex.ts'
+import {
+  type AnySocketShape,
+  openSocket,
+  type SocketClient,
+  type SocketHears,
+  type SocketInput,
+  type SocketOptions,
+  type SocketSays,
+} from './socket-client.ts'
 
 export interface TestClient<R, F extends keyof Formats> extends Calls<R, F>, AsyncDisposable {
   /** Calls an endpoint of the app by its value. `status` of the result narrows `body`. */
@@ -17,6 +27,16 @@ export interface TestClient<R, F extends keyof Formats> extends Calls<R, F>, Asy
     endpoint: Endpoint<Method, P, S>,
     ...input: Arguments<Input<P, S> & CallOptions>
   ): Promise<Answers<S, F>['all']>
+  /**
+   * Opens a WebSocket of the app, by the value that `app.ws` returned or by its path. Resolves when it is open.
+   *
+   * @throws SocketRefusedError with status and body, when the answer is not 101
+   */
+  socket<P extends string, S extends AnySocketShape>(
+    endpoint: SocketEndpoint<P, S, any>,
+    ...input: Arguments<SocketInput<P, S>>
+  ): Promise<SocketClient<SocketSays<S>, SocketHears<S>>>
+  socket(path: `/${string}`, input?: SocketOptions): Promise<SocketClient<any, any>>
   /** Anything else: the platform's fetch, with a path for a URL. */
   fetch(path: `/${string}`, init?: RequestInit): Promise<Response>
   /** Drains: deferred tasks, worker-scoped dependencies, lifespan. */
@@ -58,6 +78,7 @@ export function testClient(of: Routes | Endpoint<any, any, any>): unknown {
     head: verb('HEAD'),
     options: verb('OPTIONS'),
     call: (endpoint: Endpoint<any, any, any>, input?: TestInput) => driver.call(endpoint, input),
+    socket: (endpoint: AnySocketEndpoint | string, input?: TestInput & SocketOptions) => driver.socket(endpoint, input),
     fetch: (path: string, init?: RequestInit) => driver.fetch(path, init),
     close: () => driver.close(),
     [Symbol.asyncDispose]: () => driver.close(),
@@ -72,6 +93,11 @@ interface AnyEndpoint {
 }
 
 type TestInput = AnyInput & CallOptions
+
+interface AnySocketEndpoint {
+  readonly path: string
+  readonly rules: { readonly messages: MessageKind }
+}
 
 class Driver {
   readonly #app: App<any, any>
@@ -98,12 +124,17 @@ class Driver {
     return { status: response.status, ok: response.ok, headers: response.headers, body: await answerBody(response) }
   }
 
+  async socket(endpoint: AnySocketEndpoint | string, input: TestInput & SocketOptions = {}): Promise<unknown> {
+    const { target, headers } = callRequest('GET', typeof endpoint === 'string' ? endpoint : endpoint.path, input, {})
+    const engine = await this.#engine()
+    const [ours, theirs] = duplexPair()
+    engine.accept(theirs)
+    const kind = typeof endpoint === 'string' ? (input.messages ?? 'json') : endpoint.rules.messages
+    return openSocket(ours, target, headers, kind, input)
+  }
+
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    if (!this.#running) {
-      this.#running = this.#start()
-      this.#running.catch(() => (this.#running = undefined))
-    }
-    const { engine } = await this.#running
+    const engine = await this.#engine()
     const [ours, theirs] = duplexPair()
     engine.accept(theirs)
     const answered = ask(path, init, { createConnection: () => ours })
@@ -112,14 +143,24 @@ class Driver {
     return answered.finally(() => clearInterval(awake))
   }
 
+  async #engine(): Promise<Engine> {
+    if (!this.#running) {
+      this.#running = this.#start()
+      this.#running.catch(() => (this.#running = undefined))
+    }
+    return (await this.#running).engine
+  }
+
   async close(): Promise<void> {
     const running = this.#running
     this.#running = undefined
     if (!running) return
     const up = await running.catch(() => undefined)
     if (!up) return // it never started, which its callers were told
+    up.started.leave()
+    await up.engine.handedOverGone(GRACE_MS)
     up.engine.close()
-    await up.started.stop(5_000)
+    await up.started.stop(GRACE_MS)
   }
 
   async #start(): Promise<{ engine: Engine; started: StartedApp }> {
@@ -129,3 +170,4 @@ class Driver {
 }
 
 const LONG_MS = 60_000
+const GRACE_MS = 5000

@@ -73,7 +73,9 @@ export const SAME_HOST = '/'
  *   operationId given twice
  */
 export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], format: ErrorFormat): OpenApiDocument {
-  const shown = routes.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
+  // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it.
+  const told = routes.filter(({ endpoint }) => endpoint.verb !== 'WS')
+  const shown = told.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
   const ids = operationIds(shown)
   const components = new Components(info.separateInputOutput ?? true)
   const schemes = new SecuritySchemes()
