@@ -2,6 +2,7 @@
 //
 // Values take the wire form that schemas read: a Date as its ISO text, a bigint as its digits, a Set as an array, a list as a repeated name.
 import { UsageError } from '../core/error.ts'
+import { headerName } from '../core/header-name.ts'
 
 /** An Input with its types forgotten. */
 export interface AnyInput {
@@ -41,7 +42,7 @@ export function callRequest(
 ): CallRequest {
   const headers = new Headers()
   for (const [name, value] of Object.entries(input.headers ?? {}))
-    for (const each of listed(value)) headers.append(name, wireText(each))
+    for (const each of listed(value)) headers.append(headerName(name), wireText(each))
   const cookies = Object.entries(input.cookies ?? {}).filter(([, value]) => value !== undefined)
   if (cookies.length > 0)
     headers.set('cookie', cookies.map(([name, value]) => `${name}=${encodeURIComponent(wireText(value))}`).join('; '))

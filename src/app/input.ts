@@ -4,6 +4,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { ValidationError } from '../schema/errors.ts'
 import type { Issue } from '../schema/issue.ts'
 import { BadJsonError, parseJson } from '../schema/json-text.ts'
+import { MASK } from '../schema/redaction.ts'
 import { pythonJsonError } from '../schema/python-json-error.ts'
 import type { Schema } from '../schema/schema.ts'
 import { compileBody, compileFields, type Decoder, type FieldsDecoder, type Reading } from '../schema/decode.ts'
@@ -63,7 +64,9 @@ class Source {
   headers(decoder: FieldsDecoder): Fields {
     const picked = Object.create(null) as Record<string, string | readonly string[]>
     const names = decoder.takesAll ? new Set([...decoder.names, ...fieldNames(this.exchange)]) : decoder.names
+    const refusesOthers = decoder.takesAll && decoder.isExact
     for (const name of names) {
+      if (refusesOthers && isOrdinary(name) && !decoder.names.includes(name)) continue
       const value = decoder.lists.has(name) ? this.exchange.fields.all(name) : this.exchange.fields.get(name)
       // An empty field is a value, as an empty query parameter is; no lines at all are none.
       if (typeof value === 'string' || (value !== undefined && value.length > 0)) picked[name] = value
@@ -71,6 +74,23 @@ class Source {
     return picked
   }
 }
+
+/** Fields that every client, browser or proxy sends by itself: no schema means to refuse them when it refuses what it does not know. */
+function isOrdinary(name: string): boolean {
+  return ORDINARY.has(name) || ORDINARY_FAMILY.test(name)
+}
+
+const ORDINARY = new Set(
+  `
+  authorization baggage cache-control connection content-encoding content-length content-type cookie date dnt early-data expect forwarded
+  from host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive max-forwards origin pragma priority
+  proxy-authorization range referer save-data te traceparent tracestate trailer transfer-encoding upgrade upgrade-insecure-requests
+  user-agent via x-real-ip x-request-id
+  `
+    .trim()
+    .split(/\s+/),
+)
+const ORDINARY_FAMILY = /^(?:accept|sec|x-forwarded)(?:-|$)/
 
 function named(names: readonly string[], values: readonly string[]): Fields {
   const params = Object.create(null) as Record<string, string>
@@ -111,9 +131,7 @@ class Reader {
 
   /** Lower case. */
   get headerNames(): readonly string[] {
-    return this.#decoders.flatMap(({ key, decoder }) =>
-      key === 'headers' ? decoder.names.map(name => name.toLowerCase()) : [],
-    )
+    return this.#decoders.flatMap(({ key, decoder }) => (key === 'headers' ? decoder.names : []))
   }
 
   /** @returns a promise only when some schema validates asynchronously */
@@ -297,7 +315,7 @@ export class InputReader {
         type: 'model_attributes_type',
         loc: ['body'],
         msg: 'Input should be a valid dictionary or object to extract fields from',
-        input: new TextDecoder().decode(bytes),
+        input: decoder.hasSecrets ? MASK : new TextDecoder().decode(bytes),
       })
       return undefined
     }

@@ -239,6 +239,11 @@ interface Try {
   readonly coerce: Coerce
 }
 
+function isLiteral(node: Node, components: Described['components']): boolean {
+  const at = resolve(node, components)
+  return at.const !== undefined || at.enum !== undefined
+}
+
 /** The members of a union in order: the first whose coercion succeeds and whose rules the result satisfies. */
 function firstThatFits(
   tries: readonly Try[],
@@ -248,15 +253,18 @@ function firstThatFits(
 ): unknown {
   let converted: { value: unknown } | undefined
   let failure: Parameters<Failed> | undefined
+  let isNotAmong = false
   for (const { member, coerce } of tries) {
     let own: Parameters<Failed> | undefined
     const value = coerce(texts, (...what) => (own ??= what))
     if (own) failure ??= own
     else if (typeof value === 'object' || typeof value === 'bigint' || fits(member, value, components)) return value
+    else if (isLiteral(member, components)) isNotAmong = true
     else converted ??= { value }
   }
   // A number that breaks a bound is reported by the schema as that; text that no member could read, by the first of them.
   if (converted) return converted.value
-  if (failure) failed(...failure)
+  // Where a choice was possible, the schema tells all there is to choose from.
+  if (failure && !isNotAmong) failed(...failure)
   return texts
 }

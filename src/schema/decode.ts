@@ -1,4 +1,5 @@
 // From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
+import { headerName } from '../core/header-name.ts'
 import { compileCoercion, isList, takesBlank } from './coerce.ts'
 import { type Described, type Node, resolve } from './described.ts'
 import { compileBodyReading } from './fastapi-body.ts'
@@ -7,6 +8,7 @@ import type { Issue } from './issue.ts'
 import { describe } from './json-schema.ts'
 import { Failed, type Found, valueAt } from './outcome.ts'
 import { compileRevival } from './revive.ts'
+import { compileRedaction, MASK } from './redaction.ts'
 import { kindOf, type Schema } from './schema.ts'
 import { compileValidator } from './validator.ts'
 
@@ -24,13 +26,15 @@ export interface Decoder {
    */
   decode(input: unknown, issues: Issue[]): unknown
   readonly mayBeAsync: boolean
+  /** Some of what it reads must not be told again. */
+  readonly hasSecrets: boolean
 }
 
 /** Texts by name, without a prototype; several texts where a name was repeated. */
 export type Fields = Readonly<Record<string, string | readonly string[]>>
 
 export interface FieldsDecoder extends Decoder {
-  /** What the schema declares. Headers: only these need be read, unless `takesAll`. */
+  /** What the schema declares, as the wire names it. Headers: only these need be read, unless `takesAll`. */
   readonly names: readonly string[]
   /** Those that are lists: all repeated values are wanted. */
   readonly lists: ReadonlySet<string>
@@ -54,16 +58,21 @@ export function compileBody(schema: Schema, where: string, reading: Reading = 's
   const { validate, mayBeAsync } = compileValidator(schema, described, where, reading)
   if (reading === 'fastapi') return fastapiBody(described, validate, mayBeAsync)
   const revive = compileRevival(described)
+  const redact = compileRedaction(described)
 
   function finish(outcome: unknown, input: unknown, issues: Issue[]): unknown {
     if (!(outcome instanceof Failed)) return outcome
     if (input === undefined || input === null) issues.push(noBody())
-    else for (const found of outcome.found) issues.push(bodyIssue(found, input))
+    else {
+      const told = redact ? redact(input) : input
+      for (const found of outcome.found) issues.push(bodyIssue(found, told))
+    }
     return undefined
   }
 
   return {
     mayBeAsync,
+    hasSecrets: redact !== undefined,
     decode(input, issues) {
       const outcome = validate(revive ? revive(input) : input)
       return outcome instanceof Promise
@@ -79,18 +88,22 @@ function noBody(): Issue {
 
 function fastapiBody(described: Described, validate: (value: unknown) => unknown, mayBeAsync: boolean): Decoder {
   const read = compileBodyReading(described)
+  const redact = compileRedaction(described)
 
   function finish(outcome: unknown, input: unknown, noted: readonly Found[], issues: Issue[]): unknown {
     if (!(outcome instanceof Failed) && noted.length === 0) return outcome
     if (input === undefined || input === null) issues.push(noBody())
-    else
+    else {
+      const told = redact ? redact(input) : input
       for (const found of inOrder(noted, outcome instanceof Failed ? outcome.found : []))
-        issues.push({ ...bodyIssue(found, input), loc: ['body', ...fastapiLoc(described, input, found)] })
+        issues.push({ ...bodyIssue(found, told), loc: ['body', ...fastapiLoc(described, input, found)] })
+    }
     return undefined
   }
 
   return {
     mayBeAsync,
+    hasSecrets: redact !== undefined,
     decode(input, issues) {
       const noted: Found[] = []
       const outcome = validate(read(input, found => noted.push(found)))
@@ -127,33 +140,37 @@ export function compileFields(schema: Schema, place: Place, where: string, readi
   const shape = fieldsOf(described)
   // Filled while one set of fields is converted, which never waits: so one list serves all requests, and costs nothing when empty.
   let mistakes: Found[] = []
-  const coercions = [...shape.fields].map(([name, node]) => ({
+  const wireName = place === 'header' ? headerName : (name: string) => name
+  const names = [...shape.fields.keys()].map(wireName)
+  const coercions = [...shape.fields].map(([name, node], n) => ({
     name,
+    wire: names[n]!,
     coerce: compileCoercion(node, described.components, reading),
     failed(type: string, path: readonly number[], ctx?: Found['ctx']) {
       mistakes.push(mistake(type, name, path, ctx))
     },
   }))
   const rest = shape.rest && compileCoercion(shape.rest, described.components, reading)
-  const lists = new Set(
-    [...shape.fields].filter(([, node]) => isList(node, described.components)).map(([name]) => name),
-  )
-  const blanks = new Set(
-    [...shape.fields].filter(([, node]) => takesBlank(node, described.components)).map(([name]) => name),
-  )
+  const declared = new Set(names)
+  const those = (is: (node: Node, components: Described['components']) => boolean) =>
+    new Set(names.filter((_, n) => is([...shape.fields.values()][n]!, described.components)))
+  const lists = those(isList)
+  const blanks = those(takesBlank)
+  const secrets = those((schema, components) => compileRedaction({ schema, components }) !== undefined)
+  if (place === 'header') for (const name of SECRET_HEADERS) secrets.add(name)
   // Zod drops what an object does not declare, so there is no need to hand it over.
   const takesAll = shape.isOpen || kindOf(schema) !== 'zod'
 
   function coerceAll(fields: Fields): Record<string, unknown> {
     const values: Record<string, unknown> = {}
     for (let n = 0; n < coercions.length; n++) {
-      const { name, coerce, failed } = coercions[n]!
-      const text = fields[name]
+      const { name, wire, coerce, failed } = coercions[n]!
+      const text = fields[wire]
       if (text !== undefined) set(values, name, coerce(text, failed))
     }
     if (!takesAll) return values
     for (const name of Object.keys(fields)) {
-      if (shape.fields.has(name)) continue
+      if (declared.has(name)) continue
       const text = fields[name]!
       set(
         values,
@@ -166,9 +183,9 @@ export function compileFields(schema: Schema, place: Place, where: string, readi
 
   function finish(outcome: unknown, fields: Fields, noted: readonly Found[], issues: Issue[]): unknown {
     if (!(outcome instanceof Failed) && noted.length === 0) return outcome
-    const found = outcome instanceof Failed ? outcome.found : []
-    for (const one of inOrder(noted, found)) {
-      const input = one.type === 'missing' ? null : (textAt(fields, one.path, lists) ?? null)
+    for (const found of inOrder(noted, outcome instanceof Failed ? outcome.found : [])) {
+      const one = place === 'header' ? onTheWire(found) : found
+      const input = one.type === 'missing' ? null : (textAt(fields, one.path, lists, secrets) ?? null)
       const told = issue(one, place, input)
       issues.push(reading === 'strict' ? told : { ...told, loc: [place, ...fastapiLoc(described, fields, one)] })
     }
@@ -176,7 +193,8 @@ export function compileFields(schema: Schema, place: Place, where: string, readi
   }
 
   return {
-    names: [...shape.fields.keys()],
+    names,
+    hasSecrets: secrets.size > 0,
     lists,
     blanks,
     takesAll,
@@ -225,16 +243,32 @@ function inOrder(mistakes: readonly Found[], found: readonly Found[]): readonly 
   return [...out, ...left]
 }
 
+/** Named as the client knows it. */
+function onTheWire(found: Found): Found {
+  const [name, ...rest] = found.path
+  return typeof name === 'string' ? { ...found, path: [headerName(name), ...rest] } : found
+}
+
 /** The text at a path of the result: a single text may stand for a list of one, and the last of repeated texts is the value. */
-function textAt(fields: Fields, path: Found['path'], lists: ReadonlySet<string>): unknown {
+function textAt(
+  fields: Fields,
+  path: Found['path'],
+  lists: ReadonlySet<string>,
+  secrets: ReadonlySet<string>,
+): unknown {
   const [name, index] = path
-  if (name === undefined) return { ...fields }
+  if (name === undefined)
+    return Object.fromEntries(Object.entries(fields).map(([key, text]) => [key, secrets.has(key) ? MASK : text]))
+  if (secrets.has(String(name)) && Object.hasOwn(fields, name)) return MASK
   const text = Object.hasOwn(fields, name) ? fields[String(name)] : undefined
   if (text === undefined) return undefined
   if (!lists.has(String(name))) return lastOf(text)
   const texts = typeof text === 'string' ? [text] : text
   return typeof index === 'number' ? texts[index] : texts
 }
+
+/** Secret whatever a schema says. */
+const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie']
 
 function lastOf(text: string | readonly string[]): string {
   return typeof text === 'string' ? text : text[text.length - 1]!

@@ -29,6 +29,9 @@ export type Held = 'date' | 'bigint' | 'set'
 /** Set on a union whose members are told apart by a key of theirs: its name. */
 export const TAG = Symbol('tag')
 
+/** Set on what must not be told again: see redaction.ts. */
+export const SECRET = Symbol('secret')
+
 /** Set on a text in the form of a format that asks for more than the schema does: a date-time that needs no offset. */
 export const FORM = Symbol('form')
 
@@ -36,6 +39,7 @@ export const FORM = Symbol('form')
 export interface Node {
   [HELD]?: Held
   [TAG]?: string
+  [SECRET]?: true
   [FORM]?: 'date-time' | 'time'
   type?: string | string[]
   properties?: Record<string, Node>

@@ -4,7 +4,7 @@
 // become references into components, because OpenAPI resolves them against its own document and not against ours.
 import { UsageError } from '../core/error.ts'
 import { misreadAsJson } from './json-keywords.ts'
-import { componentName, type Described, type Node, REF } from './described.ts'
+import { componentName, type Described, type Node, REF, SECRET } from './described.ts'
 
 /** Keywords that hold a schema, a list of schemas, or a map of schemas. All others are copied as they are. */
 const ONE = new Set([
@@ -121,6 +121,7 @@ class JsonWalk {
         )
       else node[key] = value
     }
+    if (node['x-secret'] === true) node[SECRET] = true
     return node
   }
 

@@ -2,7 +2,7 @@
 // directions: optional keys and defaults are those of the output, but at a codec the wire carries the codec's input.
 // Leaves (strings, numbers, enums, ...) with all their checks are left to Zod's own converter.
 import { UsageError } from '../core/error.ts'
-import { componentName, type Described, FORM, type Held, HELD, type Node, REF, TAG } from './described.ts'
+import { componentName, type Described, FORM, type Held, HELD, type Node, REF, SECRET, TAG } from './described.ts'
 import { isCodec, someInside, zodCore, type ZodDef, type ZodSchema } from './zod-library.ts'
 import {
   annotations,
@@ -59,6 +59,8 @@ class ZodWalk {
     if (id !== undefined) this.#names.set(schema, id)
     this.#open.add(schema)
     const node = { ...(this.#relative(schema) ?? this.#build(schema, meta)), ...annotations(meta) }
+    // What documents have for a secret: input fields that show dots.
+    if (node[SECRET] && node.type === 'string') node.format ??= 'password'
     this.#open.delete(schema)
     const name = this.#names.get(schema)
     if (name === undefined) return node

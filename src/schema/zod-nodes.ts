@@ -1,5 +1,5 @@
 // The small steps of describing Zod: pure functions from what Zod says, or from described nodes, to nodes.
-import type { Node } from './described.ts'
+import { type Node, SECRET } from './described.ts'
 import type { ZodDef, ZodSchema } from './zod-library.ts'
 
 /** `items[].price`, from `['items', '[]', 'price']`. */
@@ -62,12 +62,13 @@ export function describedByMeta(meta: Readonly<Record<string, unknown>> | undefi
   return meta && DESCRIBES.some(keyword => keyword in meta) ? {} : undefined
 }
 
-/** What .meta() and .describe() said, but for the id, which became the component's name. */
+/** What .meta() and .describe() said, but for the id, which became the component's name, and a secret's mark. */
 export function annotations(meta: Readonly<Record<string, unknown>> | undefined): Node {
   if (!meta) return {}
-  const { id: _, ...rest } = meta
+  const { id: _, secret, ...rest } = meta
   const text = jsonOf(rest)
-  return text === undefined ? {} : (JSON.parse(text) as Node)
+  const said = text === undefined ? {} : (JSON.parse(text) as Node)
+  return secret === true ? { ...said, [SECRET]: true } : said
 }
 
 /** undefined where the value has no JSON form (a bigint, a cycle). */

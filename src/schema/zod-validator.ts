@@ -1,4 +1,5 @@
 // Validates by Zod, with its compiled parser once a schema proves to be in use.
+import { freshenDefaults } from './fresh-defaults.ts'
 import { Failed, type Outcome } from './outcome.ts'
 import { zodFindings } from './zod-issues.ts'
 import { zodCore, type ZodResult, type ZodSchema } from './zod-library.ts'
@@ -11,6 +12,7 @@ const CALLS_BEFORE_COMPILING = 64
 /** @param tellsAll  of a union, what each member says, with its name */
 export function zodValidator(schema: ZodSchema, tellsAll: boolean): (value: unknown) => Outcome {
   const core = zodCore()
+  freshenDefaults(schema)
   let parser = schema
   let calls = 0
   let isAsync = false

@@ -1,5 +1,6 @@
 // The parameters of a route: what it declares itself, and what every dependency it uses declares, directly or through others.
 import { UsageError } from '../../core/error.ts'
+import { headerName } from '../../core/header-name.ts'
 import type { Schema } from '../../schema/schema.ts'
 import { additionsOf } from '../additions.ts'
 import type { Middleware } from '../compose.ts'
@@ -49,7 +50,7 @@ export function parametersOf(route: MountedRoute, components: Components): reado
   const found = new Map<string, Parameter>()
   const add = (parameter: Parameter) => {
     // Header names are case-insensitive.
-    const key = `${parameter.in} ${parameter.in === 'header' ? parameter.name.toLowerCase() : parameter.name}`
+    const key = `${parameter.in} ${parameter.in === 'header' ? headerName(parameter.name) : parameter.name}`
     const before = found.get(key)
     if (!before) found.set(key, parameter)
     else before.required ||= parameter.required
@@ -109,13 +110,18 @@ interface Field {
 function parameter(name: string, place: Parameter['in'], { schema, isRequired }: Field): Parameter {
   const { description, deprecated, ...rest } = schema
   return {
-    name,
+    name: place === 'header' ? wireName(name) : name,
     in: place,
     required: isRequired,
     ...(typeof description === 'string' ? { description } : {}),
     ...(deprecated === true ? { deprecated } : {}),
     schema: rest,
   }
+}
+
+/** A header's own spelling stays; a name in camel case is no header's. */
+function wireName(name: string): string {
+  return headerName(name) === name.toLowerCase() ? name : headerName(name)
 }
 
 /** The properties of an object schema, through refs and allOf. */
