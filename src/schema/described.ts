@@ -3,7 +3,7 @@
 // Coercion, revival of bodies, serializers and OpenAPI all read this one form, so that each is written once and not once
 // per schema library. The notes are keyed by a symbol: they vanish from JSON and mean nothing to a validator.
 //
-// The published table of what JSON Schema lacks (docs/reference prints it):
+// What JSON Schema lacks (docs/reference/schemas.md is the published form, printed and checked by a test):
 //
 //   handlers hold          the wire carries                                            from
 //   Date                   string, format date-time (RFC 3339, with an offset)         z.date()

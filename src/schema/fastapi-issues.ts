@@ -5,7 +5,7 @@ import type { Issue } from './issue.ts'
  * type: message, with `{name}` filled from `ctx` and `{s}` an "s" unless the figure before it is 1.
  * The names in braces are also the keys of the `ctx` that a client gets. Pydantic 2.12's texts, Python mode.
  */
-const MESSAGES: Readonly<Record<string, string>> = {
+export const MESSAGES: Readonly<Record<string, string>> = {
   json_invalid: 'JSON decode error',
   missing: 'Field required',
   extra_forbidden: 'Extra inputs are not permitted',

@@ -223,7 +223,8 @@ function formatReader(node: Node): Read | undefined {
   const format = FORMATS[node.format ?? node[FORM] ?? '']
   if (!format) return undefined
   return value => {
-    if (typeof value === 'string') return isPlain(node, value) ? value : format.text(value, node)
+    if (typeof value === 'string')
+      return format !== FORMATS['uuid'] && isPlain(node, value) ? value : format.text(value, node)
     if (typeof value === 'number' && format.number) return format.number(value)
     if (value === true && format === FORMATS['duration']) return durationText(1)
     return new Misread(format.type)

@@ -32,7 +32,7 @@ describe('secrets in what is told of an input', () => {
     "a JSON Schema with 'x-secret'": {
       type: 'object',
       properties: { password: { type: 'string', minLength: 12, 'x-secret': true } },
-    } as Schema,
+    },
   }
   for (const [what, schema] of Object.entries(SCHEMAS))
     test(`${what} is masked where it is wrong`, () => {
