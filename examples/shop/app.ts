@@ -1,8 +1,9 @@
-// A shop: 100,000 products, carts and orders over PostgreSQL.
+// A shop: 100,000 products, carts, orders and accounts over PostgreSQL.
 //
 //   npm start                                      two workers, and a database that comes with the project
 //   npx millrace serve examples/shop/app.ts        the same with settings of your own
 import { App } from 'millrace'
+import { accounts } from './accounts/routes.ts'
 import { carts } from './cart/routes.ts'
 import { catalog } from './catalog/routes.ts'
 import { checkout } from './checkout/routes.ts'
@@ -12,11 +13,12 @@ const app = new App({
   title: 'Millrace Shop',
   version: '1.0.0',
   license: { name: 'MIT', identifier: 'MIT' },
-  description: 'A catalogue, carts and orders. Prices are whole cents.',
+  description: 'A catalogue, carts, orders and accounts. Prices are whole cents.',
   openapiTags: [
     { name: 'Catalogue', description: 'What there is to buy.' },
     { name: 'Carts', description: 'What somebody is about to buy.' },
     { name: 'Orders', description: 'What has been bought.' },
+    { name: 'Accounts', description: 'Who has bought it, for those who want to be known.' },
   ],
   // The first worker of the first start fills the shop, on any machine.
   server: { startTimeout: '5m' },
@@ -30,5 +32,6 @@ app.include(catalog)
 app.include(carts)
 app.include(checkout)
 app.include(orders)
+app.include(accounts)
 
 export default app

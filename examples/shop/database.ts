@@ -2,6 +2,7 @@
 import { dependency } from 'millrace'
 import { postgres } from 'millrace/postgres'
 import { migrate } from './migrate.ts'
+import { seedCustomer } from './seed/customer.ts'
 import { seed } from './seed/seed.ts'
 
 // 1000: a burst of a thousand readers waits a moment for one of the connections and is answered, not sent away.
@@ -13,6 +14,8 @@ export const db = dependency({ scope: 'worker', name: 'database', uses: { pool }
   if (applied.length > 0) log.info(`migrated the database: ${applied.join(', ')}`)
   const seeded = await seed(pool, productsWanted())
   if (seeded) log.info(`put ${seeded.products} products on the shelves in ${(seeded.tookMs / 1000).toFixed(1)} s`)
+  const demo = process.env['SHOP_DEMO_PASSWORD']
+  if (demo && (await seedCustomer(pool, demo))) log.info('made an account for demo@example.com')
   return pool
 })
 

@@ -210,13 +210,16 @@ describe('the shopkeeper', () => {
       ] as const) {
         const refused = await shop.send(method, path, NEW, headers)
         assert.equal(refused.status, 401)
-        assert.match(refused.headers.get('www-authenticate') ?? '', /^ApiKey /)
+        assert.match(refused.headers.get('www-authenticate') ?? '', /^APIKey /)
       }
   })
 
   test('is asked for the key before the body is judged', async () => {
     assert.equal((await shop.send('POST', '/products', { name: 7 }, {})).status, 401)
     assert.equal((await shop.send('PATCH', '/products/none', {}, {})).status, 401)
+    const wrong = { 'x-api-key': 'wrong' }
+    assert.equal((await shop.send('POST', '/products', { name: 7 }, wrong)).status, 401)
+    assert.equal((await shop.send('PATCH', '/products/none', {}, wrong)).status, 401)
   })
 })
 

@@ -18,6 +18,9 @@ test('every text and number of what the shop takes and gives has an example', ()
     'Order',
     'OrderItem',
     'Shortage',
+    'Account',
+    'NewAccount',
+    'MyOrders',
   ]) {
     const { properties } = schemas[name]!
     assert.ok(properties, name)

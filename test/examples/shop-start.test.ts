@@ -28,7 +28,16 @@ interface Started {
 }
 
 async function start(folder: string, more: NodeJS.ProcessEnv = {}): Promise<Started> {
-  const { DATABASE_URL: _, SHOP_ADMIN_KEY: __, SHOP_OUTBOX: ___, WEB_CONCURRENCY: ____, ...env } = process.env
+  const env = { ...process.env }
+  for (const name of [
+    'DATABASE_URL',
+    'WEB_CONCURRENCY',
+    'SHOP_ADMIN_KEY',
+    'SHOP_TOKEN_SECRET',
+    'SHOP_DEMO_PASSWORD',
+    'SHOP_OUTBOX',
+  ])
+    delete env[name]
   const child = spawn(process.execPath, ['--conditions=millrace-source', START, ...FLAGS], {
     cwd: folder,
     env: { ...env, SHOP_SEED_PRODUCTS: '500', ...more },
@@ -101,8 +110,21 @@ describe('npm start', () => {
     // Deferred mails were written before the workers ended.
     assert.equal((await readdir(join(folder, '.millrace/outbox'))).filter(name => name.endsWith('.eml')).length, 5)
 
-    const second = await start(folder)
+    const second = await start(folder, { SHOP_DEMO_PASSWORD: 'correct horse' })
     assert.doesNotMatch(second.said(), /migrated|shelves/)
+    assert.match(second.said(), /made an account for demo@example.com/)
+    const secretFile = join(folder, '.millrace/shop-token-secret')
+    assert.equal((await stat(secretFile)).mode & 0o777, 0o600)
+    const login = new URLSearchParams({
+      grant_type: 'password',
+      username: 'demo@example.com',
+      password: 'correct horse',
+    })
+    const { body: token } = await asJson(`${second.url}/token`, { method: 'POST', body: login })
+    // Whichever worker gave it out, both know it.
+    const headers = { authorization: `Bearer ${token.access_token}` }
+    const known = await Promise.all(Array.from({ length: 20 }, () => asJson(`${second.url}/accounts/me`, { headers })))
+    assert.deepEqual(new Set(known.map(({ body }) => body.email)), new Set(['demo@example.com']))
     assert.equal((await readFile(keyFile, 'utf8')).trim(), key)
     assert.equal((await asJson(`${second.url}/products/${product.id}`)).body.stock, 0)
     assert.equal(await second.stop(), 0, second.said())
@@ -123,13 +145,16 @@ describe('npm start', () => {
       .trim()
       .split('\n')
       .map(line => JSON.parse(line) as Record<string, any>)
-    const [list, found, product, cart, order, added, changed] = answers
-    assert.equal(answers.length, 7)
+    const [list, found, product, cart, order, account, me, orders, added, changed] = answers
+    assert.equal(answers.length, 10)
     assert.equal(list!['items'].length, 3)
     assert.ok(found!['items'].length > 0)
     assert.equal(product!['id'], 1)
     assert.equal(cart!['items'][0].productId, 2)
     assert.equal(order!['status'], 'placed')
+    assert.equal(account!['email'], 'you@example.com')
+    assert.deepEqual(me, account)
+    assert.deepEqual(orders, { items: [], nextCursor: null })
     assert.equal(added!['name'], 'Rocking chair')
     assert.equal(changed!['stock'], 100)
     assert.equal(await shop.stop(), 0, shop.said())

@@ -2,7 +2,7 @@
 import { cache, fail, Router } from 'millrace'
 import { compress } from 'millrace/middleware'
 import * as z from 'zod'
-import { keyFirst, shopkeeper } from '../admin-key.ts'
+import { shopkeeper } from '../admin-key.ts'
 import { db } from '../database.ts'
 import { Problem } from '../problem.ts'
 import { readCursor } from './cursor.ts'
@@ -86,7 +86,6 @@ export const addProduct = catalog.post(
     body: NewProduct,
     returns: { 201: Product },
     uses: { db, shopkeeper },
-    use: [keyFirst],
   },
   async ({ body, db }) => {
     const product = await store.addProduct(db, body)
@@ -105,7 +104,6 @@ export const changeProduct = catalog.patch(
     body: ProductChanges,
     returns: { 200: Product, 404: Problem },
     uses: { db, shopkeeper },
-    use: [keyFirst],
   },
   async ({ params, body, db }) => {
     const product = (await store.changeProduct(db, params.id, body)) ?? fail(404, 'No such product')

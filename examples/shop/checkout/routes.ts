@@ -1,5 +1,6 @@
 // Checkout: a cart becomes an order.
 import { cache, fail, Router } from 'millrace'
+import { visitor } from '../accounts/login.ts'
 import { productTag } from '../catalog/routes.ts'
 import { db } from '../database.ts'
 import { outbox } from '../mail.ts'
@@ -16,19 +17,24 @@ export const placeOrder = checkout.post(
   {
     operationId: 'placeOrder',
     summary: 'Order what is in a cart',
-    description: 'All of it or nothing. Each cart can be ordered once. A confirmation is mailed afterwards.',
+    description:
+      'All of it or nothing. Each cart can be ordered once. A confirmation is mailed afterwards. ' +
+      'Who is signed in finds the order among theirs; guests keep its id.',
     body: NewOrder,
     returns: { 201: Order, 404: Problem, 409: OrderRefused },
-    uses: { db, outbox },
+    uses: { db, outbox, visitor },
     // Every buyer gets an answer, also in a rush for the last few: they wait here, where waiting costs no connection. Fewer at once than
     // there are connections (10), so that buyers who wait for each other's locks leave some to the readers.
     limit: { concurrent: 8, queue: 5000 },
     priority: 'critical',
     timeout: '30s',
   },
-  async ({ body, db, outbox, signal, defer, reply }) => {
-    const placed = await place(db, body, signal)
+  async ({ body, db, outbox, visitor, signal, defer, reply }) => {
+    if (!visitor && body.email === undefined) fail(422, 'Give an email for the confirmation, or sign in')
+    const placed = await place(db, { ...body, accountId: visitor?.id ?? null }, signal)
     switch (placed.outcome) {
+      case 'no account':
+        return fail(401, 'This account is gone')
       case 'no cart':
         return fail(404, 'No such cart')
       case 'ordered already':

@@ -1,15 +1,15 @@
 // What checkout takes, and what it says when something is missing.
 import * as z from 'zod'
+import { Email } from '../accounts/schema.ts'
 import { CartId } from '../cart/schema.ts'
 import { Problem } from '../problem.ts'
 
 export const NewOrder = z
   .strictObject({
     cartId: CartId,
-    email: z
-      .email()
-      .max(254)
-      .meta({ examples: ['ada@example.com'] }),
+    email: Email.optional().describe(
+      'Where the confirmation goes. Guests have to give one; default: that of the account',
+    ),
   })
   .meta({ id: 'NewOrder' })
 export type NewOrder = z.output<typeof NewOrder>

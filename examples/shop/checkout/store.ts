@@ -9,17 +9,22 @@ import { findOrder } from '../orders/store.ts'
 import { type Line, shortagesOf } from './rules.ts'
 import type { NewOrder, Shortage } from './schema.ts'
 
+/** By somebody signed in, or with the address of a guest. */
+export type PlacedBy = NewOrder & { readonly accountId: string | null }
+
 export type Placed =
   | { readonly outcome: 'placed'; readonly order: Order }
-  | { readonly outcome: 'no cart' | 'empty' | 'ordered already' }
+  | { readonly outcome: 'no account' | 'no cart' | 'empty' | 'ordered already' }
   | { readonly outcome: 'short'; readonly shortages: Shortage[] }
 
 /** @param signal  until the commit: who has gone by then has ordered nothing */
-export async function placeOrder(db: Database, of: NewOrder, signal: AbortSignal): Promise<Placed> {
+export async function placeOrder(db: Database, of: PlacedBy, signal: AbortSignal): Promise<Placed> {
   return db.transaction(tx => place(tx, of), { signal })
 }
 
-async function place(tx: Transaction, { cartId, email }: NewOrder): Promise<Placed> {
+async function place(tx: Transaction, { cartId, accountId, email: given }: PlacedBy): Promise<Placed> {
+  const email = given ?? (await emailOf(tx, accountId))
+  if (email === undefined) return { outcome: 'no account' }
   const cart = await tx.sql<{ ordered: boolean }>`
     select ordered_at is not null as ordered from carts where id = ${cartId} for update`.maybe()
   if (!cart) return { outcome: 'no cart' }
@@ -41,8 +46,8 @@ async function place(tx: Transaction, { cartId, email }: NewOrder): Promise<Plac
     ), closed as (
       update carts set ordered_at = now() where id = ${cartId}
     ), placed as (
-      insert into orders (cart_id, email, total_cents)
-      select ${cartId}, ${email}, sum(price_cents::bigint * quantity) from taken
+      insert into orders (cart_id, account_id, email, total_cents)
+      select ${cartId}, ${accountId}, ${email}, sum(price_cents::bigint * quantity) from taken
       returning id
     ), items as (
       insert into order_items (order_id, product_id, name, quantity, price_cents)
@@ -50,4 +55,9 @@ async function place(tx: Transaction, { cartId, email }: NewOrder): Promise<Plac
     )
     select id from placed`.one()
   return { outcome: 'placed', order: (await findOrder(tx, id))! }
+}
+
+async function emailOf(tx: Transaction, accountId: string | null): Promise<string | undefined> {
+  const account = await tx.sql<{ email: string }>`select email from accounts where id = ${accountId}`.maybe()
+  return account?.email
 }

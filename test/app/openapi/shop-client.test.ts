@@ -25,15 +25,18 @@ describe("the shop's document", () => {
     await SwaggerParser.validate(structuredClone(app.openapi()) as never)
   })
 
-  test('gives a client that type-checks and places an order', { timeout: 120_000 }, async () => {
-    const product = await shop.product({ stock: 5, priceCents: 250 })
-    const { buy } = await withGeneratedClient<{
-      buy(fetch: (request: Request) => Promise<Response>, productId: number): Promise<any>
-    }>(
-      folder,
-      app.openapi(),
-      `import { client } from './client/client.gen.ts'
-import { addCart, addCartItem, getProduct, placeOrder } from './client/sdk.gen.ts'
+  test(
+    'gives a client that type-checks, places an order, signs up, signs in and finds its orders',
+    { timeout: 120_000 },
+    async () => {
+      const product = await shop.product({ stock: 5, priceCents: 250 })
+      const { buy } = await withGeneratedClient<{
+        buy(fetch: (request: Request) => Promise<Response>, productId: number): Promise<any>
+      }>(
+        folder,
+        app.openapi(),
+        `import { client } from './client/client.gen.ts'
+import { addCart, addCartItem, getMyAccount, getProduct, listMyOrders, logIn, placeOrder, signUp } from './client/sdk.gen.ts'
 import type { Order } from './client/types.gen.ts'
 
 export async function buy(fetch: typeof globalThis.fetch, productId: number) {
@@ -44,23 +47,45 @@ export async function buy(fetch: typeof globalThis.fetch, productId: number) {
   const order: Order | undefined = placed.data
   const again = await placeOrder({ body: { cartId: cart.data.id, email: 'ada@example.com' } })
   const left = await getProduct({ path: { id: productId }, throwOnError: true })
-  return { status: placed.response?.status, order, again: again.response?.status, stock: left.data.stock }
+
+  const email = 'client@example.com'
+  const password = 'correct horse battery'
+  await signUp({ body: { email, password }, throwOnError: true })
+  const stranger = await getMyAccount()
+  const login = await logIn({ body: { grant_type: 'password', username: email, password }, throwOnError: true })
+  client.setConfig({ auth: () => login.data.access_token })
+  const mine = await addCart({ throwOnError: true })
+  await addCartItem({ path: { id: mine.data.id }, body: { productId, quantity: 1 }, throwOnError: true })
+  const own = await placeOrder({ body: { cartId: mine.data.id }, throwOnError: true })
+  const account = await getMyAccount({ throwOnError: true })
+  const orders = await listMyOrders({ throwOnError: true })
+  return {
+    status: placed.response?.status,
+    order,
+    again: again.response?.status,
+    stock: left.data.stock,
+    stranger: stranger.response?.status,
+    email: account.data.email,
+    isMine: orders.data.items.map(({ id }) => id).join() === own.data.id,
+  }
 }
 `,
-    )
-    const fetch = async (request: Request) => {
-      const { pathname, search } = new URL(request.url)
-      const body = request.body === null ? null : await request.text()
-      return shop.api.fetch(`/${pathname.slice(1)}${search}`, {
-        method: request.method,
-        headers: request.headers,
-        body,
-      })
-    }
-    const bought = await buy(fetch, product.id)
-    assert.equal(bought.status, 201)
-    assert.equal(bought.order.totalCents, 500)
-    assert.equal(bought.again, 409)
-    assert.equal(bought.stock, 3)
-  })
+      )
+      const fetch = async (request: Request) => {
+        const { pathname, search } = new URL(request.url)
+        const body = request.body === null ? null : await request.text()
+        return shop.api.fetch(`/${pathname.slice(1)}${search}`, {
+          method: request.method,
+          headers: request.headers,
+          body,
+        })
+      }
+      const bought = await buy(fetch, product.id)
+      assert.equal(bought.status, 201)
+      assert.equal(bought.order.totalCents, 500)
+      assert.equal(bought.again, 409)
+      assert.equal(bought.stock, 3)
+      assert.deepEqual([bought.stranger, bought.email, bought.isMine], [401, 'client@example.com', true])
+    },
+  )
 })

@@ -11,6 +11,7 @@ import { pool } from '../../../examples/shop/database.ts'
 import { temporaryFolder, testServer } from '../../data/support/server.ts'
 
 export const ADMIN = { 'x-api-key': 'a key for tests' }
+export const TOKEN_SECRET = 'a secret for tests of 32 bytes!!'
 
 export interface Shop {
   readonly api: TestClient<{}, 'problem'>
@@ -37,6 +38,7 @@ export async function openShop(products: number): Promise<Shop> {
   process.env['SHOP_SEED_PRODUCTS'] = String(products)
   process.env['SHOP_OUTBOX'] = outbox
   process.env['SHOP_ADMIN_KEY'] = ADMIN['x-api-key']
+  process.env['SHOP_TOKEN_SECRET'] = TOKEN_SECRET
   const server = await testServer()
   const db = await server.open({ maxWaiting: 1000 })
   let sent = 0
