@@ -17,6 +17,7 @@ import { COMMANDS } from '../src/cli/commands.ts'
 import { PROTOCOL_ERROR_CODES, protocolError } from '../src/http/errors.ts'
 import { allPages, anchorsOf, type Block, readPage, root } from './docs/pages.ts'
 import { outputOf, ServedApp, steadied, stepsOf } from './docs/served-app.ts'
+import { testNames } from './docs/test-names.ts'
 
 const pages = allPages()
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -204,29 +205,6 @@ describe('docs/server-behaviour.md', () => {
     for (const [line] of prose.matchAll(/^ {2}- .*$/gm))
       assert.match(line, /^ {2}- `test\/\S+(\.http`$|\.test\.ts`: .)/)
   })
-
-  const known = new Map<string, ReadonlySet<string>>()
-  /** First arguments of test(), describe() and the like; in templates each `${...}` is written as `...`. */
-  function testNames(file: string): ReadonlySet<string> {
-    let names = known.get(file)
-    if (!names) known.set(file, (names = new Set(namesIn(file))))
-    return names
-  }
-
-  function namesIn(file: string): string[] {
-    const names: string[] = []
-    const visit = (node: ts.Node): void => {
-      if (ts.isCallExpression(node) && /^(test|describe|onEachSeam)\b/.test(node.expression.getText())) {
-        const [first] = node.arguments
-        if (first && ts.isStringLiteralLike(first)) names.push(first.text)
-        if (first && ts.isTemplateExpression(first))
-          names.push([first.head.text, ...first.templateSpans.map(span => span.literal.text)].join('...'))
-      }
-      ts.forEachChild(node, visit)
-    }
-    visit(ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true))
-    return names
-  }
 })
 
 describe('docs/reference/errors.md', () => {
