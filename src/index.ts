@@ -1,5 +1,6 @@
 // What most applications import.
 export { App, type AppOptions } from './app/app.ts'
+export { settings, type SettingsSource } from './app/app-settings.ts'
 export { Answer, AnswerHeaders, type AnswerBody } from './app/answer.ts'
 export type { Middleware, MiddlewareContext } from './app/compose.ts'
 export type { EarlyHints, Log, RequestContext, WorkerContext } from './app/context.ts'

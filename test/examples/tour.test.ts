@@ -32,7 +32,7 @@ describe('every step of the tour', () => {
       const question = readFileSync(join(folder, file), 'utf8').split('\n', 1)[0]!.slice('// '.length)
       const heading = `${Number(file.slice(0, 2))}. ${question}`
       assert.ok(tour.prose.includes(`\n## ${heading}\n`), `docs/tour.md has no heading: ${heading}`)
-      assert.ok(tour.prose.includes(`\n${heading.replace(/ (.*)/, ' [$1](#')}`), `its list lacks: ${heading}`)
+      assert.ok(tour.prose.includes(`\n- [${heading}](#`), `its list lacks: ${heading}`)
     }
   })
 
@@ -120,6 +120,41 @@ describe('cache and limits', () => {
     const refused = answers.filter(answer => answer.status === 503)
     assert.equal(refused.length, 2)
     for (const answer of refused) assert.match(answer.headers.get('retry-after') ?? '', /^[123]$/)
+  })
+})
+
+describe('background work', () => {
+  test('is done after the answer, and not at all for a request that fails', async () => {
+    const api = testClient(await app('29-background-work.ts'))
+    after(() => api.close())
+    const sent = async () => ((await (await api.fetch('/mails')).json()) as { sent: number }).sent
+    assert.equal((await api.fetch('/mails/broken', { method: 'POST' })).status, 500)
+    const answer = await api.fetch('/mails', json('POST', { to: ['bob@example.com'] }, { 'x-user': 'ada' }))
+    assert.equal(answer.status, 202)
+    assert.equal(await sent(), 0)
+    while ((await sent()) === 0);
+    assert.equal(await sent(), 1)
+  })
+})
+
+describe('settings', () => {
+  test('can be others for a test', async () => {
+    const { config, default: info, Settings } = await import('../../examples/tour/31-settings.ts')
+    info.override(Settings, { ...config, itemsPerPage: 2 })
+    const api = testClient(info)
+    after(() => api.close())
+    assert.equal(((await (await api.fetch('/info')).json()) as { itemsPerPage: number }).itemsPerPage, 2)
+  })
+})
+
+describe('partial updates', () => {
+  test('keep what is absent, and refuse what is null where nothing may be', async () => {
+    const api = testClient(await app('32-partial-updates.ts'))
+    after(() => api.close())
+    const before = await (await api.fetch('/items/lamp')).json()
+    assert.deepEqual(await (await api.fetch('/items/lamp', json('PATCH', {}))).json(), before)
+    assert.equal((await api.fetch('/items/lamp', json('PATCH', { name: null }))).status, 422)
+    assert.equal((await api.fetch('/items/sofa', json('PATCH', {}))).status, 404)
   })
 })
 
