@@ -7,6 +7,8 @@ export interface Additions {
   readonly statuses?: readonly number[]
   /** Fields of the answers that pass through it, with what they say. */
   readonly fields?: Readonly<Record<string, string>>
+  /** The same, of answers that are no errors. */
+  readonly successFields?: Readonly<Record<string, string>>
   /** The most that a request body may have where the route itself says nothing. */
   readonly maxBodyBytes?: number
   /** It does nothing while a request is answered: what it says here is all, so a route leaves it out. */

@@ -1,4 +1,5 @@
 // One request as the app's stages share it, and the contexts through which user code sees it.
+import { UsageError } from '../core/error.ts'
 import type { Exchange, FieldLines, Peer } from '../http/exchange.ts'
 import type { AfterResponse } from '../tasks/after-response.ts'
 import type { MiddlewareContext } from './compose.ts'
@@ -111,8 +112,13 @@ class View implements RequestContext {
     return (view.#state ??= new RequestState(view.#exchange, view.#log))
   }
 
-  static exchange(view: View): Exchange {
-    return view.#exchange
+  /** @throws UsageError `APP_NOT_A_CONTEXT` */
+  static exchange(view: object): Exchange {
+    if (#exchange in view) return view.#exchange
+    throw new UsageError(
+      'APP_NOT_A_CONTEXT',
+      'this takes the context itself, as handlers and middleware get it, no copy',
+    )
   }
 
   get signal(): AbortSignal {
@@ -219,7 +225,7 @@ export function shortenTime(context: RequestContext, timeoutMs: number): void {
   View.state(context as View).shorten(timeoutMs)
 }
 
-/** The request behind a context, for what keeps something beside it. */
+/** The request behind a context, for what keeps something beside it. @throws UsageError `APP_NOT_A_CONTEXT` */
 export function exchangeOf(context: RequestContext): Exchange {
-  return View.exchange(context as View)
+  return View.exchange(context)
 }

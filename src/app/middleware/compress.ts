@@ -33,6 +33,7 @@ export function compress(options: CompressOptions = {}): Middleware {
     if (!CODINGS.includes(coding)) throw bad(`${String(coding)} is not one of ${CODINGS.join(', ')}`)
   return async (context, next) => {
     const answer = await next()
+    if (answer.status === 304) return asBefore(answer, context.headers.get('if-none-match'))
     if (!mayCompress(answer)) return answer
     // Whatever this client gets, another may get another.
     answer.amend(VARIES)
@@ -76,6 +77,16 @@ function isCompressible(status: number, headers: AnswerHeaders): boolean {
   if (status === 206 || headers.has('content-encoding') || headers.has('content-range')) return false
   if (/\bno-transform\b/i.test(headers.get('cache-control') ?? '')) return false
   return isCompressibleType(headers.get('content-type') ?? '')
+}
+
+/** What a client has already varies as its 200 did, and keeps the tag that it was compressed under. */
+function asBefore(answer: Answer, known: string | undefined): Answer {
+  const { headers } = answer
+  const tag = headers.get('etag')
+  if (tag === undefined || known?.includes(tag) !== true) return answer
+  headers.addToList('vary', 'Accept-Encoding')
+  if (tag.startsWith('"') && known.includes(`W/${tag}`)) headers.set('etag', `W/${tag}`)
+  return answer
 }
 
 function isSmall(bytes: number | undefined, wish: Wish, thresholdBytes: number): boolean {

@@ -1,10 +1,13 @@
 // Middleware that comes with Millrace.
 export { bodyLimit } from './body-limit.ts'
 export { compress, type CompressOptions } from './compress.ts'
+export { checkConditions, conditional, type ConditionOptions } from './conditional.ts'
 export { cors, type CorsOptions } from './cors.ts'
 export { deadline } from './deadline.ts'
+export { csrf, type CsrfOptions, csrfTokenOf, type CsrfTokenOptions } from './csrf.ts'
 export { httpsRedirect, type HttpsRedirectOptions } from './https-redirect.ts'
 export { requestId, requestIdOf, type RequestIdOptions } from './request-id.ts'
 export { type ContentSecurityPolicy, secureHeaders, type SecureHeadersOptions } from './secure-headers.ts'
+export { session, type Session, type SessionOptions } from './session.ts'
 export { staticFiles, type StaticFilesOptions } from './static-files.ts'
 export { trustedHosts, type TrustedHostsOptions } from './trusted-hosts.ts'

@@ -75,12 +75,13 @@ export function responsesOf(
   if (![...responses.keys()].some(status => status.startsWith('4')))
     responses.set('4XX', problem('The request was refused'))
   responses.set('default', problem('Any other error'))
-  for (const [name, description] of added.flatMap(({ fields = {} }) => Object.entries(fields)))
-    for (const response of responses.values())
-      response['headers'] = {
-        ...(response['headers'] as JsonObject | undefined),
-        [name]: { description, schema: { type: 'string' } },
-      }
+  for (const { fields, successFields } of added)
+    for (const [status, response] of responses)
+      for (const [name, description] of Object.entries({ ...fields, ...(/^[23]/.test(status) ? successFields : {}) }))
+        response['headers'] = {
+          ...(response['headers'] as JsonObject | undefined),
+          [name]: { description, schema: { type: 'string' } },
+        }
   for (const facts of [...route.groups.map(group => group.responses), spec.responses])
     for (const [status, said] of Object.entries<ResponseFacts>(facts ?? {})) {
       const response = responses.get(status) ?? { description: phrase(status) }
