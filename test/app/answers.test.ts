@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe } from 'node:test'
+import { describe, test } from 'node:test'
 import * as z from 'zod'
 import { App, HttpError, MillraceError } from 'millrace'
 import { onEachSeam, silent } from './support/seams.ts'
@@ -128,6 +128,68 @@ describe('answers', () => {
       assert.doesNotMatch(await answer.text(), /hunter2/)
     }
   })
+})
+
+describe('what may be left out of an answer', () => {
+  const Stored = z.object({
+    id: z.int(),
+    name: z.string(),
+    note: z.string().nullable(),
+    stars: z.int(),
+    secret: z.string(),
+  })
+  const note = z.codec(z.string().optional(), z.string().nullable(), {
+    decode: value => value ?? null,
+    encode: value => value ?? undefined,
+  })
+  const stars = z.codec(z.int().optional(), z.int(), {
+    decode: value => value ?? 3,
+    encode: n => (n === 3 ? undefined : n),
+  })
+  const stored = { id: 1, name: 'Lamp', note: null, stars: 3, secret: 'x' }
+  const make = () => {
+    const app = new App({ log: silent })
+    app.get('/picked', { returns: Stored.pick({ id: true, name: true }) }, () => stored)
+    app.get('/omitted', { returns: Stored.omit({ secret: true }) }, () => stored)
+    app.get('/lean', { returns: Stored.omit({ secret: true }).extend({ note, stars }) }, () => stored)
+    app.get('/full', { returns: Stored.omit({ secret: true }).extend({ note, stars }) }, () => ({
+      ...stored,
+      note: 'n',
+      stars: 4,
+    }))
+    app.get('/unset', { returns: Stored.partial() }, () => ({ id: 1, name: undefined }))
+    return app
+  }
+
+  onEachSeam(
+    'is the schema’s to say: keys picked or omitted, and absent for undefined, null or a default',
+    make,
+    async ask => {
+      const body = async (path: `/${string}`) => (await ask(path)).text()
+      assert.equal(await body('/picked'), '{"id":1,"name":"Lamp"}')
+      assert.equal(await body('/omitted'), '{"id":1,"name":"Lamp","note":null,"stars":3}')
+      assert.equal(await body('/lean'), '{"id":1,"name":"Lamp"}')
+      assert.equal(await body('/full'), '{"id":1,"name":"Lamp","note":"n","stars":4}')
+      assert.equal(await body('/unset'), '{"id":1}')
+    },
+  )
+
+  test('is optional in the document', () => {
+    const { get } = make().openapi().paths['/lean'] as { get: { responses: { 200: { content: object } } } }
+    const { schema } = (get.responses[200].content as { 'application/json': { schema: { required: string[] } } })[
+      'application/json'
+    ]
+    assert.deepEqual(schema.required, ['id', 'name'])
+  })
+})
+
+test('a status that has no body cannot be declared with one', () => {
+  for (const status of [204, 205, 304])
+    assert.throws(() => new App().include(bodyless(status)).manifest(), { code: 'APP_BODYLESS_STATUS' })
+
+  function bodyless(status: number) {
+    return new App().get('/', { returns: { [status]: z.string() } as never }, () => 'x' as never)
+  }
 })
 
 describe('time', () => {

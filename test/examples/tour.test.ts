@@ -48,7 +48,8 @@ describe('every step of the tour', () => {
 
     test(`${file} describes all its routes`, async () => {
       const { paths } = (await app(file)).openapi() as { paths: Record<string, object> }
-      const declared = [...source.matchAll(/\b\w+\.(get|post|put|patch|delete)\(\s*'/g)].length
+      const all = [...source.matchAll(/\b\w+\.(get|post|put|patch|delete)\(\s*'/g)].length
+      const declared = all - [...source.matchAll(/\bhidden: true\b/g)].length
       const described = Object.values(paths).flatMap(path => Object.keys(path)).length
       assert.ok(declared > 0)
       assert.equal(described, declared)
@@ -144,6 +145,18 @@ describe('settings', () => {
     const api = testClient(info)
     after(() => api.close())
     assert.equal(((await (await api.fetch('/info')).json()) as { itemsPerPage: number }).itemsPerPage, 2)
+  })
+})
+
+describe('errors', () => {
+  test('are said by one middleware for all routes, and for what no route takes', async () => {
+    const api = testClient(await app('34-errors.ts'))
+    after(() => api.close())
+    for (const path of ['/items/4', '/nowhere'] as const) {
+      const answer = await api.fetch(path)
+      assert.deepEqual([answer.status, await answer.json()], [404, { title: 'Nothing here', path }])
+    }
+    assert.equal((await api.fetch('/items/3')).headers.get('www-authenticate'), 'Bearer')
   })
 })
 

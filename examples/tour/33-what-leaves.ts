@@ -1,0 +1,40 @@
+// How do I keep keys out of an answer?
+import { App, fail } from 'millrace'
+import * as z from 'zod'
+
+// In TypeScript a schema for each purpose is a line: what is stored, what a client sends, what it gets.
+const Account = z.object({
+  name: z.string(),
+  email: z.email(),
+  passwordHash: z.string(),
+  phone: z.string().nullable(),
+  credits: z.int(),
+})
+const SignUp = Account.pick({ name: true, email: true }).extend({ password: z.string().min(8) })
+const Profile = Account.omit({ passwordHash: true })
+
+// What stores hold as null is no key at all in this answer; the document says that it is optional.
+const phone = z.codec(z.string().optional(), z.string().nullable(), {
+  decode: value => value ?? null,
+  encode: value => value ?? undefined,
+})
+const Card = Profile.omit({ email: true }).extend({ phone })
+
+const accounts = new Map<string, z.infer<typeof Account>>()
+const params = z.object({ name: z.string() })
+const find = (name: string) => accounts.get(name) ?? fail(404, 'Nobody of that name')
+
+const app = new App({ title: 'What leaves', version: '1.0.0' })
+
+// Handlers return what they have. Undeclared keys never leave, at any depth, and the compiler wants all the others.
+app.post('/accounts', { body: SignUp, returns: { 201: Profile } }, ({ body }) => {
+  const { password, ...given } = body
+  const account = { ...given, passwordHash: `hash of ${password.length} letters`, phone: null, credits: 0 }
+  accounts.set(account.name, account)
+  return account
+})
+
+app.get('/accounts/{name}', { params, returns: Profile }, ({ params }) => find(params.name))
+app.get('/cards/{name}', { params, returns: Card }, ({ params }) => find(params.name))
+
+export default app
