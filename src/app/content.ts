@@ -4,7 +4,7 @@ import { Answer, type AnswerBody, BadAnswerError } from './answer.ts'
 import { type Content, kindly } from './content-kind.ts'
 import { MediaKind, type Pieces, streamOf } from './media-kind.ts'
 import type { Reply, ReplyInit } from './reply.ts'
-import { dress } from './responder.ts'
+import { dress } from './dress.ts'
 
 export interface ContentInit extends ReplyInit {
   /** Default 200. */
@@ -60,7 +60,7 @@ export const html: TextReply = kindly(
  */
 export function content<T extends string>(
   type: T,
-): Content<T extends `text/${string}` ? string : Uint8Array, string | Uint8Array | Pieces> {
+): Content<T extends `text/${string}` ? string : Blob, string | Uint8Array | Pieces> {
   return new MediaKind(type) as never
 }
 

@@ -10,7 +10,7 @@ import { HttpError } from './http-error.ts'
 import { OpenedFile, PIECE_BYTES } from './opened-file.ts'
 import { variantOf } from './precompressed.ts'
 import type { Reply, ReplyInit } from './reply.ts'
-import { dress } from './responder.ts'
+import { dress } from './dress.ts'
 
 export interface FileInit extends ReplyInit {
   /** The folder that the path is in. What lies outside of it, by '..' or through a symbolic link, is a 404: needed where a client names the file. */

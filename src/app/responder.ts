@@ -6,9 +6,9 @@ import type { Schema } from '../schema/schema.ts'
 import { compileResponse } from '../schema/serialize.ts'
 import { Answer, answerFromResponse, BadAnswerError } from './answer.ts'
 import { type BodyEncoder, type CompiledContent, contentKindOf } from './content-kind.ts'
-import { setCookie } from './cookie.ts'
+import { dress } from './dress.ts'
 import type { LiveStreams } from './live-streams.ts'
-import { MadeReply, type ReplyInit, type StatusMap } from './reply.ts'
+import { MadeReply, type StatusMap } from './reply.ts'
 
 interface Coded {
   readonly head: PreparedHead
@@ -119,16 +119,6 @@ function isData(value: object): boolean {
 function code(coded: Coded, value: unknown): Answer {
   if (coded.content) return coded.content.answer(coded.head, value)
   return new Answer(coded.head, coded.encoder ? coded.encoder.encode(value) : null)
-}
-
-export function dress(answer: Answer, init: ReplyInit): Answer {
-  for (const [name, value] of Object.entries(init.headers ?? {})) answer.headers.set(name, value)
-  for (const [name, cookie] of Object.entries(init.cookies ?? {}))
-    answer.headers.append(
-      'set-cookie',
-      typeof cookie === 'string' ? setCookie(name, cookie) : setCookie(name, cookie.value, cookie),
-    )
-  return answer
 }
 
 // undefined, functions and symbols have no JSON; a handler without a return says null, as in FastAPI.

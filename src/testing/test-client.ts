@@ -2,12 +2,17 @@
 import { App } from '../app/app.ts'
 import { answerBody } from '../app/call-answer.ts'
 import { type AnyInput, callRequest } from '../app/call-request.ts'
+import { answerItems } from '../app/call-streams.ts'
 import type { AnyShape, Answers, Arguments, CallOptions, Calls, Formats, Input } from '../app/call.ts'
+import { contentKindOf } from '../app/content-kind.ts'
+import type { StatusMap } from '../app/reply.ts'
+import { statusMap } from '../app/responder.ts'
 import type { BodyType, Endpoint, Method } from '../app/route.ts'
 import type { Routes } from '../app/router.ts'
 import type { StartedApp } from '../app/servable.ts'
 import { milliseconds } from '../core/duration.ts'
 import { Engine } from '../http/engine.ts'
+import type { Schema } from '../schema/schema.ts'
 import { ask } from './ask.ts'
 import type { MessageKind, SocketEndpoint } from '../app/websocket/socket-route.ts'
 import { duplexPair } from './duplex.ts'
@@ -89,7 +94,11 @@ export function testClient(of: Routes | Endpoint<any, any, any>): unknown {
 interface AnyEndpoint {
   readonly method: string
   readonly path: string
-  readonly spec?: { readonly bodyType?: BodyType | undefined; readonly files?: object | undefined }
+  readonly spec?: {
+    readonly bodyType?: BodyType | undefined
+    readonly files?: object | undefined
+    readonly returns?: unknown
+  }
 }
 
 type TestInput = AnyInput & CallOptions
@@ -121,7 +130,9 @@ class Driver {
       ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
       ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
     })
-    return { status: response.status, ok: response.ok, headers: response.headers, body: await answerBody(response) }
+    const { status, ok, headers: fields } = response
+    const answered = answerItems(response, sendsText(spec.returns, status)) ?? (await answerBody(response))
+    return { status, ok, headers: fields, body: answered }
   }
 
   async socket(endpoint: AnySocketEndpoint | string, input: TestInput & SocketOptions = {}): Promise<unknown> {
@@ -171,3 +182,10 @@ class Driver {
 
 const LONG_MS = 60_000
 const GRACE_MS = 5000
+
+/** `events(text)`, which only the declaration can tell from JSON. */
+function sendsText(returns: unknown, status: number): boolean {
+  const schema = statusMap(returns as Schema | StatusMap | undefined)?.[status]
+  const data = schema ? contentKindOf(schema)?.schema : undefined
+  return data !== undefined && contentKindOf(data)?.form === 'text'
+}

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import * as z from 'zod'
 import { App, content, dependency, event, events, fail, jsonLines, text } from 'millrace'
 import { testClient } from 'millrace/testing'
-import { onEachSeam, silent } from './support/seams.ts'
+import { onEachProtocol, silent } from './support/seams.ts'
 
 const Item = z.object({ n: z.int() })
 const Dated = z.object({
@@ -63,14 +63,14 @@ const make = () => {
 }
 
 describe('a stream of JSON lines', () => {
-  onEachSeam('is one document a line, each filtered by the schema of the item', make, async ask => {
+  onEachProtocol('is one document a line, each filtered by the schema of the item', make, async ask => {
     const answer = await ask('/lines')
     assert.equal(answer.headers.get('content-type'), 'application/jsonl')
     assert.equal(answer.headers.get('content-length'), null)
     assert.equal(await answer.text(), '{"n":1}\n{"n":2}\n')
   })
 
-  onEachSeam('comes from generators, iterables and web streams, and may be empty', make, async ask => {
+  onEachProtocol('comes from generators, iterables and web streams, and may be empty', make, async ask => {
     assert.equal(await (await ask('/sync')).text(), '{"n":1}\n')
     assert.equal(
       await (await ask('/list')).text(),
@@ -80,15 +80,17 @@ describe('a stream of JSON lines', () => {
     assert.equal(await (await ask('/none')).text(), '')
   })
 
-  onEachSeam('has the status that is declared, and what reply says', make, async ask => {
-    assert.equal((await ask('/made', { method: 'POST' })).status, 201)
+  onEachProtocol('has the status that is declared, and what reply says', make, async ask => {
+    const made = await ask('/made', { method: 'POST' })
+    assert.equal(made.status, 201)
+    await made.text()
     const replied = await ask('/replied')
     assert.equal(replied.headers.get('x-why'), 'because')
     assert.deepEqual(replied.headers.getSetCookie(), ['a=b; Path=/; SameSite=Lax'])
     assert.equal(await replied.text(), '{"n":3}\n')
   })
 
-  onEachSeam('answers HEAD with its head', make, async ask => {
+  onEachProtocol('answers HEAD with its head', make, async ask => {
     const answer = await ask('/lines', { method: 'HEAD' })
     assert.equal(answer.status, 200)
     assert.equal(answer.headers.get('content-type'), 'application/jsonl')
@@ -97,7 +99,7 @@ describe('a stream of JSON lines', () => {
 })
 
 describe('what fails', () => {
-  onEachSeam('before the first item is answered with a problem', make, async ask => {
+  onEachProtocol('before the first item is answered with a problem', make, async ask => {
     const none = await ask('/fails')
     assert.equal(none.status, 404)
     assert.equal(((await none.json()) as { detail: string }).detail, 'There are no items')
@@ -111,7 +113,7 @@ describe('what fails', () => {
 
   let logged: string[] = []
   let hasEnded = false
-  onEachSeam(
+  onEachProtocol(
     'after the first item cuts the answer, runs the clean-up, and is logged once',
     () => {
       logged = []
@@ -147,7 +149,7 @@ describe('what fails', () => {
 })
 
 describe('a stream of events', () => {
-  onEachSeam('is framed as EventSource reads it', make, async ask => {
+  onEachProtocol('is framed as EventSource reads it', make, async ask => {
     const answer = await ask('/events')
     assert.equal(answer.headers.get('content-type'), 'text/event-stream; charset=utf-8')
     assert.equal(
@@ -159,14 +161,14 @@ describe('a stream of events', () => {
     )
   })
 
-  onEachSeam('tells proxies and caches to keep nothing back', make, async ask => {
+  onEachProtocol('tells proxies and caches to keep nothing back', make, async ask => {
     const answer = await ask('/events')
     assert.equal(answer.headers.get('cache-control'), 'no-cache, no-transform')
     assert.equal(answer.headers.get('x-accel-buffering'), 'no')
     await answer.text()
   })
 
-  onEachSeam('of text sends it over as many lines as it has, on any method', make, async ask => {
+  onEachProtocol('of text sends it over as many lines as it has, on any method', make, async ask => {
     assert.equal(
       await (await ask('/words', { method: 'POST' })).text(),
       'retry: 1500\n\ndata: one\ndata: two\ndata: three\n\ndata: four\nid: \n\n',
@@ -180,7 +182,7 @@ describe('a stream of events', () => {
 })
 
 describe('pieces of a declared media type', () => {
-  onEachSeam('go out as they are, under it', make, async ask => {
+  onEachProtocol('go out as they are, under it', make, async ask => {
     const answer = await ask('/csv')
     assert.equal(answer.headers.get('content-type'), 'text/csv; charset=utf-8')
     assert.equal(await answer.text(), 'a,b\n1,2\n')
@@ -190,7 +192,7 @@ describe('pieces of a declared media type', () => {
 describe('the end of a generator', () => {
   let ended = Promise.withResolvers<string>()
   let made = 0
-  onEachSeam(
+  onEachProtocol(
     'comes at its yield when the client goes away',
     () => {
       ended = Promise.withResolvers()
@@ -219,7 +221,7 @@ describe('the end of a generator', () => {
     },
   )
 
-  onEachSeam(
+  onEachProtocol(
     'comes when what it waits for with `signal` is given up, the client having left',
     () => {
       ended = Promise.withResolvers()
@@ -245,7 +247,7 @@ describe('the end of a generator', () => {
     },
   )
 
-  onEachSeam(
+  onEachProtocol(
     'comes with the deadline, when the first item takes too long: a 504',
     () => {
       ended = Promise.withResolvers()
@@ -266,7 +268,7 @@ describe('the end of a generator', () => {
     },
   )
 
-  onEachSeam(
+  onEachProtocol(
     'is not its start when the answer is HEAD’s: what it opened is closed',
     () => {
       ended = Promise.withResolvers()
@@ -290,7 +292,7 @@ describe('the end of a generator', () => {
 
 describe('the head of a stream of events', () => {
   let go = Promise.withResolvers<void>()
-  onEachSeam(
+  onEachProtocol(
     'goes out although the first event takes its time',
     () => {
       go = Promise.withResolvers()
@@ -312,7 +314,7 @@ describe('the head of a stream of events', () => {
 
 describe('dependencies', () => {
   let order: string[] = []
-  onEachSeam(
+  onEachProtocol(
     'of a stream last until its first item, and are cleaned up before the head',
     () => {
       order = []
@@ -354,7 +356,7 @@ function dependencyIn(order: string[]) {
 }
 
 describe('middleware', () => {
-  onEachSeam(
+  onEachProtocol(
     'around a stream sees it as a web stream, and may change it',
     () => {
       const app = new App({ log: silent })

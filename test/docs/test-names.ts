@@ -20,7 +20,7 @@ export function testNames(file: string): ReadonlySet<string> {
 function namesIn(file: string): string[] {
   const names: string[] = []
   const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && /^(test|describe|onEachSeam)\b/.test(node.expression.getText())) {
+    if (ts.isCallExpression(node) && /^(test|describe|onEachSeam|onEachProtocol)\b/.test(node.expression.getText())) {
       const [first] = node.arguments
       if (first && ts.isStringLiteralLike(first)) names.push(first.text)
       if (first && ts.isTemplateExpression(first))
