@@ -16,6 +16,7 @@ export {
   text,
   type TextReply,
 } from './app/content.ts'
+export { channel, type Channel, type SubscribeOptions } from './app/channel.ts'
 export type { Content } from './app/content-kind.ts'
 export type { CookieOptions } from './app/cookie.ts'
 export { dependency, type Dependency, type Scope, type Uses, type Values } from './app/dependency.ts'

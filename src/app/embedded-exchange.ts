@@ -165,6 +165,11 @@ export abstract class EmbeddedWriter implements ResponseWriter {
     this.finish(trailers)
   }
 
+  /** The connection is somebody else's. */
+  part(): void {
+    this.end()
+  }
+
   abort(reason: unknown): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -174,4 +179,10 @@ export abstract class EmbeddedWriter implements ResponseWriter {
 }
 
 /** Of an answer that came second. */
-export const NOBODY_READS: ResponseWriter = { write: () => true, drained: async () => {}, end() {}, abort() {} }
+export const NOBODY_READS: ResponseWriter = {
+  write: () => true,
+  drained: async () => {},
+  end() {},
+  part() {},
+  abort() {},
+}

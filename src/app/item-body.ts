@@ -69,7 +69,8 @@ export class ItemBody extends PieceSource implements LiveStream {
     this.#exchange = exchange
     const { signal } = exchange
     if (signal.aborted) return this.discard()
-    signal.addEventListener('abort', () => this.discard(), { once: true })
+    // Itself and no closure, as in channel.ts: there may be thousands of them (bench sse).
+    signal.addEventListener('abort', this, { once: true })
     const asked = this.#items.next()
     this.#asked = asked
     if (!(asked instanceof Promise)) return
@@ -137,8 +138,13 @@ export class ItemBody extends PieceSource implements LiveStream {
     const keeping = this.#keeping
     if (keeping === undefined || this.#isStopped) return
     this.#writer!.write(keeping.parting())
-    this.#writer!.end()
+    this.#writer!.part()
     this.#exchange!.abort(new StreamEnded())
+    this.discard()
+  }
+
+  /** `signal` has aborted. */
+  handleEvent(): void {
     this.discard()
   }
 
@@ -171,6 +177,9 @@ export class ItemBody extends PieceSource implements LiveStream {
       end() {
         controller.close()
         makeRoom?.()
+      },
+      part() {
+        this.end()
       },
       abort(reason) {
         controller.error(reason)

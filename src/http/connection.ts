@@ -361,7 +361,7 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
         this.#enter('skip')
         this.#resume()
       }
-    } else if (this.#closesAfterAnswer) this.#shutDown()
+    } else if (this.#closesAfterAnswer || exchange.isLast) this.#shutDown()
     else this.#next()
     if (!this.#isRunning) this.#settle()
   }

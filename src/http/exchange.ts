@@ -54,6 +54,8 @@ export interface ResponseWriter {
    * @throws UsageError `HTTP_BAD_FIELD`; the body is not ended then
    */
   end(trailers?: FieldList): void
+  /** Ends the body, and the connection once it is out: for a client that is to come back on another. */
+  part(): void
   /** Cuts the connection: the peer must be able to tell that the body is not whole. */
   abort(reason: unknown): void
 }

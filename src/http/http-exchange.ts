@@ -26,6 +26,7 @@ export interface ExchangeLine extends PieceLine, Carrier {
 export class HttpExchange extends LiveExchange implements PieceOwner, ProtocolSwitch {
   readonly head: RequestHead
   readonly body: RequestBody
+  isLast = false
   readonly #line: ExchangeLine
 
   constructor(line: ExchangeLine, head: RequestHead, body: RequestBody, startedMs: number) {

@@ -65,6 +65,11 @@ export class Http2Writer implements ResponseWriter {
     this.#owner.complete()
   }
 
+  /** What closes the connection is GOAWAY. */
+  part(): void {
+    this.end()
+  }
+
   abort(reason: unknown): void {
     if (this.#isEnded) return
     this.#isEnded = true

@@ -22,6 +22,8 @@ export interface PieceLine {
 /** What a writer tells the exchange it answers. */
 export interface PieceOwner {
   readonly record: RequestRecord
+  /** The connection is not kept, whatever its head has said. */
+  isLast: boolean
   complete(): void
   cut(reason: unknown): void
 }
@@ -79,6 +81,11 @@ export class PieceWriter implements ResponseWriter {
     this.#isEnded = true
     if (this.#framing === 'chunked') this.#line.out.latin1(`0\r\n${trailerText}\r\n`)
     this.#owner.complete()
+  }
+
+  part(): void {
+    this.#owner.isLast = true
+    this.end()
   }
 
   abort(reason: unknown): void {
