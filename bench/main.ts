@@ -7,6 +7,7 @@ import { readOptions, USAGE, type Options } from './harness/options.ts'
 import { micro } from './micro.ts'
 import { shopRead } from './shop-read.ts'
 import { slow } from './slow.ts'
+import { sse } from './sse.ts'
 import { types } from './types.ts'
 import { uploadMemory } from './upload-memory.ts'
 
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   'shop-read': shopRead,
   connections,
   slow,
+  sse,
   'upload-memory': uploadMemory,
   types,
   micro,
