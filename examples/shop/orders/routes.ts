@@ -1,9 +1,11 @@
 // Orders that have been placed. The id is random and known only to whoever placed the order.
-import { fail, Router } from 'millrace'
+import { events, fail, Router } from 'millrace'
 import * as z from 'zod'
+import { shopkeeper } from '../admin-key.ts'
 import { db } from '../database.ts'
 import { Problem } from '../problem.ts'
-import { Order, OrderId } from './schema.ts'
+import { findProgress, LAST, setProgress, watchProgress } from './progress.ts'
+import { Order, OrderId, OrderProgress, OrderStatus } from './schema.ts'
 import { findOrder } from './store.ts'
 
 export const orders = new Router({ tags: ['Orders'] })
@@ -18,4 +20,36 @@ export const getOrder = orders.get(
     uses: { db },
   },
   async ({ params, db, signal }) => (await findOrder(db, params.id, { signal })) ?? fail(404, 'No such order'),
+)
+
+export const watchOrder = orders.get(
+  '/orders/{id}/progress',
+  {
+    operationId: 'watchOrder',
+    summary: 'Watch an order',
+    description:
+      'Where it stands, and then each change, as events called `progress`. 204 for who knows the last: a browser does not come back then.',
+    params: z.object({ id: OrderId }),
+    headers: z.object({ 'last-event-id': z.string().optional().describe('The status that is known already') }),
+    returns: { 200: events(OrderProgress), 204: null, 404: Problem },
+    uses: { db },
+  },
+  async ({ params, headers, db, signal, reply }) => {
+    const known = headers['last-event-id']
+    const progress = (await findProgress(db, params.id, { signal })) ?? fail(404, 'No such order')
+    return progress.status === LAST && known === LAST ? reply(204) : watchProgress(db, progress, known, { signal })
+  },
+)
+
+export const changeOrder = orders.patch(
+  '/orders/{id}',
+  {
+    operationId: 'changeOrder',
+    summary: 'Say how an order gets on',
+    params: z.object({ id: OrderId }),
+    body: z.object({ status: OrderStatus }).meta({ id: 'OrderChange' }),
+    returns: { 200: OrderProgress, 404: Problem },
+    uses: { db, shopkeeper },
+  },
+  async ({ params, body, db }) => (await setProgress(db, params.id, body.status)) ?? fail(404, 'No such order'),
 )

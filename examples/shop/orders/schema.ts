@@ -16,11 +16,18 @@ export const OrderItem = z
   .meta({ id: 'OrderItem' })
 export type OrderItem = z.output<typeof OrderItem>
 
+export const OrderStatus = z.enum(['placed', 'packed', 'shipped'])
+export type OrderStatus = z.output<typeof OrderStatus>
+
+/** Where an order stands. */
+export const OrderProgress = z.object({ id: OrderId, status: OrderStatus }).meta({ id: 'OrderProgress' })
+export type OrderProgress = z.output<typeof OrderProgress>
+
 export const Order = z
   .object({
     id: OrderId,
     email: z.string().meta({ examples: ['ada@example.com'] }),
-    status: z.enum(['placed']),
+    status: OrderStatus,
     items: z.array(OrderItem),
     totalCents: z.int().meta({ examples: [3998] }),
     createdAt: z.iso.datetime().meta({ examples: ['2026-01-02T03:04:05.000Z'] }),

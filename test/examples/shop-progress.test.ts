@@ -1,0 +1,61 @@
+// The shop's orders on their way: whoever watches is told, once for each change, and no longer than there is something to tell.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { placeOrder } from '../../examples/shop/checkout/routes.ts'
+import { watchOrder } from '../../examples/shop/orders/routes.ts'
+import { ADMIN, openShop } from './support/shop.ts'
+
+const NOBODY = '00000000-0000-4000-8000-000000000000'
+const shop = await openShop(0)
+
+async function placed(): Promise<string> {
+  const product = await shop.product()
+  const order = await shop.api.call(placeOrder, {
+    body: { cartId: await shop.cart([product.id, 1]), email: 'ada@example.com' },
+  })
+  assert.ok(order.status === 201)
+  return order.body.id
+}
+
+const watch = async (id: string, known?: string) => {
+  const answer = await shop.api.call(watchOrder, {
+    params: { id },
+    headers: known === undefined ? {} : { 'last-event-id': known },
+  })
+  assert.ok(answer.status === 200)
+  return answer.body[Symbol.asyncIterator]()
+}
+
+describe('an order', () => {
+  test('is watched from where it stands, through each change, to its end', async () => {
+    const id = await placed()
+    const [one, two] = [await watch(id), await watch(id)]
+    const told = (status: string) => ({ data: { id, status }, event: 'progress', id: status })
+    for (const watcher of [one, two]) assert.deepEqual((await watcher.next()).value, told('placed'))
+    for (const status of ['packed', 'packed', 'shipped']) {
+      const { status: answered } = await shop.send('PATCH', `/orders/${id}`, { status }, ADMIN)
+      assert.equal(answered, 200)
+    }
+    for (const watcher of [one, two]) {
+      assert.deepEqual((await watcher.next()).value, told('packed'))
+      assert.deepEqual((await watcher.next()).value, told('shipped'))
+      assert.equal((await watcher.next()).done, true)
+    }
+  })
+
+  test('is not told again to who knows where it stands, and who knows its end need not come back', async () => {
+    const id = await placed()
+    const watcher = await watch(id, 'placed')
+    await shop.send('PATCH', `/orders/${id}`, { status: 'shipped' }, ADMIN)
+    const { value } = await watcher.next()
+    assert.equal((value as { id: string }).id, 'shipped')
+    const done = await shop.api.call(watchOrder, { params: { id }, headers: { 'last-event-id': 'shipped' } })
+    assert.equal(done.status, 204)
+  })
+
+  test('that does not exist is a 404, to watch as to change; a change takes the key', async () => {
+    assert.equal((await shop.api.call(watchOrder, { params: { id: NOBODY } })).status, 404)
+    assert.equal((await shop.send('PATCH', `/orders/${NOBODY}`, { status: 'packed' }, ADMIN)).status, 404)
+    assert.equal((await shop.send('PATCH', `/orders/${await placed()}`, { status: 'packed' })).status, 401)
+  })
+})
