@@ -33,6 +33,8 @@ export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>,
   lifespan?: (context: WorkerContext) => AsyncGenerator<void, void, undefined>
   /** Where the documentation is served, each a path or false. Default /openapi.json, /docs and /redoc. */
   docs?: DocsPaths | false
+  /** A path that no route has, but with the other slash at its end, is redirected there (307). Default true. */
+  redirectSlashes?: boolean
   /** Settings of the server, by their names in docs/reference/settings.md; weaker than the command line. */
   server?: Readonly<Record<string, unknown>>
   /** Default: lines for people on stderr. */
@@ -132,6 +134,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
         middleware: unroutedMiddleware(table, this['~middleware'], this['~prefixed']()),
         requestTimeoutMs: limits.requestTimeoutMs,
         format: this.#options.errorFormat ?? 'problem',
+        redirectSlashes: this.#options.redirectSlashes ?? true,
         log,
         afterResponse,
       }),

@@ -31,11 +31,11 @@ import { runPlain } from './plain-route.ts'
 import { problemAnswer } from './problem.ts'
 import { MiddlewareView, RequestState } from './request-state.ts'
 import type { RouteTable } from './route-table.ts'
-import { unrouted } from './unrouted.ts'
+import { unrouted, type UnroutedRules } from './unrouted.ts'
 import { Uploads } from './uploads.ts'
 import { CompiledSocket } from './websocket/compiled-socket.ts'
 
-export interface Surroundings extends Ending {
+export interface Surroundings extends Ending, UnroutedRules {
   readonly table: RouteTable<CompiledRoute>
   /** For requests that no route takes. */
   readonly middleware: (exchange: Exchange) => readonly Middleware[]
@@ -303,7 +303,7 @@ async function finished(
 async function runUnrouted(of: Surroundings, exchange: Exchange): Promise<void> {
   const state = new RequestState(exchange, of.log)
   const onError = (error: unknown) => problemAnswer(error, of.format)
-  const answer = async () => unrouted(of.table, exchange, of.format)
+  const answer = async () => unrouted(of.table, exchange, of)
   const middleware = of.middleware(exchange)
   if (middleware.length === 0) return conclude(of, state, await answer())
   const answered = composed(middleware, new MiddlewareView(state), answer, onError)

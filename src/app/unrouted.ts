@@ -5,7 +5,15 @@ import { HttpError } from './http-error.ts'
 import { type ErrorFormat, problemAnswer } from './problem.ts'
 import type { RouteTable } from './route-table.ts'
 
-export function unrouted(table: RouteTable<unknown>, exchange: Exchange, format: ErrorFormat): Answer {
+/** What an app says of the requests that no route takes. */
+export interface UnroutedRules {
+  readonly format: ErrorFormat
+  /** Default true. */
+  readonly redirectSlashes?: boolean
+}
+
+export function unrouted(table: RouteTable<unknown>, exchange: Exchange, of: UnroutedRules): Answer {
+  const { format, redirectSlashes = true } = of
   const { method, path } = exchange
   if (path === '*') return new Answer(204, null, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'])
   const allow = allowed(table, path)
@@ -18,7 +26,7 @@ export function unrouted(table: RouteTable<unknown>, exchange: Exchange, format:
     answer.headers.set('allow', allow)
     return answer
   }
-  const elsewhere = otherSlash(exchange)
+  const elsewhere = redirectSlashes ? otherSlash(exchange) : undefined
   if (elsewhere && allowed(table, elsewhere.path)) return new Answer(307, null, ['location', elsewhere.location])
   return problemAnswer(new HttpError(404, format === 'fastapi' ? undefined : `Nothing is at ${path}`), format)
 }

@@ -452,3 +452,23 @@ test('a deferred task runs when the stream is over', async () => {
   await client.close()
   assert.deepEqual(order, ['over', 'deferred'])
 })
+
+describe('a stream of events that was lost', () => {
+  onEachProtocol(
+    'goes on behind the id that the client had last, which the handler reads as a header',
+    () => {
+      const app = new App({ log: silent })
+      const headers = z.object({ lastEventId: z.int().default(0) })
+      app.get('/', { headers, returns: events(Item) }, async function* ({ headers }) {
+        for (let n = headers.lastEventId + 1; n <= 3; n++) yield event({ n }, { id: n })
+      })
+      return app
+    },
+    async ask => {
+      const [first, second] = (await (await ask('/')).text()).split('\n\n')
+      assert.deepEqual([first, second], ['data: {"n":1}\nid: 1', 'data: {"n":2}\nid: 2'])
+      const rest = await (await ask('/', { headers: { 'last-event-id': '2' } })).text()
+      assert.equal(rest, 'data: {"n":3}\nid: 3\n\n')
+    },
+  )
+})

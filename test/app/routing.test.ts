@@ -108,6 +108,16 @@ describe('routing', () => {
     assert.equal((await ask('/slashed', { redirect: 'manual' })).headers.get('location'), '/slashed/')
   })
 
+  onEachSeam(
+    'the other slash is a 404 where an app wants no redirects',
+    () => new App({ log: silent, redirectSlashes: false }).include(make()),
+    async ask => {
+      assert.equal((await ask('/items/7/', { redirect: 'manual' })).status, 404)
+      assert.equal((await ask('/slashed', { redirect: 'manual' })).status, 404)
+      assert.equal((await ask('/slashed/')).status, 200)
+    },
+  )
+
   onEachSeam('a path that begins with two slashes is never redirected: it would name another host', make, async ask => {
     for (const path of ['//items/7/', '//evil.example/', '/%5Cevil.example/'] as const) {
       const answer = await ask(path, { redirect: 'manual' })
