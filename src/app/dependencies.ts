@@ -1,4 +1,8 @@
 // Which dependencies a route needs and in which order, worked out once; then, per request, made in that order and cleaned up in reverse.
+//
+// What a router asks for is there before anything of a route in it begins. Beside each other in one `uses` (and in what those use) they are
+// made at the same time, each as soon as what it uses is there.
+import { isThenable } from '../core/thenable.ts'
 import { UsageError } from '../core/error.ts'
 import { type DependencyDefinition } from './dependency.ts'
 import { DependencyView, type RequestState } from './request-state.ts'
@@ -11,9 +15,13 @@ export interface Step {
   /** Where its value goes, and where the values it uses come from. */
   readonly slot: number
   readonly uses: readonly (readonly [name: string, source: Source])[]
+  /** Number of the `uses`, from the outside in, that asked first. */
+  readonly group: number
   /** What is required of it, and of what it uses. */
   readonly scopes: ReadonlySet<string>
 }
+/** Steps that are made at the same time, each after what it uses. */
+type Batch = readonly Step[]
 type Source = { readonly slot: number } | { readonly worker: DependencyDefinition }
 
 /** Values of worker-scoped dependencies, made before the first request. */
@@ -28,6 +36,8 @@ export class DependencyPlan {
   readonly others: readonly Step[]
   /** Those of scope worker that are needed, directly or through others, each after what it uses. */
   readonly workers: readonly DependencyDefinition[]
+  /** Of `guards` and of `others`. */
+  readonly #batches: ReadonlyMap<readonly Step[], readonly Batch[]>
   /** What the handler gets by name. */
   readonly #given: readonly (readonly [name: string, source: Source])[]
   readonly #overrides: ReadonlyMap<DependencyDefinition, DependencyDefinition>
@@ -46,10 +56,10 @@ export class DependencyPlan {
     const shared = new Map<DependencyDefinition, Source>()
     const open: string[] = []
 
-    const source = (name: string, declared: DependencyDefinition): Source => {
+    const source = (name: string, declared: DependencyDefinition, group: number): Source => {
       const definition = overrides.get(declared) ?? declared
       if (definition.requires) {
-        const found = source(name, definition.requires.of)
+        const found = source(name, definition.requires.of, group)
         if ('slot' in found) for (const scope of definition.requires.scopes) steps[found.slot]!.scopes.add(scope)
         return found
       }
@@ -63,7 +73,7 @@ export class DependencyPlan {
         )
       inProgress.add(definition)
       open.push(path)
-      const used = Object.entries(definition.uses).map(([name, other]) => [name, source(name, other)] as const)
+      const used = Object.entries(definition.uses).map(([name, other]) => [name, source(name, other, group)] as const)
       open.pop()
       inProgress.delete(definition)
       if (definition.scope === 'worker') {
@@ -73,15 +83,15 @@ export class DependencyPlan {
         return worker
       }
       const slot = { slot: steps.length }
-      steps.push({ definition, name, slot: slot.slot, uses: used, scopes: new Set() })
+      steps.push({ definition, name, slot: slot.slot, uses: used, group, scopes: new Set() })
       if (definition.scope === 'request') shared.set(definition, slot)
       return slot
     }
     const inProgress = new Set<DependencyDefinition>()
 
     const given = new Map<string, Source>()
-    for (const group of uses)
-      for (const [name, definition] of Object.entries(group)) given.set(name, source(name, definition))
+    for (const [n, group] of uses.entries())
+      for (const [name, definition] of Object.entries(group)) given.set(name, source(name, definition, n))
     // From the users to what they use: what is asked of the one is asked of the other, and a guard needs its own before it.
     const guards = new Set<number>()
     for (const { definition, slot, uses, scopes } of steps.toReversed()) {
@@ -95,6 +105,7 @@ export class DependencyPlan {
     this.steps = steps
     this.guards = steps.filter(({ slot }) => guards.has(slot))
     this.others = steps.filter(({ slot }) => !guards.has(slot))
+    this.#batches = new Map([this.guards, this.others].map(part => [part, inBatches(part)]))
     this.workers = [...workers]
     this.#given = [...given]
   }
@@ -123,7 +134,8 @@ export class DependencyPlan {
   }
 
   /**
-   * Makes the values in order, each when those before it are there.
+   * Makes the values, batch after batch. When one of a batch fails the others under way are waited for, so that all that was opened is
+   * cleaned up; the error is that of the first in order.
    *
    * @param steps  `guards` or `others`
    * @param made  takes the values, by slot
@@ -140,7 +152,7 @@ export class DependencyPlan {
     cleanUp: CleanUp,
     shown?: readonly (object | undefined)[],
   ): Promise<void> {
-    for (const step of steps) {
+    const begin = (step: Step): unknown => {
       const view = new DependencyView(state)
       const own = inputs[step.slot]
       if (own) Object.assign(view, own)
@@ -149,9 +161,64 @@ export class DependencyPlan {
       for (const [name, source] of step.uses)
         (view as unknown as Record<string, unknown>)[name] =
           'slot' in source ? made[source.slot] : workerValues.get(source.worker)
-      made[step.slot] = await cleanUp.open(step.name, step.definition.factory(view))
+      return step.definition.factory(view)
+    }
+    for (const batch of this.#batches.get(steps) ?? []) {
+      const pending = beginAll(batch, begin, made, cleanUp)
+      if (pending.size > 0) await allOf([...pending.values()])
     }
   }
+}
+
+/** @returns by slot, those that are not there yet */
+function beginAll(
+  batch: Batch,
+  begin: (step: Step) => unknown,
+  made: unknown[],
+  cleanUp: CleanUp,
+): ReadonlyMap<number, Promise<void>> {
+  const pending = new Map<number, Promise<void>>()
+  const settle = async (step: Step, result: unknown): Promise<void> => {
+    made[step.slot] = await cleanUp.open(step.name, result)
+  }
+  for (const step of batch) {
+    const awaited = step.uses.flatMap(([, source]) => ('slot' in source ? (pending.get(source.slot) ?? []) : []))
+    if (awaited.length > 0) {
+      pending.set(
+        step.slot,
+        Promise.all(awaited).then(() => settle(step, begin(step))),
+      )
+      continue
+    }
+    try {
+      const result = begin(step)
+      if (isThenable(result) || isGenerator(result)) pending.set(step.slot, settle(step, result))
+      else made[step.slot] = result
+    } catch (error) {
+      // Nothing behind it is begun any more; what is under way is waited for.
+      pending.set(step.slot, Promise.reject(error))
+      break
+    }
+  }
+  return pending
+}
+
+/** Waits for all, then throws the error of the first that failed. */
+async function allOf(pending: readonly Promise<void>[]): Promise<void> {
+  if (pending.length === 1) return pending[0]
+  for (const { status, reason } of (await Promise.allSettled(pending)) as PromiseRejectedResult[])
+    if ((status as string) === 'rejected') throw reason
+}
+
+/** By the `uses` that asked for them; one that asks for a value of an inner one has it made first. */
+function inBatches(steps: readonly Step[]): readonly Batch[] {
+  const batches: Step[][] = []
+  for (const step of steps) {
+    const last = batches.at(-1)
+    if (last && last[0]!.group === step.group) last.push(step)
+    else batches.push([step])
+  }
+  return batches
 }
 
 type AnyGenerator = Generator<unknown, unknown, undefined> | AsyncGenerator<unknown, unknown, undefined>

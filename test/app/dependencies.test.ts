@@ -6,7 +6,7 @@ import { testClient } from 'millrace/testing'
 import { onEachSeam, silent } from './support/seams.ts'
 
 describe('dependencies', () => {
-  test('are made in order, shared within a request, and cleaned up in reverse before the head is out', async () => {
+  test('are made each after what it uses, shared within a request, and cleaned up in reverse before the head is out', async () => {
     const events: string[] = []
     const track = (name: string, of: object = {}) =>
       dependency(of as { scope?: 'request' }, async function* () {
@@ -30,13 +30,14 @@ describe('dependencies', () => {
     await client.close()
     assert.deepEqual(events.slice(0, 10), [
       'open a',
+      'open call',
+      'open call',
+      // It uses a, and waits for it; the others do not.
       'open b',
-      'open call',
-      'open call',
       'handler',
-      'close call',
-      'close call',
       'close b',
+      'close call',
+      'close call',
       'close a',
       events[9],
     ])
