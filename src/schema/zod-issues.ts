@@ -34,7 +34,7 @@ function findings(issue: ZodIssue, root: unknown, tellsAll: boolean, base: Path)
     (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union') &&
     issue['discriminator'] === undefined
   )
-    return [missing(path)]
+    return [{ ...missing(path), ...ownMessage(issue, msg) }]
   switch (issue.code) {
     case 'invalid_type':
       return [wrongType(expectedType(issue), input, path, msg)]
@@ -67,6 +67,11 @@ function findings(issue: ZodIssue, root: unknown, tellsAll: boolean, base: Path)
     default:
       return [broken(path, msg)]
   }
+}
+
+/** What the application says of a field that is not there: `z.string({ error: 'A name, please' })`. */
+function ownMessage(issue: ZodIssue, msg: string): { readonly msg: string } | undefined {
+  return issue.inst?._zod.def['error'] === undefined ? undefined : { msg }
 }
 
 /** What is wrong with a key stands where Pydantic puts it: one step below the key, named "[key]". */
