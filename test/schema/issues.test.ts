@@ -345,6 +345,18 @@ describe('issues of bodies', () => {
     })
   }
 
+  test('a message of the application’s own is told of what is missing, too', () => {
+    const schema = z.object({ a: z.string({ error: 'A name, please' }), b: z.int('A number, please') })
+    const issues = issuesOf(schema, { b: 'x' })
+    assert.deepEqual(
+      issues.map(({ type, msg }) => [type, msg]),
+      [
+        ['missing', 'A name, please'],
+        ['int_type', 'A number, please'],
+      ],
+    )
+    assert.equal((fastapiIssue(issues[0]!) as { msg: string }).msg, 'Field required')
+  })
   test('an optional body may be absent', () => {
     assert.deepEqual(issuesOf(Order.optional(), undefined), [])
     assert.deepEqual(issuesOf(Order.nullable(), null), [])
