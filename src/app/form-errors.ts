@@ -6,6 +6,20 @@ export function badMultipart(detail: string): MillraceError {
   return new MillraceError('APP_BAD_MULTIPART', `a multipart body: ${detail}`, { status: 400, detail })
 }
 
+// A part without a name is the one thing in a body for which FastAPI has words of its own.
+const NAMELESS = new Set(['A part has no name.', 'A part has no Content-Disposition of form-data.'])
+const BOUNDARY = 'Missing boundary in multipart.'
+
+/** As FastAPI tells it. */
+export function retold(error: unknown): unknown {
+  if (!(error instanceof MillraceError) || error.code !== 'APP_BAD_MULTIPART' || error.detail === BOUNDARY) return error
+  const isNameless = NAMELESS.has(error.detail ?? '')
+  const detail = isNameless
+    ? 'The Content-Disposition header field "name" must be provided.'
+    : 'Invalid multipart data.'
+  return new MillraceError(error.code, error.message, { status: 400, detail, cause: error })
+}
+
 /** @param status  413; where errors are FastAPI's, its 400 */
 export function formTooLarge(detail: string, status = 413): MillraceError {
   return new MillraceError('APP_FORM_TOO_LARGE', `a form over its limits: ${detail}`, { status, detail })

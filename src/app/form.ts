@@ -8,7 +8,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { compileFields, type FieldsDecoder } from '../schema/decode.ts'
 import type { Issue } from '../schema/issue.ts'
 import type { Schema } from '../schema/schema.ts'
-import { fileTooLarge, formTooLarge } from './form-errors.ts'
+import { fileTooLarge, formTooLarge, retold } from './form-errors.ts'
 import { MultipartParser, type PartSink } from './multipart-parser.ts'
 import { formType, parsePartHead } from './part-head.ts'
 import type { ErrorFormat } from './problem.ts'
@@ -24,6 +24,11 @@ const MAX_PARTS = 100
 const MAX_FILES = 10
 // 1 MiB for one text, as Starlette and busboy.
 const MAX_FIELD_BYTES = 2 ** 20
+
+// FastAPI's own words, as in `errorFormat: 'fastapi'`; they say what there is to say.
+const PART_TOO_LARGE = 'Part exceeded maximum size of 1024KB.'
+const FIELD_TOO_LARGE = 'Field exceeded maximum size of 1024KB.'
+const NO_UPLOAD = "Expected UploadFile, received: <class 'str'>"
 
 export interface FormSpec {
   readonly form?: Schema | undefined
@@ -74,12 +79,20 @@ export class FormReader {
     let fields: Fields = parts.fields
     if (kind === 'urlencoded' && (!this.takesFiles || this.#format === 'fastapi'))
       fields = parseForm(await contentOf(exchange).bytes(), this.#tooLargeStatus)
-    else if (typeof kind === 'object') await readMultipart(exchange, kind.boundary, parts)
+    else if (typeof kind === 'object') await this.#readParts(exchange, kind.boundary, parts)
     else if ((type !== undefined || exchange.body.length !== 0) && this.#format === 'problem')
       throw unsupportedType(this.takesFiles ? 'multipart/form-data' : 'application/x-www-form-urlencoded', type)
     // FastAPI takes a body of any other type for an empty form.
     const form = this.#fields && (await this.#fields.decode(this.#withoutBlanks(fields, this.#fields), issues))
-    return { form, files: this.#files(parts, issues) }
+    return { form, files: this.#files(parts, fields, issues) }
+  }
+
+  async #readParts(exchange: Exchange, boundary: string, parts: Parts): Promise<void> {
+    try {
+      await readMultipart(exchange, boundary, parts)
+    } catch (error) {
+      throw this.#format === 'fastapi' ? retold(error) : error
+    }
   }
 
   #withoutBlanks(fields: Fields, { names, lists, blanks }: FieldsDecoder): Fields {
@@ -93,11 +106,11 @@ export class FormReader {
     return kept
   }
 
-  #files(parts: Parts, issues: Issue[]): Form['files'] {
+  #files(parts: Parts, fields: Fields, issues: Issue[]): Form['files'] {
     const files = Object.create(null) as Record<string, UploadedFile | readonly UploadedFile[] | undefined>
     for (const [name, rule] of this.#rules) {
       const found = parts.files.get(name) ?? []
-      const text = this.#fields?.names.includes(name) ? undefined : parts.fields[name]
+      const text = this.#fields?.names.includes(name) ? undefined : fields[name]
       const tell = (type: string, msg: string, input: unknown, ctx?: Issue['ctx'], index?: number) =>
         issues.push({
           type,
@@ -106,7 +119,8 @@ export class FormReader {
           input,
           ...(ctx && { ctx }),
         })
-      if (text !== undefined) tell('value_error', 'A file is expected here, not a text', text)
+      if (text !== undefined)
+        tell('value_error', this.#format === 'fastapi' ? NO_UPLOAD : 'A file is expected here, not a text', text)
       else if (found.length === 0 && !rule.optional) tell('missing', 'Field required', null)
       else if (found.length > maxOf(rule) && rule.many) {
         const ctx = { field_type: 'List', max_length: maxOf(rule), actual_length: found.length }
@@ -148,10 +162,18 @@ async function readMultipart(exchange: Exchange, boundary: string, parts: Parts)
   await parts.catchUp()
 }
 
-/** @throws MillraceError `APP_FORM_TOO_LARGE` over as many fields as a query may have */
+/** @throws MillraceError `APP_FORM_TOO_LARGE` over as many fields as a query may have, or over 1 MiB in one */
 function parseForm(bytes: Uint8Array, status: number): Fields {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
-  return parseQuery(text, [], most => formTooLarge(`Too many fields. Maximum number of fields is ${most}.`, status))
+  const fields = parseQuery(text, [], most =>
+    formTooLarge(`Too many fields. Maximum number of fields is ${most}.`, status),
+  )
+  // No field is longer than all of them.
+  if (bytes.byteLength > MAX_FIELD_BYTES)
+    for (const value of Object.values(fields))
+      for (const one of typeof value === 'string' ? [value] : value)
+        if (Buffer.byteLength(one) > MAX_FIELD_BYTES) throw formTooLarge(FIELD_TOO_LARGE, status)
+  return fields
 }
 
 /** Takes the parts of one body to where they belong. */
@@ -210,7 +232,7 @@ class Parts implements PartSink {
     if (!spool) return
     spool.append(piece)
     if (this.#filename === undefined) {
-      if (spool.size > MAX_FIELD_BYTES) throw this.#tooLarge(`A text may have at most ${MAX_FIELD_BYTES} bytes.`)
+      if (spool.size > MAX_FIELD_BYTES) throw this.#tooLarge(PART_TOO_LARGE)
       return
     }
     const maxBytes = this.#rule!.maxBytes ?? Infinity
