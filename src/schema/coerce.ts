@@ -4,7 +4,7 @@
 // integer is one that a number can hold exactly. Text that is not of its type stays a string, and the failure is noted under
 // Pydantic's name for it; the schema's own complaint about the same place is then dropped.
 import { parseDateTime } from './date-time.ts'
-import { type Described, HELD, type Node, resolve, typesOf } from './described.ts'
+import { type Described, HELD, LENIENT, type Node, resolve, typesOf } from './described.ts'
 import { Misread, readerOf } from './fastapi-reading.ts'
 import { fits } from './fits.ts'
 
@@ -60,6 +60,11 @@ export function compileCoercion(
   components: Described['components'],
   reading: 'strict' | 'fastapi' = 'strict',
 ): Coerce {
+  if (node[LENIENT]) {
+    const { [LENIENT]: _, ...strict } = node
+    const coerce = compileCoercion(strict, components, reading)
+    return texts => coerce(texts, nothing)
+  }
   if (isList(node, components)) {
     const list = listCoercion(node, components, reading)
     return (texts, failed) => list(typeof texts === 'string' ? [texts] : texts, failed)

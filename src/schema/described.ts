@@ -29,6 +29,9 @@ export type Held = 'date' | 'bigint' | 'set'
 /** Set on a union whose members are told apart by a key of theirs: its name. */
 export const TAG = Symbol('tag')
 
+/** Set where the schema has a way out for what is not of its type: a preprocess in front of it, a catch behind it. It has the last word. */
+export const LENIENT = Symbol('lenient')
+
 /** Set on what must not be told again: see redaction.ts. */
 export const SECRET = Symbol('secret')
 
@@ -39,6 +42,7 @@ export const FORM = Symbol('form')
 export interface Node {
   [HELD]?: Held
   [TAG]?: string
+  [LENIENT]?: true
   [SECRET]?: true
   [FORM]?: 'date-time' | 'time'
   type?: string | string[]

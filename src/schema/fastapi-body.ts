@@ -2,7 +2,7 @@
 //
 // The same walk as revive.ts, with a place that is known at each step. A union takes the member that the value fits as it stands, else the
 // first that can read it; where none can, the value stays and the schema tells what each of them says.
-import { type Described, HELD, type Node, resolve, typesOf } from './described.ts'
+import { type Described, HELD, LENIENT, type Node, resolve, typesOf } from './described.ts'
 import { Misread, type Read, readerOf } from './fastapi-reading.ts'
 import { fits } from './fits.ts'
 import type { Found } from './outcome.ts'
@@ -27,6 +27,11 @@ class Compiler {
   }
 
   compile(node: Node): Walk {
+    if (node[LENIENT]) {
+      const { [LENIENT]: _, ...strict } = node
+      const walk = this.compile(strict)
+      return walk === asItIs ? walk : (value, path) => walk(value, path, () => {})
+    }
     const at = resolve(node, this.#components)
     const known = this.#compiled.get(at)
     if (known) return known

@@ -2,7 +2,18 @@
 // directions: optional keys and defaults are those of the output, but at a codec the wire carries the codec's input.
 // Leaves (strings, numbers, enums, ...) with all their checks are left to Zod's own converter.
 import { UsageError } from '../core/error.ts'
-import { componentName, type Described, FORM, type Held, HELD, type Node, REF, SECRET, TAG } from './described.ts'
+import {
+  componentName,
+  type Described,
+  FORM,
+  type Held,
+  HELD,
+  LENIENT,
+  type Node,
+  REF,
+  SECRET,
+  TAG,
+} from './described.ts'
 import { isCodec, someInside, zodCore, type ZodDef, type ZodSchema } from './zod-library.ts'
 import {
   annotations,
@@ -111,8 +122,9 @@ class ZodWalk {
       case 'optional':
       case 'nonoptional':
       case 'readonly':
-      case 'catch':
         return this.visit(def['innerType'])
+      case 'catch':
+        return { ...this.visit(def['innerType']), [LENIENT]: true }
       case 'lazy':
         return this.visit((def['getter'] as () => ZodSchema)())
       case 'pipe':
@@ -282,7 +294,8 @@ class ZodWalk {
   #pipe(schema: ZodSchema, def: ZodDef): Node {
     const from = def['in'] as ZodSchema
     const to = def['out'] as ZodSchema
-    if (this.#direction === 'input') return this.visit(from._zod.def.type === 'transform' ? to : from)
+    if (this.#direction === 'input')
+      return from._zod.def.type === 'transform' ? { ...this.visit(to), [LENIENT]: true } : this.visit(from)
     if (isCodec(schema)) return this.visit(from)
     if (from._zod.def.type === 'transform' || to._zod.def.type === 'transform')
       return this.#refuse(
