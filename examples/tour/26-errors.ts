@@ -1,4 +1,4 @@
-// How do I answer with errors of my own?
+// How do I say in my own words what went wrong?
 import { App, fail, HttpError, type Middleware } from 'millrace'
 import * as z from 'zod'
 
