@@ -43,6 +43,7 @@ export type {
   SocketPolicy,
 } from './app/websocket/socket-route.ts'
 export { Router, type IncludeOptions, type RouterOptions, type Routes } from './app/router.ts'
+export { sparse, type Sparse, type SparseOptions } from './app/sparse.ts'
 export { cache, Cache, type CacheOptions, type CachePolicy, type CacheStats } from './cache/index.ts'
 export type { Duration } from './core/duration.ts'
 export { MillraceError, OverloadError, UsageError } from './core/error.ts'

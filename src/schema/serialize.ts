@@ -21,15 +21,24 @@ export interface Encoder {
 
 /**
  * @param where  'GET /orders/{id} returns 200', for messages
+ * @param finish  what is done to the JSON value before it is written
  * @throws UsageError for a schema that cannot be described, or one-way transforms, naming the route and the place
  */
-export function compileResponse(schema: Schema, where: string): Encoder {
+export function compileResponse(schema: Schema, where: string, finish?: (json: unknown) => unknown): Encoder {
   const described = describe(schema, 'output', where)
   const prepare = preparation(schema, described, where)
-  const pick = compilePick(described)
+  const picked = compilePick(described)
+  const pick = finish ? finished(picked, finish) : picked
   return prepare
     ? { encode: value => write(pick, prepare(value), where) }
     : { encode: value => write(pick, value, where) }
+}
+
+function finished(pick: Pick, finish: (json: unknown) => unknown): Pick {
+  return value => {
+    const picked = pick(value)
+    return picked === MISFIT ? picked : finish(picked)
+  }
 }
 
 function write(pick: Pick, value: unknown, where: string): string {

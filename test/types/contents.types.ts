@@ -1,6 +1,6 @@
 // What `returns` says beside JSON: streams of items, events, raw JSON, media types. Checked by `npm run types`, as app.types.ts is.
 import * as z from 'zod'
-import { App, content, event, events, file, html, type In, jsonLines, type Out, raw, type ServerSentEvent, stream, text } from 'millrace'
+import { App, content, event, events, file, html, type In, jsonLines, type Out, raw, type ServerSentEvent, sparse, stream, text } from 'millrace'
 import { testClient } from 'millrace/testing'
 
 type Eq<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -100,3 +100,14 @@ is<By<typeof f, 200>, Blob>()
 const dated = jsonLines(Dated)
 is<In<typeof dated>, AsyncIterable<{ at: string }>>()
 is<Out<typeof dated>, AsyncIterable<{ at: Date }> | Iterable<{ at: Date }>>()
+
+// ---- sparse: a handler gives the whole, a client may find less ----
+const Whole = z.object({ id: z.int(), note: z.string().nullable(), stock: z.int().default(0) })
+const few = app.get('/sparse', { returns: sparse(Whole) }, () => ({ id: 1, note: null, stock: 0 }))
+const g = await api.call(few)
+if (g.status === 200) {
+  is<(typeof g.body)['note'], string | undefined>()
+  is<(typeof g.body)['stock'], number | undefined>()
+}
+// @ts-expect-error the handler leaves out nothing
+app.get('/sparse', { returns: sparse(Whole) }, () => ({ id: 1 }))
