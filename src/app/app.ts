@@ -12,7 +12,7 @@ import { fetchThrough } from './fetch-exchange.ts'
 import { LiveStreams } from './live-streams.ts'
 import { handle } from './handle.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
-import { docsEndpoints, type DocsPaths } from './openapi/docs-endpoints.ts'
+import { docsEndpoints, type DocsOptions, type DocsServed } from './openapi/docs-endpoints.ts'
 import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
 import { ownLimits } from './own-limits.ts'
 import type { ErrorFormat } from './problem.ts'
@@ -32,7 +32,7 @@ export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>,
   /** Before the `yield` at start, after it when the worker has drained; once per worker. */
   lifespan?: (context: WorkerContext) => AsyncGenerator<void, void, undefined>
   /** Where the documentation is served, each a path or false. Default /openapi.json, /docs and /redoc. */
-  docs?: DocsPaths | false
+  docs?: DocsOptions | false
   /** A path that no route has, but with the other slash at its end, is redirected there (307). Default true. */
   redirectSlashes?: boolean
   /** Settings of the server, by their names in docs/reference/settings.md; weaker than the command line. */
@@ -186,7 +186,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return this.#embedded.close(graceMs)
   }
 
-  get #paths(): Required<DocsPaths> {
+  get #paths(): DocsServed {
     const { docs = {} } = this.#options
     const all = { openapi: '/openapi.json', docs: '/docs', redoc: '/redoc' } as const
     if (docs === false) return { openapi: false, docs: false, redoc: false }

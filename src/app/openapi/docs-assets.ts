@@ -19,6 +19,7 @@ export interface Asset {
 export const ASSET_SOURCES = {
   'swagger-ui.css': 'swagger-ui-dist/swagger-ui.css',
   'swagger-ui-bundle.js': 'swagger-ui-dist/swagger-ui-bundle.js',
+  'oauth2-redirect.js': 'swagger-ui-dist/oauth2-redirect.js',
   'favicon.png': 'swagger-ui-dist/favicon-32x32.png',
   'redoc.standalone.js': 'redoc/bundles/redoc.standalone.js',
 } as const

@@ -5,10 +5,12 @@ import type { RequestContext } from '../context.ts'
 import { EndpointDefinition, type Group, type MountedRoute } from '../route.ts'
 import { asset, type Asset, type AssetName, ready } from './docs-assets.ts'
 import {
+  oauth2RedirectPage,
   type PageLinks,
   REDOC_STYLE,
   redocPage,
   redocScript,
+  type SwaggerClient,
   SWAGGER_STYLE,
   swaggerPage,
   swaggerScript,
@@ -25,13 +27,20 @@ export interface DocsPaths {
   redoc?: `/${string}` | false
 }
 
+/** `docs` of an app. */
+export interface DocsOptions extends DocsPaths {
+  /** As whom Swagger UI's Authorize asks for tokens; it fills in the form, and people may change it. */
+  oauth?: SwaggerClient
+}
+export type DocsServed = Required<DocsPaths> & Pick<DocsOptions, 'oauth'>
+
 /**
  * @param document  called once, at the first request for it
  * @param use  the app's middleware: what guards the API guards its description
  */
 export function docsEndpoints(
   info: ApiInfo,
-  paths: Required<DocsPaths>,
+  paths: DocsServed,
   document: () => OpenApiDocument,
   use: readonly Middleware[] = [],
 ): MountedRoute[] {
@@ -39,12 +48,17 @@ export function docsEndpoints(
   if (openapi === false) return []
   const group: Group = { prefix: '', tags: [], uses: {}, returns: {}, use }
   const routes: MountedRoute[] = []
-  const serve = (path: string, content: () => Promise<Asset>, fields: readonly string[]) => {
+  const serve = (
+    path: string,
+    content: () => Promise<Asset>,
+    fields: readonly string[] | (() => readonly string[]),
+  ) => {
     const endpoint = new EndpointDefinition(
       'GET',
       path,
       { hidden: true },
-      async (context: RequestContext) => answer(context.request, await content(), fields),
+      async (context: RequestContext) =>
+        answer(context.request, await content(), typeof fields === 'function' ? fields() : fields),
       group,
     )
     routes.push({ endpoint, path, name: `GET ${path}`, groups: [group] })
@@ -56,15 +70,23 @@ export function docsEndpoints(
       assets: path === '/' ? './' : `./${encodeURIComponent(path.split('/').at(-1)!)}/`,
     }
     const folder = path === '/' ? '' : path
-    const security = ['content-security-policy', policy(info), ...GUARDS]
+    // At the first request, as the document is: where tokens come from is in there.
+    let fields: readonly string[] | undefined
+    const guarded = () => (fields ??= [...REVALIDATED, 'content-security-policy', policy(info, document()), ...GUARDS])
     serve(
       path,
-      once('text/html; charset=utf-8', () => of.html(links)),
-      [...REVALIDATED, ...security],
+      once(HTML, () => of.html(links)),
+      guarded,
     )
+    if (of.redirect)
+      serve(
+        `${folder}/oauth2-redirect`,
+        once(HTML, () => of.redirect!()),
+        guarded,
+      )
     serve(
       `${folder}/page.js`,
-      once(SCRIPT, () => of.script(links, openapi.split('/').length - 1)),
+      once(SCRIPT, () => of.script(links, openapi.split('/').length - 1, paths.oauth)),
       REVALIDATED,
     )
     serve(
@@ -86,7 +108,9 @@ export function docsEndpoints(
 
 interface Page {
   readonly html: (links: PageLinks) => string
-  readonly script: (links: PageLinks, depth: number) => string
+  readonly script: (links: PageLinks, depth: number, oauth?: SwaggerClient) => string
+  /** Where a login elsewhere sends the browser back to. */
+  readonly redirect?: () => string
   readonly style: string
   readonly assets: readonly AssetName[]
 }
@@ -95,7 +119,8 @@ const SWAGGER: Page = {
   html: swaggerPage,
   script: swaggerScript,
   style: SWAGGER_STYLE,
-  assets: ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon.png'],
+  redirect: oauth2RedirectPage,
+  assets: ['swagger-ui.css', 'swagger-ui-bundle.js', 'oauth2-redirect.js', 'favicon.png'],
 }
 const REDOC: Page = {
   html: redocPage,
@@ -104,6 +129,7 @@ const REDOC: Page = {
   assets: ['redoc.standalone.js', 'favicon.png'],
 }
 
+const HTML = 'text/html; charset=utf-8'
 const SCRIPT = 'text/javascript; charset=utf-8'
 // The document and the pages change with a deploy, the libraries with an update of Millrace.
 const REVALIDATED = ['cache-control', 'no-cache', 'x-content-type-options', 'nosniff']
@@ -111,9 +137,10 @@ const KEPT = ['cache-control', 'public, max-age=3600', 'x-content-type-options',
 const GUARDS = ['referrer-policy', 'no-referrer', 'x-frame-options', 'DENY']
 
 // Inline styles: both libraries set them while they run (ReDoc's are style elements that styled-components inserts). Scripts come from
-// files alone, no eval; blob: is ReDoc's search worker. "Try it out" may call the servers that the app names.
-function policy(info: ApiInfo): string {
-  const servers = (info.servers ?? []).flatMap(({ url }) => {
+// files alone, no eval; blob: is ReDoc's search worker. "Try it out" may call the servers that the app names, and Authorize whoever gives
+// out its tokens.
+function policy(info: ApiInfo, document: OpenApiDocument): string {
+  const called = [...(info.servers ?? []).map(({ url }) => url), ...tokenUrls(document)].flatMap(url => {
     const origin = URL.canParse(url) ? new URL(url).origin : 'null'
     return origin === 'null' ? [] : [origin]
   })
@@ -124,11 +151,24 @@ function policy(info: ApiInfo): string {
     "img-src 'self' data:",
     "font-src 'self'",
     'worker-src blob:',
-    ['connect-src', "'self'", ...new Set(servers)].join(' '),
+    ['connect-src', "'self'", ...new Set(called)].join(' '),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ')
+}
+
+function tokenUrls({ components }: OpenApiDocument): readonly string[] {
+  const schemes = Object.values(components.securitySchemes ?? {}) as {
+    readonly openIdConnectUrl?: string
+    readonly flows?: Readonly<Record<string, { readonly tokenUrl?: string; readonly refreshUrl?: string }>>
+  }[]
+  return schemes
+    .flatMap(({ openIdConnectUrl, flows = {} }) => [
+      openIdConnectUrl,
+      ...Object.values(flows).flatMap(({ tokenUrl, refreshUrl }) => [tokenUrl, refreshUrl]),
+    ])
+    .filter(url => url !== undefined)
 }
 
 /** Made at the first request; a failure is told and tried again. */

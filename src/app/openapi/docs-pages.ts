@@ -8,6 +8,17 @@ export interface PageLinks {
   readonly assets: string
 }
 
+/** A client as the authorization server knows it. */
+export interface SwaggerClient {
+  readonly clientId: string
+  /** Sent to every reader of the page: only for try-out clients. */
+  readonly clientSecret?: string
+  /** Ticked from the beginning. */
+  readonly scopes?: readonly string[]
+  /** Proof Key for Code Exchange, for the authorization code flow. Default true. */
+  readonly pkce?: boolean
+}
+
 export function swaggerPage({ title, assets }: PageLinks): string {
   return page(
     title,
@@ -22,7 +33,7 @@ export function swaggerPage({ title, assets }: PageLinks): string {
 
 // The page reads the document itself: behind a path prefix that a proxy takes off, "/" in servers is not where the API is, and only the
 // browser knows the prefix.
-export function swaggerScript({ openapi }: PageLinks, depth: number): string {
+export function swaggerScript({ openapi, assets }: PageLinks, depth: number, oauth?: SwaggerClient): string {
   return `${FOLLOW_SYSTEM}
 follow(isDark => document.documentElement.classList.toggle('dark-mode', isDark))
 
@@ -38,9 +49,24 @@ read().then(spec => {
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
     layout: 'BaseLayout',
-  })
+    oauth2RedirectUrl: new URL(${JSON.stringify(`${assets}oauth2-redirect`)}, location.href).href,
+  })${
+    oauth
+      ? `
+  window.ui.initOAuth(${JSON.stringify(initOAuth(oauth))})`
+      : ''
+  }
 }, failed)
 `
+}
+
+function initOAuth({ clientId, clientSecret, scopes, pkce = true }: SwaggerClient): object {
+  return { clientId, clientSecret, scopes, usePkceWithAuthorizationCodeGrant: pkce }
+}
+
+/** Hands what the authorization server said to the page that opened it, and closes. */
+export function oauth2RedirectPage(): string {
+  return page('Authorization', '', '<script src="oauth2-redirect.js"></script>')
 }
 
 // On a phone the column of links goes: our documents have none, and the table is wider than the page with it.
@@ -145,7 +171,13 @@ const READ_DOCUMENT = (openapi: string, depth: number) => `const read = async ()
   if (!response.ok) throw new Error(url.pathname + ' answered ' + response.status)
   const spec = await response.json()
   const prefix = url.pathname.split('/').slice(0, -${depth}).join('/')
-  if (prefix && spec.servers.length === 1 && spec.servers[0].url === '/') spec.servers[0].url = prefix
+  if (spec.servers.length === 1 && spec.servers[0].url === '/') {
+    if (prefix) spec.servers[0].url = prefix
+    for (const { flows } of Object.values(spec.components.securitySchemes ?? {}))
+      for (const flow of Object.values(flows ?? {}))
+        for (const name of ['authorizationUrl', 'tokenUrl', 'refreshUrl'])
+          if (flow[name]?.startsWith('/')) flow[name] = new URL(prefix + flow[name], location.href).href
+  }
   return spec
 }
 const failed = error => {

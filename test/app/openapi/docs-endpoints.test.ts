@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { App } from 'millrace'
+import { App, dependency } from 'millrace'
+import { oauth2AuthorizationCode } from 'millrace/security'
 
 function get(app: App<any, any>, path: string, headers: Record<string, string> = {}): Promise<Response> {
   return app.fetch(new Request(`http://api.test${path}`, { headers }))
@@ -23,6 +24,8 @@ describe('the docs endpoints', () => {
       '/docs/page.css': 'text/css; charset=utf-8',
       '/docs/swagger-ui.css': 'text/css; charset=utf-8',
       '/docs/swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+      '/docs/oauth2-redirect': 'text/html; charset=utf-8',
+      '/docs/oauth2-redirect.js': 'text/javascript; charset=utf-8',
       '/docs/favicon.png': 'image/png',
       '/redoc': 'text/html; charset=utf-8',
       '/redoc/page.js': 'text/javascript; charset=utf-8',
@@ -52,6 +55,31 @@ describe('the docs endpoints', () => {
     }
     const redoc = await (await get(app, '/redoc/redoc.standalone.js')).text()
     assert.doesNotMatch(redoc, /cdn\.redoc\.ly/)
+  })
+
+  test('let Authorize ask whoever gives out the tokens, and nobody else', async () => {
+    const security = oauth2AuthorizationCode({
+      authorizationUrl: 'https://login.test/authorize',
+      tokenUrl: 'https://tokens.test/token',
+      refreshUrl: '/refresh',
+    })
+    const app = hello({ docs: { oauth: { clientId: 'docs</script>', scopes: ['a'] } } })
+    app.get('/me', { uses: { user: dependency({ security }, () => 1) } }, () => 1)
+    for (const path of ['/docs', '/docs/oauth2-redirect']) {
+      const policy = (await get(app, path)).headers.get('content-security-policy')!
+      assert.match(
+        policy,
+        /connect-src 'self' https:\/\/tokens\.test;/,
+        'a login is a page of its own, not asked from here',
+      )
+    }
+    assert.doesNotMatch(await (await get(app, '/docs/oauth2-redirect')).text(), /https?:|src="\//)
+    const script = await (await get(app, '/docs/page.js')).text()
+    assert.match(
+      script,
+      /initOAuth\(\{"clientId":"docs<\/script>","scopes":\["a"\],"usePkceWithAuthorizationCodeGrant":true\}\)/,
+    )
+    assert.doesNotMatch(await (await get(hello(), '/docs/page.js')).text(), /initOAuth/)
   })
 
   test('escape the title', async () => {

@@ -1,25 +1,12 @@
 // The docs pages in a real browser: they work, follow light and dark, fit a phone, and ask nobody but their own host.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { createServer, request as forward, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { serve, type Server } from 'millrace/server'
+import { chromiumIsMissing, launchChromium } from './chromium.ts'
 import { representativeApp } from './representative-app.ts'
-
-const executablePath = [
-  process.env['MILLRACE_CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find(path => path !== undefined && existsSync(path))
-
-const skip =
-  executablePath === undefined && !process.env['CI']
-    ? 'no Chromium found: install one, or say where with MILLRACE_CHROMIUM'
-    : false
 
 /** Everything a page did that it should not have. */
 interface Visit {
@@ -28,12 +15,11 @@ interface Visit {
   readonly complaints: string[]
 }
 
-describe('the docs pages in Chromium', { skip }, () => {
+describe('the docs pages in Chromium', { skip: chromiumIsMissing }, () => {
   let server: Server
   let browser: Browser
   let proxy: HttpServer
   before(async () => {
-    assert.ok(executablePath, 'CI must have a Chromium')
     server = await serve(representativeApp(), { host: '127.0.0.1', port: 0, signals: false, logLevel: 'error' })
     proxy = createServer((incoming, outgoing) => {
       const path = incoming.url!.replace(/^\/shop/, '')
@@ -45,18 +31,7 @@ describe('the docs pages in Chromium', { skip }, () => {
       incoming.pipe(onward)
     })
     await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    })
+    browser = await launchChromium()
   })
   after(async () => {
     await browser?.close()
