@@ -86,5 +86,6 @@ export function steadied(output: string): string {
     .replaceAll(/^(date): .*$/gim, '$1: (a date)')
     .replaceAll(/^(retry-after): [123]$/gim, '$1: (one to three)')
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '(a uuid)')
+    .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '(a token)')
     .replaceAll(/\bdur=\d+(\.\d+)?/g, 'dur=(ms)')
 }
