@@ -20,6 +20,7 @@ import {
   type Security,
   timingSafeEqual,
 } from 'millrace/security'
+import { cors } from 'millrace/middleware'
 import { testClient } from 'millrace/testing'
 import { get, overSocket } from '../support/over-tcp.ts'
 import { onEachSeam, silent } from '../support/seams.ts'
@@ -433,6 +434,62 @@ describe('the order of things', () => {
     await client.close()
   })
 
+  test('inputs of a guard are judged with it: 422 for them alone, before the body', async () => {
+    const tenant = dependency(
+      { security: key, headers: z.object({ 'x-tenant': z.string() }) },
+      ({ headers }) => headers['x-tenant'],
+    )
+    const app = new App({ log: silent })
+    app.post('/', { uses: { tenant }, body: Body }, ({ tenant }) => tenant)
+    const client = testClient(app)
+    const asked = async (body: string, headers: Record<string, string>) => {
+      const answer = await client.fetch('/', post(body, headers))
+      const { errors } = (await answer.json()) as { errors?: { loc: string[] }[] }
+      return [answer.status, errors?.map(({ loc }) => loc.join('.'))]
+    }
+    assert.deepEqual(await asked('{', {}), [401, undefined])
+    assert.deepEqual(await asked('{}', { 'x-key': 'k' }), [422, ['header.x-tenant']])
+    assert.deepEqual(await asked('{}', { 'x-key': 'k', 'x-tenant': 't' }), [422, ['body.n']])
+    await client.close()
+  })
+
+  test("a browser's preflight needs no credentials, and it can read the 401", async () => {
+    const app = echo(bearer())
+    app.use(cors({ origins: ['https://shop.example'], headers: ['authorization'] }))
+    const client = testClient(app)
+    const origin = { origin: 'https://shop.example' }
+    const preflight = await client.fetch('/', {
+      method: 'OPTIONS',
+      headers: {
+        ...origin,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization',
+      },
+    })
+    assert.ok(preflight.ok, String(preflight.status))
+    const refused = await client.fetch('/', { headers: origin })
+    assert.deepEqual(
+      [refused.status, refused.headers.get('access-control-allow-origin')],
+      [401, 'https://shop.example'],
+    )
+    await client.close()
+  })
+
+  test('HEAD asks for the same as GET, another method is a 405 without credentials', async () => {
+    const client = testClient(echo(bearer()))
+    const statuses = await Promise.all(
+      (
+        [
+          ['HEAD', {}],
+          ['HEAD', { authorization: 'Bearer t' }],
+          ['DELETE', {}],
+        ] as const
+      ).map(async ([method, headers]) => (await client.fetch('/', { method, headers })).status),
+    )
+    assert.deepEqual(statuses, [401, 200, 405])
+    await client.close()
+  })
+
   test('a 401 passes through the middleware of the route', async () => {
     const app = echo(bearer())
     app.use(async (_context, next) => {
@@ -465,6 +522,16 @@ describe('mistakes of the programmer are told at once', () => {
     ['no flow', 'APP_SECURITY', () => oauth2({ flows: {} })],
     ['no discovery document', 'APP_SECURITY', () => openIdConnect({ url: 'http://[' })],
     ['one alternative', 'APP_SECURITY', () => either(bearer())],
+    [
+      'a cache on a route that asks who it is',
+      'APP_CACHE',
+      () => {
+        const user = dependency({ security: bearer() }, () => 1)
+        const app = new App()
+        app.get('/', { uses: { user }, cache: { ttl: '1s' } }, () => 1)
+        return app.manifest()
+      },
+    ],
     ['scopes of what is no dependency', 'APP_NOT_A_DEPENDENCY', () => requireScopes({} as never, 'a')],
   ]
   for (const [name, code, make] of mistakes)
