@@ -148,15 +148,17 @@ describe('settings', () => {
   })
 })
 
-describe('errors', () => {
-  test('are said by one middleware for all routes, and for what no route takes', async () => {
-    const api = testClient(await app('34-errors.ts'))
+describe('the format of errors', () => {
+  test('is made by one middleware for all routes, and for what no route takes', async () => {
+    const api = testClient(await app('34-error-format.ts'))
     after(() => api.close())
-    for (const path of ['/items/4', '/nowhere'] as const) {
+    for (const path of ['/items/10', '/nowhere'] as const) {
       const answer = await api.fetch(path)
-      assert.deepEqual([answer.status, await answer.json()], [404, { title: 'Nothing here', path }])
+      assert.deepEqual([answer.status, await answer.json()], [404, { error: { code: 'HTTP_404' } }])
     }
-    assert.equal((await api.fetch('/items/3')).headers.get('www-authenticate'), 'Bearer')
+    const refused = await api.fetch('/items/none')
+    const fields = [{ field: 'id', message: 'Not an integer' }]
+    assert.deepEqual([refused.status, await refused.json()], [422, { error: { code: 'INVALID', fields } }])
   })
 })
 
