@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test'
 import { AnswerError, CallError, client, type ClientOptions, unwrap } from 'millrace/client'
 import { serve } from 'millrace/server'
 import type * as routes from './support/app.ts'
-import { app, left } from './support/app.ts'
+import { app, gate, left } from './support/app.ts'
 import { foreign } from './support/foreign.ts'
 
 const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false })
@@ -164,6 +164,28 @@ describe('time', () => {
     leaving.abort(new Error('enough'))
     await assert.rejects(asked, /^Error: enough$/)
     await assert.rejects(shop.get('/never', { signal: AbortSignal.abort(new Error('before')) }), /before/)
+  })
+})
+
+describe('a limit of the server', () => {
+  test('is waited for, as long as the server says', async () => {
+    const answers: Response[] = []
+    const patient = client<typeof routes>(server.url, {
+      fetch: async request => {
+        const answer = await fetch(request)
+        if (answers.push(answer) === 1) gate.opened.resolve()
+        return answer
+      },
+    })
+    const inside = shop.post('/narrow')
+    // Until it is inside, whoever asks would be let in instead: a question without patience of its own finds out.
+    while ((await shop.post('/narrow', { timeout: 100, retry: false }).catch(() => ({ status: 0 }))).status !== 503);
+    const startedMs = performance.now()
+    const { status } = await patient.post('/narrow')
+    assert.equal(status, 200)
+    assert.deepEqual(answers.map(({ status }) => status).slice(0, 2), [503, 200])
+    assert.ok(performance.now() - startedMs >= 1000 * Number(answers[0]!.headers.get('retry-after')))
+    assert.equal((await inside).status, 200)
   })
 })
 

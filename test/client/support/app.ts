@@ -71,6 +71,12 @@ export const never = app.get('/never', ({ signal }) => {
   left.soon = once(signal, 'abort')
   return left.soon.then(() => 1)
 })
+/** Runs once at a time, until `gate` opens; who comes meanwhile is refused. */
+export const gate: { opened: PromiseWithResolvers<void> } = { opened: Promise.withResolvers() }
+export const narrow = app.post('/narrow', { limit: { concurrent: 1 } }, async () => {
+  await gate.opened.promise
+  return 'through'
+})
 export const preflight = app.options('/things', { returns: { 204: null } }, () => {})
 export const admin = new Router({ prefix: '/admin' })
 export const reports = admin.get('/reports', () => ['daily'])
