@@ -15,7 +15,8 @@ import { UsageError } from '../core/error.ts'
 import { Authorization, type Authorize } from './authorization.ts'
 import { CallTime } from './call-time.ts'
 import { CallError, type CallName } from './errors.ts'
-import { received } from './received.ts'
+import { events, itemsOf, lines } from './item-streams.ts'
+import { received, told } from './received.ts'
 import { Retry, type RetryOptions } from './retry.ts'
 
 export interface ClientOptions {
@@ -53,6 +54,8 @@ export interface ClientCallOptions {
   readonly idempotencyKey?: string
   /** False: one attempt. */
   readonly retry?: boolean
+  /** For a route that returns `events(text)`: data is text as it is. Default: JSON, and text only where it is none. */
+  readonly eventData?: 'text'
 }
 
 type CallInput = AnyInput & ClientCallOptions
@@ -92,7 +95,7 @@ export class Caller {
   async call(method: string, path: string, input: CallInput = {}): Promise<Told<any, any>> {
     const prepared = this.#prepare(method, path, input)
     try {
-      return await this.#attempts(prepared, response => received(response, prepared.call))
+      return await this.#attempts(prepared, response => this.#answer(prepared, response))
     } finally {
       prepared.time.lift()
     }
@@ -106,6 +109,26 @@ export class Caller {
     } finally {
       prepared.time.lift()
     }
+  }
+
+  async #answer(prepared: Prepared, response: Response): Promise<Told<any, any>> {
+    const { call, input, isRepeatable, time } = prepared
+    const kind = call.method === 'HEAD' ? undefined : itemsOf(response)
+    if (kind === undefined) return received(response, call)
+    if (kind === 'lines') return told(response, call, lines(response, call, time.signal))
+    const again = async (lastId: string | undefined) => {
+      const headers = { ...input.headers, ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
+      return this.fetch(call.method, call.path, { ...input, headers })
+    }
+    return told(
+      response,
+      call,
+      events(response, call, {
+        isText: input.eventData === 'text',
+        signal: time.signal,
+        again: isRepeatable ? again : undefined,
+      }),
+    )
   }
 
   #prepare(method: string, path: string, input: CallInput): Prepared {

@@ -16,6 +16,12 @@ export interface ReadEvent {
  * standard says: its data may be half of what was sent.
  */
 export class EventReader {
+  /** That of the last event which is complete: where to go on after a lost connection. */
+  lastId: string | undefined
+  /** Milliseconds to wait before coming back, as the server has said last. */
+  retryMs: number | undefined
+  /** It has said so since the last event: it is about to end, and wants its client back. */
+  asksBack = false
   #rest = ''
   #isFirst = true
   #data: string[] | undefined
@@ -59,6 +65,10 @@ export class EventReader {
   }
 
   #dispatch(events: ReadEvent[]): void {
+    this.lastId = this.#id
+    if (this.#retry !== undefined) this.retryMs = this.#retry
+    if (this.#data !== undefined) this.asksBack = false
+    else if (this.#retry !== undefined) this.asksBack = true
     if (this.#data !== undefined)
       events.push({
         data: this.#data.join('\n'),
@@ -96,7 +106,19 @@ export async function* readJsonLines(body: ReadableStream<Uint8Array>): AsyncGen
   if (rest.trim() !== '') yield JSON.parse(rest)
 }
 
-async function* texts(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void, undefined> {
+/** The text of a body as it comes. Leaving the loop cancels the body. */
+export async function* texts(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder()
-  for await (const piece of body as unknown as AsyncIterable<Uint8Array>) yield decoder.decode(piece, { stream: true })
+  // A reader, because Safari's streams are not iterable.
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield decoder.decode(value, { stream: true })
+    }
+  } finally {
+    // Of no use to a body that has ended or failed.
+    reader.cancel().catch(() => {})
+  }
 }

@@ -5,6 +5,7 @@ import { serve } from 'millrace/server'
 import app, { mailer } from '../../examples/guide/orders.ts'
 
 app.override(mailer, { send: async () => {} })
+const { default: ticks } = await import('../../examples/guide/ticks.ts')
 const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false })
 after(() => server.close())
 process.env['SHOP_URL'] = server.url
@@ -34,5 +35,12 @@ describe('the guide’s client', () => {
   test('sends a token', async () => {
     const answer = await withToken.shop.post('/orders', { body: { email: 'ada@example.com', quantity: 1 } })
     assert.equal(answer.status, 201)
+  })
+
+  test('reads a stream for as long as it wants to', async context => {
+    const streaming = await serve(ticks, { port: 0, host: '127.0.0.1', signals: false })
+    context.after(() => streaming.close())
+    const { firstTicks } = await import('../../examples/guide/client-stream.ts')
+    assert.deepEqual(await firstTicks(streaming.url, 3), [1, 2, 3])
   })
 })
