@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as z from 'zod'
-import { App, dependency, Router } from 'millrace'
+import { App, dependency, fail, Router, UsageError } from 'millrace'
 import { testClient } from 'millrace/testing'
 import { silent } from '../app/support/seams.ts'
 
@@ -103,5 +103,97 @@ describe('a test client', () => {
     const call = testClient(router.get('/x', ({ user, params }) => `${user} ${params.a}`))
     assert.equal((await call({ params: { a: 7 } })).body, 'me 7')
     await call.close()
+  })
+})
+
+describe('a test client, where it is asked to,', () => {
+  const app = new App({ log: silent })
+  const params = z.object({ id: z.int() })
+  app.post('/log-in', ({ reply }) => reply(204, null, { cookies: { session: { value: 'ada', path: '/' }, once: 'x' } }))
+  app.post('/log-out', ({ reply }) =>
+    reply(204, null, { cookies: { session: { value: '', path: '/', maxAgeSeconds: 0 } } }),
+  )
+  const me = app.get('/me', { cookies: z.object({ session: z.string().optional() }) }, ({ cookies }) => cookies)
+  app.get('/old/{id}', ({ params, reply }) => reply(301, null, { headers: { location: `/me?from=${params.id}` } }))
+  app.post('/form', ({ reply }) => reply(303, null, { headers: { location: '/me' } }))
+  app.post('/kept', ({ reply }) => reply(307, null, { headers: { location: '/echo' } }))
+  app.post('/echo', { body: z.object({ n: z.int() }) }, ({ body }) => body)
+  app.get('/away', ({ reply }) => reply(302, null, { headers: { location: 'https://elsewhere.example/' } }))
+  app.get('/round', ({ reply }) => reply(302, null, { headers: { location: '/round' } }))
+  const broken = app.get('/broken', () => {
+    throw new RangeError('out of paper')
+  })
+  app.get('/refused', () => fail(403))
+  const list = new Router({ prefix: '/items' })
+  const one = list.get('/{id}', { params, returns: { 200: z.int(), 409: z.string() } }, ({ params, reply }) =>
+    params.id === 9 ? reply(409, 'taken') : params.id === 8 ? fail(410, 'gone') : params.id,
+  )
+  app.include(list, { prefix: '/v1' })
+
+  test('keeps cookies between requests, and lets go of them when the app says so', async () => {
+    const api = testClient(app, { cookies: true })
+    await api.fetch('/log-in', { method: 'POST' })
+    assert.deepEqual((await api.call(me)).body, { session: 'ada' })
+    assert.deepEqual(api.cookies.all, { session: 'ada', once: 'x' })
+    assert.deepEqual((await api.call(me, { cookies: { session: 'bob' } })).body, { session: 'bob' })
+    await api.fetch('/log-out', { method: 'POST' })
+    assert.deepEqual((await api.call(me)).body, {})
+    const plain = testClient(app)
+    await plain.fetch('/log-in', { method: 'POST' })
+    assert.deepEqual((await plain.call(me)).body, {})
+    await Promise.all([api.close(), plain.close()])
+  })
+
+  test('follows redirects within the app as fetch does, and shows them otherwise', async () => {
+    const api = testClient(app, { redirects: 'follow', headers: { cookie: 'session=eve' } })
+    assert.deepEqual(await (await api.fetch('/old/1')).json(), { session: 'eve' })
+    assert.deepEqual(await (await api.fetch('/form', { method: 'POST', body: 'a=b' })).json(), { session: 'eve' })
+    const sent = { method: 'POST', body: '{"n":1}', headers: { 'content-type': 'application/json' } }
+    assert.deepEqual(await (await api.fetch('/kept', sent)).json(), { n: 1 })
+    assert.equal((await api.fetch('/away')).status, 302)
+    await assert.rejects(api.fetch('/round'), /more than 20 redirects/)
+    const plain = testClient(app)
+    assert.equal((await plain.fetch('/old/1')).headers.get('location'), '/me?from=1')
+    await Promise.all([api.close(), plain.close()])
+  })
+
+  test('throws what a handler threw, and answers with 500 otherwise', async () => {
+    const api = testClient(app, { errors: 'throw' })
+    await assert.rejects(api.call(broken), (error: unknown) => {
+      assert.ok(error instanceof RangeError)
+      assert.match(error.stack ?? '', /test-client\.test\.ts/)
+      return true
+    })
+    assert.equal((await api.fetch('/refused')).status, 403)
+    const plain = testClient(app)
+    assert.equal((await plain.call(broken)).status, 500)
+    await Promise.all([api.close(), plain.close()])
+  })
+
+  test('finds an endpoint wherever it is included, and by its own path behind a prefix', async () => {
+    const api = testClient(app)
+    assert.equal((await api.call(one, { params: { id: 7 } })).body, 7)
+    const byPath = testClient<{ one: typeof one }>(app, { prefix: '/v1' })
+    assert.equal((await byPath.get('/items/{id}', { params: { id: 7 } })).body, 7)
+    const other = new App().get('/elsewhere', () => 1)
+    await assert.rejects(api.call(other), { code: 'CALL_NOT_IN_APP', message: /^GET \/elsewhere is not in this app/ })
+    await Promise.all([api.close(), byPath.close()])
+  })
+
+  test('throws a refusal that nobody has declared, saying how to declare it', async () => {
+    const api = testClient(app)
+    assert.equal((await api.call(one, { params: { id: 9 } })).status, 409)
+    await assert.rejects(api.call(one, { params: { id: 8 } }), (error: unknown) => {
+      assert.ok(error instanceof UsageError)
+      assert.equal(error.code, 'CALL_UNDECLARED_STATUS')
+      assert.match(
+        error.message,
+        /^GET \/v1\/items\/\{id\} answered 410 Gone, which it does not declare: add 410 to its `returns`/,
+      )
+      assert.match(error.message, /"detail":"gone"/)
+      return true
+    })
+    assert.equal((await api.fetch('/v1/items/8')).status, 410)
+    await api.close()
   })
 })
