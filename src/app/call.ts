@@ -180,6 +180,7 @@ interface ByMethod<R> {
   readonly DELETE: Table<R, 'DELETE'>
   readonly HEAD: Table<R, 'GET' | 'HEAD'>
   readonly OPTIONS: Table<R, 'OPTIONS'>
+  readonly QUERY: Table<R, 'QUERY'>
 }
 /** A call whose answer is the platform's Response, its body unread. */
 export interface RawCall<R, O> {
@@ -199,4 +200,5 @@ export interface Calls<R, F extends keyof Formats, O = CallOptions> {
   /** Every GET has a HEAD: status and headers, no body. */
   readonly head: HeadVerb<Table<R, 'GET' | 'HEAD'>, F, O>
   readonly options: Verb<Table<R, 'OPTIONS'>, F, O>
+  readonly query: Verb<Table<R, 'QUERY'>, F, O>
 }

@@ -204,8 +204,8 @@ export class Caller {
   }
 }
 
-// RFC 9110 §9.2.2.
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+// RFC 9110 §9.2.2, and QUERY, which is safe.
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'PUT', 'DELETE'])
 const KEYED: ReadonlySet<string> = new Set(['POST', 'PATCH'])
 
 /** '/api' is the page's own origin, in a browser. */

@@ -39,6 +39,7 @@ export function client<R, F extends keyof Formats = 'problem'>(url: string, of: 
     delete: verb('DELETE'),
     head: verb('HEAD'),
     options: verb('OPTIONS'),
+    query: verb('QUERY'),
     fetch: (method: string, path: string, input?: object) => caller.fetch(method, path, input),
   } as unknown as Client<R, F>
 }

@@ -104,6 +104,7 @@ export function testClient(of: Routes | Endpoint<any, any, any>, options: TestCl
     delete: verb('DELETE'),
     head: verb('HEAD'),
     options: verb('OPTIONS'),
+    query: verb('QUERY'),
     call: (endpoint: Endpoint<any, any, any>, input?: TestInput) => driver.call(endpoint, input),
     socket: (endpoint: AnySocketEndpoint | string, input?: TestInput & SocketOptions) => driver.socket(endpoint, input),
     fetch: (path: string, init?: RequestInit) => driver.fetch(path, init),

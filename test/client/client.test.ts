@@ -67,6 +67,7 @@ describe('a call', () => {
     assert.equal(head.headers.get('content-length'), '22')
     assert.equal((await shop.options('/things')).status, 204)
     assert.deepEqual((await shop.get('/admin/reports')).body, ['daily'])
+    assert.deepEqual((await shop.query('/found', { body: { words: 'a b' } })).body, ['a', 'b'])
   })
 
   test('sends text to a route that reads text, when its content type says so', async () => {

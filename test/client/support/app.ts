@@ -77,6 +77,12 @@ export const narrow = app.post('/narrow', { limit: { concurrent: 1 } }, async ()
   await gate.opened.promise
   return 'through'
 })
+export const question = app.route({
+  method: 'QUERY',
+  path: '/found',
+  body: z.object({ words: z.string() }),
+  handler: ({ body }) => body.words.split(' '),
+})
 export const preflight = app.options('/things', { returns: { 204: null } }, () => {})
 export const admin = new Router({ prefix: '/admin' })
 export const reports = admin.get('/reports', () => ['daily'])
