@@ -10,27 +10,35 @@ import { type Dependency, DependencyDefinition, type Scope, type Uses } from './
 import { Embedded } from './embedded.ts'
 import { fetchThrough } from './fetch-exchange.ts'
 import { LiveStreams } from './live-streams.ts'
-import { handle } from './handle.ts'
+import type { Surroundings } from './handle.ts'
+import { mountedFacts, startMounted, stopMounted } from './mounted-apps.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
 import { docsEndpoints, type DocsOptions, type DocsServed } from './openapi/docs-endpoints.ts'
 import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
 import { ownLimits } from './own-limits.ts'
 import type { ErrorFormat } from './problem.ts'
 import type { StatusMap } from './reply.ts'
-import type { MountedRoute } from './route.ts'
-import { RouteTable } from './route-table.ts'
-import { Router, type RouterOptions } from './router.ts'
+import { checkRootPath, rooted } from './root-path.ts'
+import type { Endpoint, MountedRoute } from './route.ts'
+import { routeFacts } from './route-facts.ts'
+import { pathOf } from './route-path.ts'
+import { type Lifespan, Router, type RouterOptions, type Routes } from './router.ts'
 import { unroutedMiddleware } from './unrouted-middleware.ts'
 import { CompiledSocket } from './websocket/compiled-socket.ts'
 import { SocketDefinition } from './websocket/socket-route.ts'
-import type { AppManifest, Servable, StartedApp, StartOptions } from './servable.ts'
+import { type AppManifest, isServable, type Servable, type StartedApp, type StartOptions } from './servable.ts'
+import { urlFor, type UrlOptions } from './url.ts'
+import { varyBy, type Versioning, versionsOf } from './versions.ts'
+import { isAt, type RoutedRoute, type Ways, waysOf } from './ways.ts'
 import { loadWebRequest } from './web-request.ts'
 
-export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>, 'prefix'> {
+export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>, 'prefix' | 'version'> {
   /** What errors look like on the wire, and in the OpenAPI document. Default 'problem', RFC 9457. */
   errorFormat?: ErrorFormat
-  /** Before the `yield` at start, after it when the worker has drained; once per worker. */
-  lifespan?: (context: WorkerContext) => AsyncGenerator<void, void, undefined>
+  /** How requests name the version of a route they want, where routers have a `version`. */
+  versions?: Versioning
+  /** What a proxy in front puts before every path, '/api': requests may come with it or without; links and the document have it. */
+  rootPath?: string
   /** Where the documentation is served, each a path or false. Default /openapi.json, /docs and /redoc. */
   docs?: DocsOptions | false
   /** A path that no route has, but with the other slash at its end, is redirected there (307). Default true. */
@@ -48,11 +56,53 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   #cache: Cache | undefined
   #log: Log | undefined
   #started = 0
+  /** What stands before every path outside: of a proxy, of a mount. */
+  #outside: string
   readonly #embedded = new Embedded(() => this.start())
 
   constructor(of: AppOptions<U, E> = {}) {
-    super(of)
+    // Its `version` is that of the document, and none that requests ask for.
+    const { version: _, ...router } = of
+    super(router)
     this.#options = of
+    this.#outside = checkRootPath(of.rootPath)
+  }
+
+  /**
+   * Routes that answer on one host only; case and port do not count. A name in the pattern takes one label and is one of `params`.
+   *
+   * @example
+   * const tenant = app.host('{tenant}.example.com')
+   * tenant.get('/orders', ({ params }) => ordersOf(params.tenant))
+   *
+   * @returns a router for them. What the app has besides answers there too, where the host has nothing of its own
+   * @throws UsageError `APP_BAD_HOST`
+   */
+  host<const H extends string>(pattern: H): Router<`//${H}`>
+  /** The same for a router, or for another app, which has the host to itself. */
+  host(pattern: string, what: Routes | Servable): this
+  host(pattern: string, what?: Routes | Servable): unknown {
+    const router = new Router()
+    if (what === undefined) {
+      this['~includeAt'](pattern, router)
+      return router
+    }
+    if (isServable(what)) router.mount('/', what)
+    else router.include(what)
+    this['~includeAt'](pattern, router)
+    return this
+  }
+
+  /**
+   * The URL of a route of this app: its path string, or the route itself. Prefixes of includes are part of the path; what a proxy or a mount
+   * puts before it is added. Options as for `urlFor`.
+   *
+   * @example app.url('/products/{id}', { params: { id: 7 } })
+   * @throws UsageError `APP_NO_ROUTE` for a path that no route has, `APP_BAD_URL`
+   */
+  url<P extends string>(route: P | Endpoint<any, P, any>, ...of: UrlOptions<P>): string {
+    const path = pathOf(route, this['~mounted']())
+    return urlFor<string>((path.startsWith('//') ? '' : this.#outside) + path, ...(of as UrlOptions<string>))
   }
 
   /**
@@ -84,21 +134,29 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       throw new UsageError('APP_STARTED', 'routes and middleware come before the app starts: they are compiled then')
   }
 
-  /** The OpenAPI 3.1 document. @throws UsageError for a schema that cannot be described, naming route and place */
-  openapi(): OpenApiDocument {
-    return buildDocument(this.#options, this['~mounted'](), this.#options.errorFormat ?? 'problem')
+  /**
+   * The OpenAPI 3.1 document.
+   *
+   * @param of.version  of routes that have versions; default: the usual one
+   * @throws UsageError for a schema that cannot be described, naming route and place
+   */
+  openapi(of: { readonly version?: string } = {}): OpenApiDocument {
+    return this.#describe(of.version, this.#outside)
   }
 
-  manifest(): AppManifest {
+  manifest(within: readonly Servable[] = []): AppManifest {
     const { docs, openapi } = this.#paths
     const { requestTimeoutMs, body } = ownLimits({})
-    this.#compile({ requestTimeoutMs, maxBodyBytes: body.maxBodyBytes }, new LiveStreams())
-    // Described here, where a mistake in it can still be told at start-up.
-    if (openapi !== false) this.openapi()
+    const routes = this.#compile({ requestTimeoutMs, maxBodyBytes: body.maxBodyBytes }, new LiveStreams(), '')
+    const log = this.#options.log ?? createLogger()
+    // Looked up and described here, where a mistake in it can still be told at start-up.
+    this.#ways(routes, { requestTimeoutMs, log, afterResponse: new AfterResponse({ onError: () => {} }) })
+    const versions = versionsOf(this['~mounted'](), this.#options.versions)
+    if (openapi !== false) for (const version of versions?.all ?? [undefined]) this.#describe(version, '')
     return {
       title: this.#options.title ?? 'Millrace',
       version: this.#options.version ?? '0.1.0',
-      routes: this['~mounted']().map(({ endpoint, path }) => ({ method: endpoint.verb, path })),
+      routes: this['~mounted']().flatMap(route => mountedFacts(route, [...within, this]) ?? routeFacts(route)),
       docs: docs === false ? undefined : docs,
       server: this.#options.server ?? {},
     }
@@ -112,42 +170,45 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       requestTimeoutMs: of.requestTimeoutMs ?? own.requestTimeoutMs,
       maxBodyBytes: of.maxBodyBytes ?? own.body.maxBodyBytes,
     }
+    const rootPath = of.mountedAt === undefined ? checkRootPath(of.rootPath ?? this.#options.rootPath) : ''
+    this.#outside = of.mountedAt ?? rootPath
     const streams = new LiveStreams()
-    const routes = this.#compile(limits, streams)
-    const table = new RouteTable<CompiledRoute>()
-    for (const { mounted, route } of routes) table.add(mounted.endpoint.method, mounted.path, route)
+    const routes = this.#compile(limits, streams, of.mountedAt ?? '')
+    const afterResponse = new AfterResponse({ onError: err => log.error({ err }, 'deferred task failed') })
+    const ways = this.#ways(routes, { requestTimeoutMs: limits.requestTimeoutMs, log, afterResponse })
     // Who takes no context cannot ask for its `request`: such an app does without these 18 MiB.
     if (routes.some(({ route }) => route.handler.length > 0)) loadWebRequest()
     const stopping = new AbortController()
     const worker = await startWorker(
       stopping,
       log,
-      this.#options.lifespan,
+      this['~lifespans'](),
       routes.map(({ route }) => route),
     )
     const sockets = routes.flatMap(({ route }) => (route instanceof CompiledSocket ? [route] : []))
-    for (const socket of sockets) await socket.open(streams, log)
-    const afterResponse = new AfterResponse({ onError: err => log.error({ err }, 'deferred task failed') })
+    let inner: readonly StartedApp[]
+    try {
+      for (const socket of sockets) await socket.open(streams, log)
+      inner = await startMounted(routes, { ...of, log, within: [...(of.within ?? []), this] }, this.#outside)
+    } catch (error) {
+      stopping.abort(error)
+      throw await worker.fail(error)
+    }
     return {
-      handler: handle({
-        table,
-        middleware: unroutedMiddleware(table, this['~middleware'], this['~prefixed']()),
-        requestTimeoutMs: limits.requestTimeoutMs,
-        format: this.#options.errorFormat ?? 'problem',
-        redirectSlashes: this.#options.redirectSlashes ?? true,
-        log,
-        afterResponse,
-      }),
+      handler: rootPath === '' ? ways.handler : rooted(ways.handler, rootPath),
       bodyLimits: own.body,
-      takes: (method, path) =>
-        table.find(method, path) !== undefined || (method === 'OPTIONS' && table.allowed(path).length > 0),
-      leave: () => streams.leave(),
+      takes: ways.takes,
+      leave() {
+        streams.leave()
+        for (const app of inner) app.leave()
+      },
       async stop(graceMs: number) {
         const untilMs = performance.now() + graceMs
         streams.leave()
         await streams.settled(graceMs)
         for (const socket of sockets) socket.close()
         await afterResponse.drain(Math.max(0, untilMs - performance.now()))
+        await stopMounted(inner, Math.max(0, untilMs - performance.now()))
         stopping.abort()
         await worker.finish()
       },
@@ -194,24 +255,51 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return paths.openapi === false ? { openapi: false, docs: false, redoc: false } : paths
   }
 
-  #compile(
-    limits: RouteLimits,
-    streams: LiveStreams,
-  ): readonly { readonly mounted: MountedRoute; readonly route: CompiledRoute }[] {
+  #describe(version: string | undefined, outside: string): OpenApiDocument {
+    const info = this.#options
+    const routes = this['~mounted']()
+    const versions = versionsOf(routes, info.versions)
+    const shown = routes.filter(route => isAt(route, route.host, version ?? versions?.default))
+    return buildDocument(info, shown, info.errorFormat ?? 'problem', { outside, versions })
+  }
+
+  #compile(limits: RouteLimits, streams: LiveStreams, mountedAt: string): readonly RoutedRoute[] {
     const mounted = this['~mounted']()
     const info = this.#options
-    const all = [...mounted, ...docsEndpoints(info, this.#paths, () => this.openapi(), this['~middleware'])]
+    const docs = (version?: string) =>
+      docsEndpoints(info, this.#paths, {
+        document: outside => this.#describe(version, outside),
+        use: this['~middleware'],
+        version,
+      })
+    const versions = versionsOf(mounted, info.versions)
+    const all = [...mounted, ...(versions ? versions.all.flatMap(docs) : docs())]
     this.#cache ??= new Cache({ name: 'endpoints' })
     const surroundings = {
       overrides: this.#overrides,
       cache: this.#cache,
       format: info.errorFormat ?? 'problem',
-      ...limits,
       streams,
+      mountedAt,
+      ...limits,
     }
-    return all.map(mounted => ({
-      mounted,
-      route: isSocket(mounted) ? new CompiledSocket(mounted, surroundings) : new CompiledRoute(mounted, surroundings),
+    const vary = versions && varyBy(versions.header)
+    return all.map(each => {
+      const route = vary && each.version !== undefined ? { ...each, groups: [vary, ...each.groups] } : each
+      return {
+        mounted: route,
+        route: isSocket(route) ? new CompiledSocket(route, surroundings) : new CompiledRoute(route, surroundings),
+      }
+    })
+  }
+
+  #ways(routes: readonly RoutedRoute[], of: Pick<Surroundings, 'requestTimeoutMs' | 'log' | 'afterResponse'>): Ways {
+    return waysOf(routes, this.#options.versions, table => ({
+      table,
+      middleware: unroutedMiddleware(table, this['~middleware'], this['~prefixed']()),
+      format: this.#options.errorFormat ?? 'problem',
+      redirectSlashes: this.#options.redirectSlashes ?? true,
+      ...of,
     }))
   }
 }
@@ -224,14 +312,14 @@ function isSocket(mounted: MountedRoute): mounted is MountedRoute & { readonly e
 async function startWorker(
   stopping: AbortController,
   log: Log,
-  lifespan: ((context: WorkerContext) => AsyncGenerator<void, void, undefined>) | undefined,
+  lifespans: readonly Lifespan[],
   routes: readonly CompiledRoute[],
 ): Promise<CleanUp> {
   const context: WorkerContext = { signal: stopping.signal, log }
   const cleanUp = new CleanUp()
   const values = new Map<DependencyDefinition, unknown>()
   try {
-    if (lifespan) await cleanUp.open('lifespan', lifespan(context))
+    for (const lifespan of lifespans) await cleanUp.open('lifespan', lifespan(context))
     for (const route of routes)
       for (const definition of route.plan.workers) {
         if (values.has(definition)) continue

@@ -5,6 +5,7 @@ import { UsageError } from '../core/error.ts'
 import { Limiter } from '../flow/limiter.ts'
 import type { Priority } from '../flow/priority.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { Handler } from '../http/handler.ts'
 import { additionsOf, isForUnrouted, isInert } from './additions.ts'
 import type { Middleware } from './compose.ts'
 import type { Log } from './context.ts'
@@ -14,6 +15,8 @@ import { EndpointCache } from './endpoint-cache.ts'
 import { Guard } from './guard.ts'
 import { InputReader, type Inputs } from './input.ts'
 import type { LiveStreams } from './live-streams.ts'
+import { parseHost } from './host-pattern.ts'
+import { capture, mountOf, passage } from './mount.ts'
 import { parsePattern, patternNames } from './pattern.ts'
 import type { ErrorFormat } from './problem.ts'
 import { BodyPolicy, decompressOf } from './request-content.ts'
@@ -32,12 +35,18 @@ export interface RouteSurroundings extends RouteLimits {
   readonly cache: Cache
   readonly format: ErrorFormat
   readonly streams: LiveStreams
+  /** The prefix under which the whole app is mounted. */
+  readonly mountedAt?: string
 }
 
 export class CompiledRoute {
   readonly name: string
   readonly pattern: string
-  readonly handler: (context: any) => unknown
+  handler: (context: any) => unknown
+  /** Of a mounted app around which nothing stands: requests go straight to it. */
+  passage: ((exchange: Exchange, rest: string) => void | Promise<void>) | undefined = undefined
+  /** Its host has names, whose values stand before those of its path. */
+  readonly isHosted: boolean
   readonly inputs: InputReader
   readonly plan: DependencyPlan
   /** Where some dependency says who may ask. */
@@ -58,13 +67,16 @@ export class CompiledRoute {
   workerValues: WorkerValues = new Map()
   /** Answers for it when its time is up; the same for every request, so made once. */
   overdue: ((exchange: Exchange) => void) | undefined = undefined
+  readonly #isBare: boolean
   #constants: readonly (readonly [string, unknown])[] = []
 
   /** @throws UsageError naming the route and the place in it that cannot be compiled */
   constructor(route: MountedRoute, of: RouteSurroundings) {
     const { spec } = route.endpoint
+    const hostNames = route.host === undefined ? [] : parseHost(route.host).names
     this.name = route.name
-    this.pattern = route.path
+    this.pattern = (of.mountedAt ?? '') + route.path
+    this.isHosted = hostNames.length > 0
     this.handler = route.endpoint.handler
     this.plan = new DependencyPlan([...route.groups.map(group => group.uses), spec.uses ?? {}], of.overrides)
     const middleware = [...route.groups.flatMap(group => group.use), ...(spec.use ?? [])]
@@ -82,7 +94,7 @@ export class CompiledRoute {
     this.inputs = new InputReader({
       spec,
       steps: this.plan.steps.map(step => (this.plan.guards.includes(step) ? {} : step.definition)),
-      names: patternNames(parsePattern(route.path)),
+      names: [...hostNames, ...patternNames(parsePattern(route.path))],
       ownNames: patternNames(parsePattern(route.endpoint.path)),
       maxBodyBytes,
       bodyType: spec.bodyType ?? 'application/json',
@@ -118,7 +130,15 @@ export class CompiledRoute {
       !this.cache &&
       !this.limiter &&
       this.middleware.length === 0 &&
-      !this.takesFiles
+      !this.takesFiles &&
+      mountOf(route.endpoint)?.app === undefined
+    this.#isBare = this.plan.isStatic && !this.limiter && this.middleware.length === 0 && spec.timeout === undefined
+  }
+
+  /** Gives a mounted app's route what answers for it. */
+  serveBy(handler: Handler): void {
+    if (this.#isBare) this.passage = passage(handler)
+    else this.handler = capture(handler)
   }
 
   /** Gives it the worker's values, once, before the first request. */

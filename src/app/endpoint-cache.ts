@@ -28,6 +28,8 @@ export class EndpointCache {
   readonly #name: string
   readonly #policy: { readonly ttl: number; readonly staleFor: number }
   readonly #tags: (inputs: Inputs) => readonly string[]
+  /** Each host of the pattern has answers of its own. */
+  readonly #isHosted: boolean
   /** Those that are in the key. */
   readonly #headerNames: ReadonlySet<string>
   /** Request texts to their keys, where path and query are all that is declared: a hit then decodes nothing. */
@@ -59,7 +61,8 @@ export class EndpointCache {
       staleFor: milliseconds(policy.staleFor ?? 0, `${route.name} cache staleFor`),
     }
     this.#headerNames = new Set(headerNames)
-    this.#known = spec.headers || spec.cookies ? undefined : new Map()
+    this.#isHosted = route.host !== undefined
+    this.#known = spec.headers || spec.cookies || this.#isHosted ? undefined : new Map()
     const { tags } = policy
     this.#tags = typeof tags === 'function' ? inputs => tags(inputs as { params: any; query: any }) : () => tags ?? []
   }
@@ -91,7 +94,7 @@ export class EndpointCache {
 
   /** The fresh answer for these inputs, or the key to load it under. */
   find(exchange: Exchange, inputs: Inputs): Answer | string {
-    const key = this.#key(inputs)
+    const key = this.#isHosted ? `${exchange.authority} ${this.#key(inputs)}` : this.#key(inputs)
     const known = this.#known && text(exchange)
     if (known !== undefined && known.length <= LONGEST_KNOWN_TEXT) {
       if (this.#known!.size >= MAX_KNOWN_TEXTS) this.#known!.clear()

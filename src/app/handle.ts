@@ -53,6 +53,17 @@ export function handle(of: Surroundings): Handler {
   }
 }
 
+/** @param before  values of names that stand before the path, in its host */
+export function handleAt(of: Surroundings, exchange: Exchange, before: readonly string[]): void | Promise<void> {
+  const { method, path } = exchange
+  const found = of.table.find(method, path)
+  if (!found) return runUnrouted(of, exchange)
+  exchange.record.route = found.target.pattern
+  // Those of a route that is there for every host have no place for them.
+  const values = before.length === 0 || !found.target.isHosted ? found.values : [...before, ...found.values]
+  return runRoute(of, found.target, exchange, values)
+}
+
 function runRoute(
   of: Surroundings,
   route: CompiledRoute,
@@ -62,6 +73,7 @@ function runRoute(
   // Whoever reads the body: a declared input, the handler as a stream, or middleware.
   route.bodyPolicy?.apply(exchange)
   if (route.isPlain) return runPlain(of, route, exchange, values)
+  if (route.passage) return route.passage(exchange, values.at(-1) ?? '')
   if (route.middleware.length === 0 && route.cache?.sendRecalled(exchange)) return
   const state = new RequestState(exchange, of.log)
   if (route.takesFiles) state.uploads = new Uploads(exchange)

@@ -37,7 +37,7 @@ export function nodeHandler(
       exchange.passOn()
       return passOn()
     }
-    if (passOn && !started.takes(exchange.method, exchange.path)) {
+    if (passOn && !started.takes(exchange)) {
       exchange.passOn()
       return passOn()
     }

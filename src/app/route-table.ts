@@ -31,6 +31,8 @@ class Node<T> {
 }
 
 const NONE: readonly string[] = []
+/** The method of what takes any. */
+const ANY = '*'
 
 export class RouteTable<T> {
   readonly #plain = new Map<string, PathEntry<T>>()
@@ -41,9 +43,9 @@ export class RouteTable<T> {
   /** @throws UsageError `APP_DUPLICATE_ROUTE` when the method is taken on a pattern that matches the same paths */
   add(method: string, pattern: string, target: T): void {
     const segments = parsePattern(pattern)
-    const entry = segments.every(segment => segment.kind === 'text')
-      ? this.#plainEntry(pattern)
-      : this.#treeEntry(pattern, segments)
+    // What takes any method is found behind what takes one, so it stands in the tree.
+    const isPlain = method !== ANY && segments.every(segment => segment.kind === 'text')
+    const entry = isPlain ? this.#plainEntry(pattern) : this.#treeEntry(pattern, segments)
     const taken = entry.methods.has(method)
     if (taken) {
       const what =
@@ -53,7 +55,14 @@ export class RouteTable<T> {
       throw new UsageError('APP_DUPLICATE_ROUTE', what)
     }
     entry.methods.set(method, target)
-    if (this.#plain.get(pattern) === entry) this.#answers.set(pattern, answersOf(entry))
+    if (isPlain && this.#plain.get(pattern) === entry) this.#answers.set(pattern, answersOf(entry))
+  }
+
+  /** The same text for all patterns that match the same paths. */
+  shape(pattern: string): string {
+    return parsePattern(pattern)
+      .map(segment => (segment.kind === 'text' ? segment.text : segment.kind === 'value' ? '{}' : '{*}'))
+      .join('/')
   }
 
   /** The best pattern that matches and has the method; for HEAD one that has GET will do. */
@@ -136,7 +145,8 @@ function textAt<T>({ list, texts }: Node<T>, path: string, at: number, end: numb
 }
 
 function serves<T>(entry: PathEntry<T> | undefined, values: readonly string[], method: string): Found<T> | undefined {
-  const target = entry?.methods.get(method) ?? (method === 'HEAD' ? entry?.methods.get('GET') : undefined)
+  const target =
+    entry?.methods.get(method) ?? (method === 'HEAD' ? entry?.methods.get('GET') : undefined) ?? entry?.methods.get(ANY)
   return target === undefined ? undefined : { target, values }
 }
 

@@ -191,6 +191,9 @@ export type AnySpec = Spec<
 /** What a router, or an include of one, adds to the routes in it. */
 export interface Group extends Readonly<GroupFacts> {
   readonly prefix: string
+  /** A host pattern: its routes answer there only. */
+  readonly host?: string
+  readonly version?: string
   readonly tags: readonly string[]
   readonly uses: Readonly<Record<string, DependencyDefinition>>
   readonly returns: StatusMap
@@ -227,4 +230,7 @@ export interface MountedRoute {
   /** 'GET /products/{id}', as messages name it. */
   readonly name: string
   readonly groups: readonly Group[]
+  /** Of the innermost group that has one. */
+  readonly host?: string | undefined
+  readonly version?: string | undefined
 }

@@ -3,7 +3,10 @@ import { UsageError } from '../core/error.ts'
 import { didYouMean } from '../core/nearest-name.ts'
 import { definitions, type Errors, type Uses, type Values } from './dependency.ts'
 import type { Middleware } from './compose.ts'
+import type { WorkerContext } from './context.ts'
 import type { GroupFacts } from './openapi/facts.ts'
+import { parseHost } from './host-pattern.ts'
+import { checkMountable, type Mountable, MountDefinition, type MountOptions } from './mount.ts'
 import { parsePattern } from './pattern.ts'
 import type { OutMap, StatusMap } from './reply.ts'
 import type { DecompressOptions } from './request-content.ts'
@@ -33,18 +36,29 @@ export interface Routes {
 export interface RouterOptions<Base, U, E> extends GroupFacts {
   /** '/carts/{cart}'; starts with '/', does not end with it. */
   prefix?: Base
+  /**
+   * '2': its routes answer requests that ask for this version, by the field that the app's `versions` names. Routes without one answer
+   * every version. (A version in the path is a prefix: '/v2'.)
+   */
+  version?: string
   /** Resolved for every route in it, whether the handler reads them or not. */
   uses?: U
   /** Answers that any route in it may give. */
   returns?: E
   use?: readonly Middleware[]
+  /** Before the `yield` at start, after it when the worker has drained; once per worker. Those of routers run behind the app's own. */
+  lifespan?: Lifespan
   /** Request bodies of its routes may come compressed, unless a route says otherwise. */
   decompress?: boolean | DecompressOptions
 }
 
+/** Before the `yield` at start, after it when the worker has drained; once per worker. */
+export type Lifespan = (context: WorkerContext) => AsyncGenerator<void, void, undefined>
+
 /** What an include adds to every route in it, outside of what its router says; the same router may be included again with another. */
 export interface IncludeOptions extends GroupFacts {
   prefix?: string
+  version?: string
   uses?: Uses
   /** Answers that any of its routes may give. */
   returns?: StatusMap
@@ -68,6 +82,7 @@ export class Router<
   readonly #group: Group
   readonly #use: Middleware[]
   readonly #entries: Entry[] = []
+  readonly #lifespan: Lifespan | undefined
 
   declare readonly get: Add<'GET', Base, V, O, X>
   declare readonly post: Add<'POST', Base, V, O, X>
@@ -81,6 +96,7 @@ export class Router<
 
   constructor(of: RouterOptions<Base, U, E> = {}) {
     this.#use = [...(of.use ?? [])]
+    this.#lifespan = of.lifespan
     this.#group = group({ ...of, use: this.#use })
   }
 
@@ -123,12 +139,44 @@ export class Router<
     return this
   }
 
+  /**
+   * Leaves everything below a path to somebody else: another App (started, drained and stopped with this one), a function from Request to
+   * Response or an object with such a `fetch`, or `{ node: listener }` of node:http or Express. They see the path behind the prefix; the prefix
+   * alone is redirected to the one with its slash. Any method; routes of this router below the same prefix win.
+   *
+   * @throws UsageError `APP_NOT_MOUNTABLE`, `APP_BAD_PREFIX`
+   */
+  mount(path: `/${string}`, what: Mountable, of: MountOptions = {}): this {
+    this['~beforeChange']()
+    const own = path === '/' ? '' : path
+    if (own !== '') checkPrefix(own)
+    const full = this.#group.prefix + own
+    checkMountable(what, `mount ${full || '/'}`)
+    parsePattern(full === '' ? '/' : full)
+    if (of.uses) definitions(of.uses)
+    const mount = new MountDefinition(full, what, of, this.#group)
+    this.#entries.push({ endpoint: mount.root }, { endpoint: mount })
+    return this
+  }
+
+  /** An include that holds on one host. For the app. */
+  protected '~includeAt'(host: string, router: Router<any, any, any, any, any, any>): void {
+    this['~beforeChange']()
+    this.#entries.push({ group: { ...group({}), host: parseHost(host).text }, router })
+  }
+
   /** Throws where what is added would come too late. For the app. */
   '~beforeChange'(): void {}
 
   /** Its own middleware, for the app: requests that no route takes run through it too. */
   get '~middleware'(): readonly Middleware[] {
     return this.#use
+  }
+
+  /** Its own and those of the routers in it, each once. For the app. */
+  '~lifespans'(): readonly Lifespan[] {
+    const inner = this.#entries.flatMap(entry => (entry.group ? entry.router['~lifespans']() : []))
+    return [...new Set([...(this.#lifespan ? [this.#lifespan] : []), ...inner])]
   }
 
   /** Every group of it that a prefix leads to, with all that surrounds it. For the app. */
@@ -154,7 +202,7 @@ export class Router<
       const groups = around.includes(endpoint.router) ? around : [...around, endpoint.router]
       const own = endpoint.path.slice(endpoint.router.prefix.length)
       const path = groups.map(group => group.prefix).join('') + own
-      return [{ endpoint, path, name: `${endpoint.verb} ${path}`, groups }]
+      return [mountedRoute(endpoint, path, groups)]
     })
   }
 
@@ -235,6 +283,14 @@ export class Router<
   }
 }
 
+function mountedRoute(endpoint: EndpointDefinition, path: string, groups: readonly Group[]): MountedRoute {
+  const host = groups.findLast(group => group.host !== undefined)?.host
+  const version = groups.findLast(group => group.version !== undefined)?.version
+  const place = host === undefined ? path : `//${host}${path}`
+  const name = `${endpoint.verb} ${place}${version === undefined ? '' : ` (version ${version})`}`
+  return { endpoint, path, name, groups, host, version }
+}
+
 const METHODS: ReadonlySet<string> = new Set<Method>([
   'GET',
   'POST',
@@ -293,14 +349,20 @@ const SPEC_KEYS: ReadonlySet<string> = new Set(
   } satisfies Record<keyof AnySpec, true>),
 )
 
-function group(of: RouterOptions<string, Uses, any> | IncludeOptions): Group {
-  const prefix = of.prefix ?? ''
-  if (prefix !== '' && (!prefix.startsWith('/') || prefix.endsWith('/')))
+function checkPrefix(prefix: string): void {
+  if (!prefix.startsWith('/') || prefix.endsWith('/'))
     throw new UsageError(
       'APP_BAD_PREFIX',
       `${JSON.stringify(prefix)} is not a prefix: it starts with '/' and does not end with it`,
     )
-  if (prefix !== '') parsePattern(prefix)
+}
+
+function group(of: RouterOptions<string, Uses, any> | IncludeOptions): Group {
+  const prefix = of.prefix ?? ''
+  if (prefix !== '') {
+    checkPrefix(prefix)
+    parsePattern(prefix)
+  }
   return {
     prefix,
     tags: of.tags ?? [],
@@ -308,6 +370,7 @@ function group(of: RouterOptions<string, Uses, any> | IncludeOptions): Group {
     returns: (of.returns as StatusMap | undefined) ?? {},
     use: of.use ?? [],
     decompress: of.decompress,
+    ...(of.version === undefined ? {} : { version: of.version }),
     ...(of.deprecated ? { deprecated: true } : {}),
     ...(of.hidden ? { hidden: true } : {}),
     ...(of.responses ? { responses: of.responses } : {}),

@@ -1,6 +1,7 @@
 // What a request gets that no route takes: 404, 405 with every method the path has, OPTIONS, or the way to the other slash.
 import type { Exchange } from '../http/exchange.ts'
 import { Answer } from './answer.ts'
+import { missingOf } from './below.ts'
 import { HttpError } from './http-error.ts'
 import { type ErrorFormat, problemAnswer } from './problem.ts'
 import type { RouteTable } from './route-table.ts'
@@ -49,5 +50,6 @@ function otherSlash(exchange: Exchange): { path: string; location: string } | un
   if (raw.startsWith('//') || raw.includes('\\')) return undefined
   const change = (text: string) => (path.endsWith('/') ? text.slice(0, -1) : `${text}/`)
   const query = search === '' ? '' : `?${search}`
-  return path.endsWith('/') && !raw.endsWith('/') ? undefined : { path: change(path), location: change(raw) + query }
+  if (path.endsWith('/') && !raw.endsWith('/')) return undefined
+  return { path: change(path), location: missingOf(exchange) + change(raw) + query }
 }

@@ -10,11 +10,13 @@ export function loadWebRequest(): void {
   new Request('http://localhost')
 }
 
-export function webRequest(exchange: Exchange, signal: AbortSignal): Request {
+/** @param path  percent-encoded, in place of the path that was asked for */
+export function webRequest(exchange: Exchange, signal: AbortSignal, path?: string): Request {
   const authority = exchange.authority === '' ? 'localhost' : exchange.authority
-  const target = exchange.target.startsWith('/')
-    ? exchange.target
-    : exchange.path + (exchange.search === '' ? '' : `?${exchange.search}`)
+  const target =
+    path === undefined && exchange.target.startsWith('/')
+      ? exchange.target
+      : (path ?? exchange.path) + (exchange.search === '' ? '' : `?${exchange.search}`)
   const headers = new Headers()
   for (const [name, value] of exchange.fields.entries()) headers.append(name, value)
   const content = contentOf(exchange)

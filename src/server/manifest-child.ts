@@ -18,7 +18,7 @@ async function readManifest(path: string, wantsOpenapi: boolean): Promise<Manife
   return {
     title,
     version,
-    routes: routes.map(({ method, path }) => ({ method, path })),
+    routes,
     docs,
     server,
     services: declaredServices(),

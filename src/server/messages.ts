@@ -1,4 +1,5 @@
 // What a supervisor and its workers say to each other over IPC. Plain JSON; order is kept in each direction.
+import type { RouteFacts } from '../app/servable.ts'
 import type { ServiceSpec } from '../core/host.ts'
 import type { Counters } from './counters.ts'
 import type { Failure } from './errors.ts'
@@ -86,7 +87,7 @@ export type FromManifestChild =
 export interface Manifest {
   readonly title: string
   readonly version: string
-  readonly routes: readonly { readonly method: string; readonly path: string }[]
+  readonly routes: readonly RouteFacts[]
   readonly docs?: string | undefined
   /** What `new App({ server })` said. */
   readonly server: Readonly<Record<string, unknown>>

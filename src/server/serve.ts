@@ -40,6 +40,7 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const started = await app.start({
     requestTimeoutMs: settings.requestTimeout,
     maxBodyBytes: settings.maxBody,
+    ...(settings.rootPath === '' ? {} : { rootPath: settings.rootPath }),
     log,
   })
   const counter = new RequestCounter()

@@ -68,6 +68,14 @@ export function text(placeholder: string, expected: string): SettingType<string>
   }
 }
 
+/** What stands before every path: no names, nothing to decode. */
+export const pathPrefix: SettingType<string> = {
+  placeholder: 'PATH',
+  expected: "a path such as /api/v1: it starts with '/' and does not end with it",
+  read: found => (typeof found === 'string' && /^(?:\/[\w.~!$&'()*+,;=:@-]+)+$/.test(found) ? found : undefined),
+  show: value => value,
+}
+
 /** Several values: a comma list in text, an array in code. */
 export function list(placeholder: string, expected: string): SettingType<readonly string[]> {
   return {

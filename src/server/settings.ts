@@ -13,6 +13,7 @@ import {
   list,
   oneOf,
   onOrOff,
+  pathPrefix,
   proxies,
   type SettingType,
   size,
@@ -163,6 +164,11 @@ export const SETTINGS = {
     default: ['x-forwarded-for', 'x-forwarded-proto'],
     isRare: true,
     meaning: 'fields believed from a trusted proxy; name only those that every one of them sets or removes',
+  }),
+  rootPath: row({
+    type: pathPrefix,
+    default: '',
+    meaning: 'path that a proxy puts before every other, taken off or not; links and documents have it',
   }),
   proxyProtocol: row({
     type: onOrOff,

@@ -48,6 +48,7 @@ class Worker {
       this.#app = await startApp(this.#plan.app, {
         requestTimeoutMs: this.#plan.settings.requestTimeout,
         maxBodyBytes: this.#plan.settings.maxBody,
+        ...(this.#plan.settings.rootPath === '' ? {} : { rootPath: this.#plan.settings.rootPath }),
         log: this.#log,
       })
     } catch (error) {

@@ -351,3 +351,59 @@ void api.call(upload, { files: { one: blob, all: [] } })
 is<(typeof getCart)['path'], '/carts/{cart}/items/{item}'>()
 is<(typeof asObject)['method'], 'PUT'>()
 void [removeProduct, App, null as unknown as Dependency<1>]
+
+// ---- hosts, mounts, versions, URLs ----
+const tenant = app.host('{tenant}.example.com')
+tenant.get('/', ({ params }) => {
+  is<typeof params, { readonly tenant: string }>()
+  return params.tenant
+})
+const tenantOrder = tenant.get('/orders/{id}', { params: z.object({ tenant: z.string(), id: z.int() }) }, ({ params }) => {
+  is<typeof params, { tenant: string; id: number }>()
+  return 1
+})
+// @ts-expect-error the host has {tenant}, this schema has not
+tenant.get('/orders/{id}', { params: z.object({ id: z.int() }) }, () => 1)
+app.host('admin.example.com', new Router())
+app.mount('/old', async request => new Response(request.url))
+app.mount('/app', new App())
+app.mount('/node', { node: (_req, res) => res.end() })
+// @ts-expect-error a prefix starts with a slash
+app.mount('old', () => new Response())
+// @ts-expect-error it has to answer
+app.mount('/old', () => 1)
+new Router({ version: '2' })
+
+is<string, ReturnType<typeof app.url>>()
+app.url('/products')
+app.url('/products', { query: { tag: ['a', 'b'], page: 1 } })
+app.url('/products/{id}', { params: { id: 7 } })
+app.url('/f/{path*}', { params: { path: 'a/b' } })
+app.url(getProduct, { params: { id: 7 } })
+app.url(tenantOrder, { params: { tenant: 'acme', id: 7 } })
+// @ts-expect-error a value for each name
+app.url('/products/{id}')
+// @ts-expect-error a value for each name
+app.url('/products/{id}', { query: {} })
+// @ts-expect-error a name that the path has
+app.url('/products/{id}', { params: { id: 7, other: 1 } })
+// @ts-expect-error a name that the path has
+app.url(getProduct, { params: { idd: 7 } })
+// @ts-expect-error a value is text, a number or a boolean
+app.url('/products/{id}', { params: { id: {} } })
+
+// ---- what a route says of itself ----
+app.get('/described', {
+  examples: { query: { page: { first: { value: 1 } } }, returns: { 200: { one: { value: item } } } },
+  query: z.object({ page: z.int() }),
+  returns: Product,
+  responses: { 200: { description: 'Found', headers: { 'X-Count': z.int() } } },
+  callbacks: { changed: { '{$request.query.url}': { body: Product } } },
+  externalDocs: { url: 'https://docs.test' },
+  openapi: { 'x-a': 1 },
+}, () => item)
+// @ts-expect-error a status is a number
+app.get('/', { responses: { ok: { description: 'Found' } } }, () => 1)
+app.route({ method: 'QUERY', path: '/search', body: Product, handler: ({ body }) => body.id })
+// @ts-expect-error it is never answered
+app.route({ method: 'TRACE', path: '/', handler: () => 1 })

@@ -1,7 +1,8 @@
 // Serves the OpenAPI document and the docs pages with their files, as hidden endpoints of the app itself. Nothing on them calls out.
 import type { Middleware } from '../compose.ts'
 import { Answer } from '../answer.ts'
-import type { RequestContext } from '../context.ts'
+import { prefixOf } from '../below.ts'
+import { HandlerView } from '../request-state.ts'
 import { EndpointDefinition, type Group, type MountedRoute } from '../route.ts'
 import { asset, type Asset, type AssetName, ready } from './docs-assets.ts'
 import {
@@ -34,15 +35,19 @@ export interface DocsOptions extends DocsPaths {
 }
 export type DocsServed = Required<DocsPaths> & Pick<DocsOptions, 'oauth'>
 
-/**
- * @param document  called once, at the first request for it
- * @param use  the app's middleware: what guards the API guards its description
- */
+export interface DocsSurroundings {
+  /** Called once for each prefix under which the app is reached, at the first request for it. */
+  readonly document: (outside: string) => OpenApiDocument
+  /** The app's middleware: what guards the API guards its description. */
+  readonly use: readonly Middleware[]
+  /** Of the routes that it describes, where they have versions. */
+  readonly version?: string | undefined
+}
+
 export function docsEndpoints(
   info: ApiInfo,
   paths: DocsServed,
-  document: () => OpenApiDocument,
-  use: readonly Middleware[] = [],
+  { document, use, version }: DocsSurroundings,
 ): MountedRoute[] {
   const { openapi } = paths
   if (openapi === false) return []
@@ -50,18 +55,20 @@ export function docsEndpoints(
   const routes: MountedRoute[] = []
   const serve = (
     path: string,
-    content: () => Promise<Asset>,
+    content: (outside: string) => Promise<Asset>,
     fields: readonly string[] | (() => readonly string[]),
   ) => {
     const endpoint = new EndpointDefinition(
       'GET',
       path,
       { hidden: true },
-      async (context: RequestContext) =>
-        answer(context.request, await content(), typeof fields === 'function' ? fields() : fields),
+      async (context: HandlerView) => {
+        const asset = await content(prefixOf(HandlerView.state(context).exchange))
+        return answer(context.request, asset, typeof fields === 'function' ? fields() : fields)
+      },
       group,
     )
-    routes.push({ endpoint, path, name: `GET ${path}`, groups: [group] })
+    routes.push({ endpoint, path, name: `GET ${path}`, groups: [group], version })
   }
   const page = (path: string, of: Page) => {
     const links: PageLinks = {
@@ -72,7 +79,8 @@ export function docsEndpoints(
     const folder = path === '/' ? '' : path
     // At the first request, as the document is: where tokens come from is in there.
     let fields: readonly string[] | undefined
-    const guarded = () => (fields ??= [...REVALIDATED, 'content-security-policy', policy(info, document()), ...GUARDS])
+    const guarded = () =>
+      (fields ??= [...REVALIDATED, 'content-security-policy', policy(info, document('')), ...GUARDS])
     serve(
       path,
       once(HTML, () => of.html(links)),
@@ -98,7 +106,7 @@ export function docsEndpoints(
   }
   serve(
     openapi,
-    once('application/json', () => JSON.stringify(document())),
+    perPrefix(outside => once('application/json', () => JSON.stringify(document(outside)))),
     REVALIDATED,
   )
   if (paths.docs !== false) page(paths.docs, SWAGGER)
@@ -169,6 +177,20 @@ function tokenUrls({ components }: OpenApiDocument): readonly string[] {
       ...Object.values(flows).flatMap(({ tokenUrl, refreshUrl }) => [tokenUrl, refreshUrl]),
     ])
     .filter(url => url !== undefined)
+}
+
+// A mount below a name has as many prefixes as clients think of.
+const MOST_PREFIXES = 16
+
+function perPrefix(make: (outside: string) => () => Promise<Asset>): (outside: string) => Promise<Asset> {
+  const made = new Map<string, () => Promise<Asset>>()
+  return outside => {
+    const known = made.get(outside)
+    if (known) return known()
+    const fresh = make(outside)
+    if (made.size < MOST_PREFIXES) made.set(outside, fresh)
+    return fresh()
+  }
 }
 
 /** Made at the first request; a failure is told and tried again. */

@@ -1,14 +1,16 @@
 // The OpenAPI 3.1 document of an app: its routes, as they were declared, in the form that other tools read.
 import type { ErrorFormat } from '../problem.ts'
 import type { MountedRoute } from '../route.ts'
+import { parseHost } from '../host-pattern.ts'
 import { parsePattern } from '../pattern.ts'
+import type { Versions } from '../versions.ts'
 import { bodyOf } from './body.ts'
 import { Components, type JsonObject } from './components.ts'
 import type { ExternalDocs, Outgoing } from './facts.ts'
 import { merged } from './merge.ts'
 import { defaultSummary, operationIds, tagsOf } from './names.ts'
 import { callbacksOf, webhooksOf } from './outgoing.ts'
-import { parametersOf } from './parameters.ts'
+import { type Parameter, parametersOf } from './parameters.ts'
 import { responsesOf } from './responses.ts'
 import { SecuritySchemes } from './security.ts'
 
@@ -65,6 +67,13 @@ export interface OpenApiDocument {
   readonly [more: string]: unknown
 }
 
+/** How requests come to the routes. */
+export interface Reached {
+  /** What stands before every path: of a proxy, of a mount. */
+  readonly outside?: string
+  readonly versions?: Versions | undefined
+}
+
 /** Said when the app names no server: paths are relative to the host the document came from. */
 export const SAME_HOST = '/'
 
@@ -72,10 +81,17 @@ export const SAME_HOST = '/'
  * @throws UsageError for a schema that has no JSON Schema (naming route and place), two different schemas or schemes under one name, or an
  *   operationId given twice
  */
-export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], format: ErrorFormat): OpenApiDocument {
-  // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it.
-  const told = routes.filter(({ endpoint }) => endpoint.verb !== 'WS')
-  const shown = told.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
+export function buildDocument(
+  info: ApiInfo,
+  routes: readonly MountedRoute[],
+  format: ErrorFormat,
+  { outside = '', versions }: Reached = {},
+): OpenApiDocument {
+  const shown = routes
+    // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it.
+    .filter(({ endpoint }) => endpoint.verb !== 'WS')
+    .filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
+    .sort((a, b) => Number(a.host !== undefined) - Number(b.host !== undefined))
   const ids = operationIds(shown)
   const components = new Components(info.separateInputOutput ?? true)
   const schemes = new SecuritySchemes()
@@ -83,9 +99,13 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
   for (const route of shown) {
     const { method, spec } = route.endpoint
     const place = paths.place(method, route.path)
+    const key = method === 'QUERY' ? 'x-query' : method.toLowerCase()
+    // OpenAPI has one place for a method and a path. What is there for every host comes first; a second host's has to stand aside.
+    if (key in place.item) continue
     const parameters = parametersOf(route, components).map(parameter =>
       parameter.in === 'path' ? { ...parameter, name: place.rename.get(parameter.name) ?? parameter.name } : parameter,
     )
+    if (versions && route.version !== undefined) parameters.push(versionParameter(route.version, versions))
     const tags = tagsOf(route)
     const operationId = ids.get(route)!
     const requestBody = bodyOf(route, components)
@@ -109,11 +129,10 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
       responses: responsesOf(route, components, format, security),
       ...(callbacks === undefined ? {} : { callbacks }),
       ...(security === undefined ? {} : { security: security.alternatives }),
+      ...(route.host === undefined ? {} : { servers: [hostServer(route.host, outside)] }),
     }
     // A path item of 3.1 has no place for QUERY; one of 3.2 will.
-    place.item[method === 'QUERY' ? 'x-query' : method.toLowerCase()] = spec.openapi
-      ? merged(operation, spec.openapi)
-      : operation
+    place.item[key] = spec.openapi ? merged(operation, spec.openapi) : operation
   }
   const { title = 'Millrace', version = '0.1.0', servers, openapiTags, externalDocs } = info
   const { summary, description, termsOfService, contact, license } = info
@@ -123,7 +142,7 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
   const document: OpenApiDocument = {
     openapi: '3.1.0',
     info: given({ title, version, summary, description, termsOfService, contact, license }),
-    servers: servers && servers.length > 0 ? servers : [{ url: SAME_HOST }],
+    servers: serversOf(servers, outside),
     // None is asked for unless an operation says so.
     security: [],
     paths: paths.items as OpenApiDocument['paths'],
@@ -133,6 +152,30 @@ export function buildDocument(info: ApiInfo, routes: readonly MountedRoute[], fo
   }
   if (typeof info.openapi === 'function') return info.openapi(document) ?? document
   return info.openapi ? merged(document, info.openapi) : document
+}
+
+function serversOf(servers: readonly ApiServer[] | undefined, outside: string): readonly ApiServer[] {
+  const given = servers ?? []
+  if (outside === '') return given.length > 0 ? given : [{ url: SAME_HOST }]
+  return given.some(({ url }) => url === outside) ? given : [{ url: outside }, ...given]
+}
+
+/** Names of a host are variables of its server: a parameter could not stand there. */
+function hostServer(host: string, outside: string): ApiServer {
+  const { names } = parseHost(host)
+  const url = `//${host}${outside}`
+  if (names.length === 0) return { url }
+  return { url, variables: Object.fromEntries(names.map(name => [name, { default: name }])) }
+}
+
+function versionParameter(version: string, { header, default: usual }: Versions): Parameter {
+  return {
+    name: header,
+    in: 'header',
+    required: version !== usual,
+    description: version === usual ? 'The version; this one is meant where none is named' : 'The version',
+    schema: { type: 'string', enum: [version] },
+  }
 }
 
 interface Place {
