@@ -5,6 +5,7 @@ import { hello } from './hello.ts'
 import { profile } from './httparena.ts'
 import { readOptions, USAGE, type Options } from './harness/options.ts'
 import { micro } from './micro.ts'
+import { routes } from './routes.ts'
 import { shopRead } from './shop-read.ts'
 import { slow } from './slow.ts'
 import { sse } from './sse.ts'
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   slow,
   sse,
   'upload-memory': uploadMemory,
+  routes,
   types,
   micro,
 }

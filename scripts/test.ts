@@ -35,6 +35,23 @@ function install(programs: readonly string[], packages: readonly string[], tests
   }
 }
 
+/** A Python program, in a virtual environment beside the repository's other tools. */
+function installSchemathesis(): void {
+  const folder = join(root, '.millrace/tools/schemathesis')
+  if (existsSync(join(folder, 'bin/schemathesis'))) return
+  console.log('Installing schemathesis for the tests of documents ...')
+  for (const [program, args] of [
+    ['python3', ['-m', 'venv', folder]],
+    [join(folder, 'bin/pip'), ['install', '--quiet', 'schemathesis==4.32.5']],
+  ] as const) {
+    const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
+    if (status === 0) continue
+    const why = error?.message ?? stderr.trim().split('\n').at(-1) ?? ''
+    console.log(`It could not be installed (${why}): without it these tests are skipped.`)
+    return
+  }
+}
+
 function testFiles(asked: readonly string[]): string[] {
   const patterns = asked.length > 0 ? asked : ['test']
   const absent = patterns.find(path => !existsSync(join(root, path)))
@@ -56,6 +73,8 @@ if (files.includes('test/system/tls.test.ts'))
 if (files.some(file => file.includes('.browser.'))) install(['/usr/bin/chromium'], ['chromium'], 'browser')
 if (files.some(file => file.includes('.proxy.')))
   install(['/usr/sbin/nginx', '/usr/sbin/haproxy', '/usr/bin/openssl'], ['nginx-light', 'haproxy', 'openssl'], 'proxy')
+
+if (files.some(file => file.includes('schemathesis'))) installSchemathesis()
 
 // Half of the work is waiting (processes, sockets), so a little more than the cores.
 const concurrency = Math.max(2, availableParallelism())

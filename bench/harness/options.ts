@@ -25,7 +25,7 @@ const DEFAULTS: Readonly<Record<string, { readonly seconds?: number; readonly ro
 const OTHERS = { seconds: 3, rounds: 5 }
 
 export const USAGE = `npm run bench -- NAME  [options]
-  NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | shop-read |
+  NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | routes | shop-read |
         connections | slow | upload-memory | types | micro
   --seconds N       load per server and round           3; shop-read 5
   --warm-up N       load per server before the rounds   2
