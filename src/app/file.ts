@@ -35,8 +35,9 @@ export interface FileInit extends ReplyInit {
 }
 
 /**
- * A file, sent in pieces of 64 KiB as the client takes them; one that small is read and written at once. Answers conditional requests
- * (304, 412) and a single range (206, 416; several are answered with the whole), and HEAD without reading.
+ * A file, sent in pieces of 64 KiB as the client takes them; one that small is read and written at once, and kept in memory for as long as
+ * the disk has the same (16 MiB in a worker). Answers conditional requests (304, 412) and a single range (206, 416; several are answered with
+ * the whole), and HEAD without reading.
  *
  * What is not there, and what is no regular file, is a 404 (`APP_NO_FILE`); what this process may not read is one too, and is logged. One
  * that becomes shorter meanwhile is a 503 (`APP_FILE_CHANGED`) before the head is out, and cuts the connection after it.

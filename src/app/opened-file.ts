@@ -1,9 +1,11 @@
-// A file that is open for one answer: found without leaving its folder, read in pieces, and always closed again.
-import { constants } from 'node:fs'
+// A file that is open for one answer: found without leaving its folder, read in pieces, and always closed again. A small one may be in memory
+// (kept-files.ts); then nothing is open.
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../core/error.ts'
+import { isKeepable, isSame, keep, type KeptFile, recalled } from './kept-files.ts'
 
 // One piece: what the engine hands to the kernel at once.
 export const PIECE_BYTES = 65_536
@@ -17,15 +19,19 @@ export class OpenedFile {
   readonly path: string
   readonly size: number
   readonly modifiedNs: bigint
-  readonly #handle: FileHandle
+  readonly #source: FileHandle | Uint8Array
   readonly #flags: number
+  readonly #key: string
+  readonly #stats: BigIntStats
 
-  private constructor(path: string, handle: FileHandle, flags: number, size: bigint, modifiedNs: bigint) {
+  private constructor(path: string, source: FileHandle | Uint8Array, flags: number, key: string, stats: BigIntStats) {
     this.path = path
-    this.#handle = handle
+    this.#source = source
     this.#flags = flags
-    this.size = Number(size)
-    this.modifiedNs = modifiedNs
+    this.#key = key
+    this.#stats = stats
+    this.size = Number(stats.size)
+    this.modifiedNs = stats.mtimeNs
   }
 
   /**
@@ -35,18 +41,26 @@ export class OpenedFile {
    *   may not read
    */
   static async open(path: string | URL, root?: string | URL, followLinks = false): Promise<OpenedFile> {
-    if (root === undefined) return OpenedFile.#open(resolve(textOf(path)), READ)
-    const wanted = join(resolve(textOf(root)), textOf(path))
-    if (followLinks) return OpenedFile.#open(inside(wanted, textOf(root)), READ)
-    return OpenedFile.#open(await within(textOf(root), wanted), READ_NO_LINK)
+    const folder = root === undefined ? '' : resolve(textOf(root))
+    const wanted = root === undefined ? resolve(textOf(path)) : inside(join(folder, textOf(path)), folder)
+    const isFree = root === undefined || followLinks
+    const flags = isFree ? READ : READ_NO_LINK
+    const key = `${isFree ? 'free' : folder}\0${wanted}`
+    const kept = await recalled(key, wanted, true)
+    if (kept) return OpenedFile.#recalled(kept, flags, key)
+    return OpenedFile.#open(isFree ? wanted : await within(folder, wanted), flags, key)
   }
 
-  static async #open(path: string, flags: number): Promise<OpenedFile> {
+  static #recalled({ path, bytes, stats }: KeptFile, flags: number, key: string): OpenedFile {
+    return new OpenedFile(path, bytes, flags, key, stats)
+  }
+
+  static async #open(path: string, flags: number, key: string): Promise<OpenedFile> {
     const handle = await open(path, flags).catch(orNoFile)
     try {
       const stats = await handle.stat({ bigint: true })
       if (!stats.isFile()) throw noFile()
-      return new OpenedFile(path, handle, flags, stats.size, stats.mtimeNs)
+      return new OpenedFile(path, handle, flags, key, stats)
     } catch (error) {
       await handle.close()
       throw error
@@ -55,8 +69,12 @@ export class OpenedFile {
 
   /** The file beside it whose name has `ending` on top; undefined when there is none. It is held to the same folder. */
   async beside(ending: string): Promise<OpenedFile | undefined> {
+    const path = this.path + ending
+    const key = `${this.#flags} beside\0${path}`
+    const kept = await recalled(key, path, this.#flags === READ)
+    if (kept) return OpenedFile.#recalled(kept, this.#flags, key)
     try {
-      return await OpenedFile.#open(this.path + ending, this.#flags)
+      return await OpenedFile.#open(path, this.#flags, key)
     } catch (error) {
       if (error instanceof MillraceError && error.code === 'APP_NO_FILE') return undefined
       throw error
@@ -69,13 +87,19 @@ export class OpenedFile {
    * @throws MillraceError `APP_FILE_CHANGED` (503) when the file has become shorter
    */
   async read(start: number, length: number): Promise<Uint8Array> {
+    const source = this.#source
+    if (source instanceof Uint8Array) return source.subarray(start, start + length)
+    const mayKeep = start === 0 && length === this.size && isKeepable(this.#stats)
     try {
-      const bytes = Buffer.allocUnsafe(length)
+      // Not from the pool where it may stay: it would keep a whole slab with it.
+      const bytes = mayKeep ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length)
       for (let at = 0; at < length;) {
-        const { bytesRead } = await this.#handle.read(bytes, at, length - at, start + at)
+        const { bytesRead } = await source.read(bytes, at, length - at, start + at)
         if (bytesRead === 0) throw changed()
         at += bytesRead
       }
+      if (mayKeep && isSame(await source.stat({ bigint: true }), this.#stats))
+        keep(this.#key, { path: this.path, stats: this.#stats, bytes })
       return bytes
     } finally {
       await this.close()
@@ -87,7 +111,9 @@ export class OpenedFile {
    * stream. The file is closed with the stream's end, error or cancel, and when somebody drops the stream without any of them.
    */
   stream(start: number, length: number): ReadableStream<Uint8Array> {
-    const handle = this.#handle
+    const handle = this.#source
+    if (handle instanceof Uint8Array)
+      return new Blob([handle.subarray(start, start + length) as Uint8Array<ArrayBuffer>]).stream()
     const end = start + length
     let at = start
     const close = () => {
@@ -121,8 +147,8 @@ export class OpenedFile {
   }
 
   /** May come twice. */
-  close(): Promise<void> {
-    return this.#handle.close()
+  async close(): Promise<void> {
+    if (!(this.#source instanceof Uint8Array)) await this.#source.close()
   }
 }
 
@@ -130,17 +156,15 @@ export class OpenedFile {
 // a handle itself.
 const abandoned = new FinalizationRegistry<FileHandle>(handle => void handle.close().catch(() => {}))
 
-/** The real path of `wanted`, in `root`. Both are resolved each time: a root may be a link that a deployment moves on. */
-async function within(root: string, wanted: string): Promise<string> {
-  const folder = resolve(root)
-  inside(wanted, folder)
+/** The real path of `wanted`, in `folder`. Both are resolved each time: a root may be a link that a deployment moves on. */
+async function within(folder: string, wanted: string): Promise<string> {
   const [realFolder, found] = await Promise.all([realpath(folder), realpath(wanted).catch(orNoFile)])
   if (!isInside(found, realFolder)) throw noFile()
   return found
 }
 
-function inside(wanted: string, root: string): string {
-  if (!isInside(wanted, resolve(root)) || wanted.includes('\0')) throw noFile()
+function inside(wanted: string, folder: string): string {
+  if (!isInside(wanted, folder) || wanted.includes('\0')) throw noFile()
   return wanted
 }
 

@@ -35,7 +35,7 @@ export interface CorsOptions {
   privateNetwork?: boolean
 }
 
-const EVERY_METHOD = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']
+const EVERY_METHOD = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 // May be sent without asking (Fetch standard, CORS-safelisted request-header); Content-Type here for JSON, as in Starlette.
 const SAFELISTED_HEADERS = ['accept', 'accept-language', 'content-language', 'content-type']
 

@@ -29,8 +29,8 @@ export interface StaticFilesOptions {
   /** Sent for a folder; a folder without its last slash is redirected there. Default 'index.html'; false for none. */
   index?: string | false
   /**
-   * What a browser that opens a page (GET with HTML in its Accept) gets where no file is: 'index.html', for apps that route in the browser; '404.html', with
-   * status 404; 'auto', the latter where there is one and else the former; or false. Default false.
+   * What a browser that opens a page (GET with HTML in its Accept) gets where no file is: 'index.html', for apps that route in the browser;
+   * '404.html', with status 404; 'auto', the latter where there is one and else the former; or false. Default false.
    */
   fallback?: 'auto' | 'index.html' | '404.html' | false
   /** Names that begin with a dot: 'ignore' has them not there, but for /.well-known/. Default 'ignore'. */
