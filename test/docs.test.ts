@@ -165,6 +165,14 @@ describe('links and paths', () => {
     })
 })
 
+test('README.md leads to every page of the documentation', () => {
+  const linked = new Set([...readPage('README.md').prose.matchAll(/\]\(([^)#\s]+)/g)].map(([, path]) => path!))
+  const left = pages
+    .map(({ path }) => path)
+    .filter(path => path !== 'README.md' && !path.startsWith('docs/decisions/') && !linked.has(path))
+  assert.deepEqual(left, [])
+})
+
 describe('docs/architecture.md', () => {
   test('names every folder of src, and no other', () => {
     const folders = globSync('src/*/', { cwd: root }).map(path => path.split('/')[1]!)
