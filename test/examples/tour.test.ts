@@ -47,10 +47,12 @@ describe('every step of the tour', () => {
     })
 
     test(`${file} describes all its routes`, async () => {
-      const { paths } = (await app(file)).openapi() as { paths: Record<string, object> }
-      const all = [...source.matchAll(/\b\w+\.(get|post|put|patch|delete)\(\s*'/g)].length
+      const step = await app(file)
+      const { paths } = step.openapi() as { paths: Record<string, object> }
+      const all = [...source.matchAll(/\b\w+\.(get|post|put|patch|delete|ws)\(\s*'/g)].length
       const declared = all - [...source.matchAll(/\bhidden: true\b/g)].length
-      const described = Object.values(paths).flatMap(path => Object.keys(path)).length
+      const sockets = Object.keys(step.asyncapi().channels).length
+      const described = Object.values(paths).flatMap(path => Object.keys(path)).length + sockets
       assert.ok(declared > 0)
       assert.equal(described, declared)
     })
