@@ -13,6 +13,7 @@ import { LiveStreams } from './live-streams.ts'
 import type { Surroundings } from './handle.ts'
 import { mountedFacts, startMounted, stopMounted } from './mounted-apps.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
+import { type AsyncApiDocument, buildAsyncApi, socketsOf } from './openapi/asyncapi.ts'
 import { docsEndpoints, type DocsOptions, type DocsServed } from './openapi/docs-endpoints.ts'
 import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
 import { ownLimits } from './own-limits.ts'
@@ -39,7 +40,7 @@ export interface AppOptions<U, E> extends ApiInfo, Omit<RouterOptions<'', U, E>,
   versions?: Versioning
   /** What a proxy in front puts before every path, '/api': requests may come with it or without; links and the document have it. */
   rootPath?: string
-  /** Where the documentation is served, each a path or false. Default /openapi.json, /docs and /redoc. */
+  /** Where the documentation is served, each a path or false. Default /openapi.json, /docs, /redoc, and /asyncapi.json for WebSockets. */
   docs?: DocsOptions | false
   /** A path that no route has, but with the other slash at its end, is redirected there (307). Default true. */
   redirectSlashes?: boolean
@@ -144,8 +145,13 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return this.#describe(of.version, this.#outside)
   }
 
+  /** The AsyncAPI 3 document: its WebSocket routes. @throws as `openapi()` */
+  asyncapi(): AsyncApiDocument {
+    return buildAsyncApi(this.#options, this['~mounted']())
+  }
+
   manifest(within: readonly Servable[] = []): AppManifest {
-    const { docs, openapi } = this.#paths
+    const { docs, openapi, asyncapi } = this.#paths
     const { requestTimeoutMs, body } = ownLimits({})
     const routes = this.#compile({ requestTimeoutMs, maxBodyBytes: body.maxBodyBytes }, new LiveStreams(), '')
     const log = this.#options.log ?? createLogger()
@@ -153,6 +159,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     this.#ways(routes, { requestTimeoutMs, log, afterResponse: new AfterResponse({ onError: () => {} }) })
     const versions = versionsOf(this['~mounted'](), this.#options.versions)
     if (openapi !== false) for (const version of versions?.all ?? [undefined]) this.#describe(version, '')
+    if (asyncapi !== false) this.asyncapi()
     return {
       title: this.#options.title ?? 'Millrace',
       version: this.#options.version ?? '0.1.0',
@@ -249,10 +256,10 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
 
   get #paths(): DocsServed {
     const { docs = {} } = this.#options
-    const all = { openapi: '/openapi.json', docs: '/docs', redoc: '/redoc' } as const
-    if (docs === false) return { openapi: false, docs: false, redoc: false }
+    const all = { openapi: '/openapi.json', docs: '/docs', redoc: '/redoc', asyncapi: '/asyncapi.json' } as const
+    if (docs === false) return { openapi: false, docs: false, redoc: false, asyncapi: false }
     const paths = { ...all, ...docs }
-    return paths.openapi === false ? { openapi: false, docs: false, redoc: false } : paths
+    return paths.openapi === false ? { ...paths, docs: false, redoc: false } : paths
   }
 
   #describe(version: string | undefined, outside: string): OpenApiDocument {
@@ -266,13 +273,15 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   #compile(limits: RouteLimits, streams: LiveStreams, mountedAt: string): readonly RoutedRoute[] {
     const mounted = this['~mounted']()
     const info = this.#options
+    const versions = versionsOf(mounted, info.versions)
+    const hasSockets = socketsOf(mounted).length > 0
     const docs = (version?: string) =>
       docsEndpoints(info, this.#paths, {
         document: outside => this.#describe(version, outside),
         use: this['~middleware'],
         version,
+        asyncApi: hasSockets && version === versions?.default ? () => this.asyncapi() : undefined,
       })
-    const versions = versionsOf(mounted, info.versions)
     const all = [...mounted, ...(versions ? versions.all.flatMap(docs) : docs())]
     this.#cache ??= new Cache({ name: 'endpoints' })
     const surroundings = {

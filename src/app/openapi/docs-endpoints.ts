@@ -26,6 +26,8 @@ export interface DocsPaths {
   docs?: `/${string}` | false
   /** ReDoc. Default '/redoc'. */
   redoc?: `/${string}` | false
+  /** The AsyncAPI document, of an app with WebSocket routes. Default '/asyncapi.json'. */
+  asyncapi?: `/${string}` | false
 }
 
 /** `docs` of an app. */
@@ -42,15 +44,18 @@ export interface DocsSurroundings {
   readonly use: readonly Middleware[]
   /** Of the routes that it describes, where they have versions. */
   readonly version?: string | undefined
+  /** Called once, at the first request for it; undefined where there is nothing to describe. */
+  readonly asyncApi?: (() => object) | undefined
 }
 
 export function docsEndpoints(
   info: ApiInfo,
   paths: DocsServed,
-  { document, use, version }: DocsSurroundings,
+  { document, use, version, asyncApi }: DocsSurroundings,
 ): MountedRoute[] {
   const { openapi } = paths
-  if (openapi === false) return []
+  const { asyncapi } = paths
+  if (openapi === false && (asyncapi === false || asyncApi === undefined)) return []
   const group: Group = { prefix: '', tags: [], uses: {}, returns: {}, use }
   const routes: MountedRoute[] = []
   const serve = (
@@ -70,6 +75,13 @@ export function docsEndpoints(
     )
     routes.push({ endpoint, path, name: `GET ${path}`, groups: [group], version })
   }
+  if (asyncapi !== false && asyncApi)
+    serve(
+      asyncapi,
+      once('application/json', () => JSON.stringify(asyncApi())),
+      REVALIDATED,
+    )
+  if (openapi === false) return routes
   const page = (path: string, of: Page) => {
     const links: PageLinks = {
       title: info.title ?? 'Millrace',

@@ -87,10 +87,11 @@ export function buildDocument(
   format: ErrorFormat,
   { outside = '', versions }: Reached = {},
 ): OpenApiDocument {
-  const shown = routes
-    // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it.
+  const told = routes.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
+  // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it, and here is where to look for it.
+  const sockets = told.filter(({ endpoint }) => endpoint.verb === 'WS').map(({ path }) => path)
+  const shown = told
     .filter(({ endpoint }) => endpoint.verb !== 'WS')
-    .filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
     .sort((a, b) => Number(a.host !== undefined) - Number(b.host !== undefined))
   const ids = operationIds(shown)
   const components = new Components(info.separateInputOutput ?? true)
@@ -149,6 +150,7 @@ export function buildDocument(
     ...given({ webhooks }),
     components: { schemas, ...(securitySchemes && { securitySchemes }) },
     ...given({ tags: openapiTags, externalDocs }),
+    ...(sockets.length > 0 ? { 'x-websockets': sockets } : {}),
   }
   if (typeof info.openapi === 'function') return info.openapi(document) ?? document
   return info.openapi ? merged(document, info.openapi) : document
