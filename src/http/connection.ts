@@ -49,6 +49,7 @@ import {
 } from './response-encoder.ts'
 import { SendBuffer } from './send-buffer.ts'
 import { resetOnClose } from './socket-reset.ts'
+import { SwitchedLine } from './switched-line.ts'
 import type { TrustedProxies } from './trusted-proxy.ts'
 
 type Phase = 'idle' | 'head' | 'gather' | 'open' | 'skip' | 'linger' | 'closed'
@@ -428,13 +429,13 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     this.out.flush()
     const head = Buffer.from(this.#in.bytes.subarray(this.#in.start, this.#in.end))
     this.#in.clear()
-    exchange.switched()
+    exchange.switched(new SwitchedLine(this.#socket, this.#peer, this.trustedProxies))
     this.#conclude(exchange)
     this.#enter('closed')
     this.#lastSection = undefined
-    const wired = this.#socket as Partial<WiredSocket> & Duplex
-    delete wired[READER]
-    delete wired[CONNECTION]
+    const wired = this.#socket as Duplex & Lean & { [CONNECTION]?: Connection | undefined }
+    // Not deleted: an object that has lost a property is kept as a table, which is larger and slower by far.
+    wired[READER] = wired[CONNECTION] = undefined
     wired.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
     this.#owner.handedOver(this, new HandedOver(wired, this.#owner))
     this.#resume()

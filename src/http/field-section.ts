@@ -50,6 +50,11 @@ export class FieldSection {
     return (this.#fields ??= new HeadFields(this.bytes, this.start, this.end - 2))
   }
 
+  /** What was split is split again when somebody asks: for a connection that will be open for long. */
+  forget(): void {
+    this.#fields = undefined
+  }
+
   get host(): string {
     return this.hostStart < 0 ? '' : latin1(this.bytes, this.hostStart, this.hostEnd)
   }

@@ -27,7 +27,7 @@ export class HttpExchange extends LiveExchange implements PieceOwner, ProtocolSw
   readonly head: RequestHead
   readonly body: RequestBody
   isLast = false
-  readonly #line: ExchangeLine
+  #line: ExchangeLine
 
   constructor(line: ExchangeLine, head: RequestHead, body: RequestBody, startedMs: number) {
     super(head.method, startedMs)
@@ -157,9 +157,12 @@ export class HttpExchange extends LiveExchange implements PieceOwner, ProtocolSw
     return taken
   }
 
-  /** Another protocol has the connection now. */
-  switched(): void {
+  /** Another protocol has the connection now. @param line  what is left of it */
+  switched(line: ExchangeLine): void {
     this.begin(101)
+    this.#line = line
+    this.head.section.forget()
+    this.forgetLimit()
   }
 
   protected get carrier(): Carrier {

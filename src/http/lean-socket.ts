@@ -16,7 +16,7 @@ const SHARED = Buffer.allocUnsafeSlow(65_536)
 export const READER = Symbol('reader')
 
 export interface Lean {
-  [READER]?: BorrowingReader
+  [READER]?: BorrowingReader | undefined
 }
 
 export interface BorrowingReader {

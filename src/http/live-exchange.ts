@@ -100,6 +100,11 @@ export abstract class LiveExchange implements Exchange {
     if (timeoutMs < SHORT_LIMIT_MS) this.hurry()
   }
 
+  /** Nobody will ask for it any more: what it holds on to may go. */
+  protected forgetLimit(): void {
+    this.#passed = undefined
+  }
+
   checkTime(nowMs: number): void {
     if (nowMs < this.limitAtMs) return
     this.limitAtMs = Infinity

@@ -109,15 +109,17 @@ export class CompiledSocket extends CompiledRoute implements SocketRoute {
 
   /** @returns undefined when the client has gone meanwhile */
   upgrade(exchange: Exchange, protocol: string, lines: readonly string[]): MessageSocket | undefined {
+    const { fields } = exchange
+    // Before the switch: what was read for it goes with it.
+    const headers = Object.fromEntries(HANDSHAKE_FIELDS.map(name => [name, fields.get(name)]))
     const taken = exchange.protocolSwitch?.take()
     if (taken === undefined) return undefined
     const { socket, head } = taken
-    const { fields } = exchange
     const request: SwitchRequest = {
       method: 'GET',
       url: exchange.target,
       httpVersion: '1.1',
-      headers: Object.fromEntries(HANDSHAKE_FIELDS.map(name => [name, fields.get(name)])),
+      headers,
       socket,
       protocol,
       lines,

@@ -11,8 +11,10 @@
 import type { Duplex } from 'node:stream'
 import { MillraceError } from '../../core/error.ts'
 import type { TakenConnection } from '../../http/exchange.ts'
+import { type DirectWriter, directWriter } from '../../http/lean-socket.ts'
 import { InvalidMessage, type MessageCodec, type Sent } from './message-codec.ts'
 import type { PublishOptions, Socket, SocketClosing, SocketRules } from './socket-route.ts'
+import { frameOf } from './frame.ts'
 import type { WsSocket } from './ws-library.ts'
 
 /** Messages, and bytes, that are read ahead of the handler. 16: as many as pipelined requests are served in one turn. */
@@ -65,6 +67,9 @@ export class MessageSocket implements Socket<any, any> {
   readonly #ws: WsSocket
   readonly #route: SocketRoute
   readonly #connection: TakenConnection
+  readonly #direct: DirectWriter | undefined
+  /** What is sent goes through the library's compression, in its order. */
+  readonly #isCompressed: boolean
   #arrived: Arrived[] = []
   #arrivedBytes = 0
   #waiting: ((arrived: Arrived | undefined) => void)[] = []
@@ -91,6 +96,8 @@ export class MessageSocket implements Socket<any, any> {
     this.#ws = ws
     this.#route = route
     this.#connection = connection
+    this.#isCompressed = ws.extensions !== ''
+    this.#direct = this.#isCompressed ? undefined : directWriter(connection.socket)
     // Those that came together are not asked together.
     this.#heardMs -= Math.random() * (route.rules.pingMs / 4)
     const wired = ws as WiredWs
@@ -107,7 +114,7 @@ export class MessageSocket implements Socket<any, any> {
   }
 
   get bufferedBytes(): number {
-    return this.#isGone ? 0 : this.#ws.bufferedAmount
+    return this.#isGone ? 0 : this.#ws.bufferedAmount + (this.#direct?.pendingBytes ?? 0)
   }
 
   // Receiving
@@ -193,20 +200,27 @@ export class MessageSocket implements Socket<any, any> {
   #deliver(sent: Sent, isText = typeof sent === 'string'): Promise<void> {
     // Its close frame is here, and with which code is told when the connection is gone.
     if (this.#ws.readyState !== OPEN) return quiet(this.gone().then(() => Promise.reject(this.error())))
-    const buffered = this.#ws.bufferedAmount + sent.length
+    const buffered = this.bufferedBytes + sent.length
     const options = isText ? TEXT : BYTES
     if (buffered <= HIGH_WATER_BYTES) {
-      this.#ws.send(sent, options)
+      if (this.#isCompressed) this.#ws.send(sent, options)
+      else this.#write(sent, isText)
       return TAKEN
     }
     // What a client has not read is ours to hold: up to here, and not for who cannot keep up.
-    if (buffered > this.#route.rules.maxBufferedBytes && this.#ws.bufferedAmount > 0) {
+    if (buffered > this.#route.rules.maxBufferedBytes && buffered > sent.length) {
       this.#cut(1013, 'too slow')
       return quiet(Promise.reject(this.error()))
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#ws.send(sent, options, error => (error ? reject(this.error()) : resolve()))
     return quiet(promise)
+  }
+
+  /** One frame, one write: what the library would do with two, and past the stream's account where that is possible. */
+  #write(sent: Sent, isText: boolean): void {
+    const frame = frameOf(sent, isText)
+    if (this.#direct?.write(frame, 'buffer') !== true) this.#connection.socket.write(frame)
   }
 
   /** What was published, encoded once for all. */

@@ -5,6 +5,8 @@ import type { Duplex } from 'node:stream'
 /** As far as a server touches it. */
 export interface WsSocket {
   readonly protocol: string
+  /** Names of those that were agreed on; '' for none. */
+  readonly extensions: string
   /** 1: open. */
   readonly readyState: number
   /** Handed over and not taken by the kernel yet. */
