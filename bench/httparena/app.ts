@@ -1,4 +1,4 @@
-// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp, upload and static, as an application would write them.
+// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp, upload, static and echo-ws, as an application would write them.
 import { readFileSync } from 'node:fs'
 import { App, file, text } from 'millrace'
 import { compress } from 'millrace/middleware'
@@ -45,5 +45,9 @@ app.post('/upload', { maxBodyBytes: 32 * 2 ** 20 }, async ({ request }) => {
 const root = process.env['STATIC_PATH'] ?? '/data/static'
 
 app.get('/static/{path*}', ({ params }) => file(params.path, { root, precompressed: true }))
+
+app.ws('/ws', { messages: 'mixed' }, async ({ socket }) => {
+  for await (const message of socket) await socket.send(message)
+})
 
 export default app
