@@ -11,6 +11,7 @@ import { slow } from './slow.ts'
 import { sse } from './sse.ts'
 import { types } from './types.ts'
 import { uploadMemory } from './upload-memory.ts'
+import { webSocket } from './websocket.ts'
 
 const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   hello,
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   sse,
   'upload-memory': uploadMemory,
   routes,
+  ws: webSocket,
   types,
   micro,
 }

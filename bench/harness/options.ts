@@ -21,16 +21,17 @@ export interface Options {
 const DEFAULTS: Readonly<Record<string, { readonly seconds?: number; readonly rounds?: number }>> = {
   'shop-read': { seconds: 5 },
   connections: { rounds: 3 },
+  ws: { rounds: 3 },
 }
 const OTHERS = { seconds: 3, rounds: 5 }
 
 export const USAGE = `npm run bench -- NAME  [options]
   NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | routes | shop-read |
-        connections | slow | upload-memory | types | micro
+        connections | slow | upload-memory | ws | types | micro
   --seconds N       load per server and round           3; shop-read 5
   --warm-up N       load per server before the rounds   2
   --connections N   keep-alive connections              64
-  --rounds N        turns: A B C, A B C, ...            5; connections 3
+  --rounds N        turns: A B C, A B C, ...            5; connections and ws 3
   --only A,B        these servers only
   --json            one JSON object per server
   --no-save         do not write bench/results/
