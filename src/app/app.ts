@@ -13,6 +13,7 @@ import { LiveStreams } from './live-streams.ts'
 import type { Surroundings } from './handle.ts'
 import { mountedFacts, startMounted, stopMounted } from './mounted-apps.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
+import { type NodeUpgradeHandler, nodeUpgradeHandler } from './node-upgrade.ts'
 import { type AsyncApiDocument, buildAsyncApi, socketsOf } from './openapi/asyncapi.ts'
 import { docsEndpoints, type DocsOptions, type DocsServed } from './openapi/docs-endpoints.ts'
 import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
@@ -244,6 +245,17 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
    */
   nodeHandler(of: NodeHandlerOptions = {}): NodeHandler {
     return nodeHandler(this.#embedded, () => this.#options.log ?? (this.#log ??= createLogger()), of)
+  }
+
+  /**
+   * A listener for the `upgrade` event of a node:http or https server, for WebSocket routes. The server sends it every request that names
+   * Upgrade, so those for other routes are answered by it too, and end their connection.
+   *
+   * @example
+   * http.createServer(app.nodeHandler()).on('upgrade', app.nodeUpgradeHandler()).listen(8000)
+   */
+  nodeUpgradeHandler(): NodeUpgradeHandler {
+    return nodeUpgradeHandler(this.#embedded, () => this.#options.log ?? (this.#log ??= createLogger()))
   }
 
   /**
