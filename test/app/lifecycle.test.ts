@@ -35,6 +35,25 @@ describe('the life of an app', () => {
     assert.deepEqual(order, ['signal', 'first closed', 'lifespan closed'])
   })
 
+  test('lifespans of routers run inside of the app’s, each once however often its router is included', async () => {
+    const order: string[] = []
+    const phase = (name: string) =>
+      async function* () {
+        order.push(`${name} up`)
+        yield
+        order.push(`${name} down`)
+      }
+    const inner = new Router({ lifespan: phase('inner') })
+    inner.get('/', () => 1)
+    const router = new Router({ lifespan: phase('router') }).include(inner)
+    const app = new App({ log: silent, lifespan: phase('app') })
+    app.include(router, { prefix: '/a' }).include(router, { prefix: '/b' })
+    const client = testClient(app)
+    assert.equal((await client.fetch('/b/')).status, 200)
+    await client.close()
+    assert.deepEqual(order, ['app up', 'router up', 'inner up', 'inner down', 'router down', 'app down'])
+  })
+
   test('after a start that failed, the next request tries again', async () => {
     for (const open of [
       (app: App) => ({ ask: () => app.fetch(request('/')), close: async () => {} }),
