@@ -9,7 +9,7 @@ const key = dependency({ headers: z.object({ 'x-key': z.string() }), returns: { 
 
 // Each of them would live in a file of its own.
 const lines = new Router({ prefix: '/lines' })
-lines.get('/', ({ params }) => ({ lines: 2, ...params }))
+lines.get('', ({ params }) => ({ lines: 2, ...params }))
 
 // A router may include routers; a name in its prefix is one of their params.
 const orders = new Router({ prefix: '/orders', tags: ['orders'] })

@@ -10,7 +10,9 @@ const Subscription = z
 const app = new App({
   title: 'Webhooks and callbacks',
   version: '1.0.0',
-  openapiTags: [{ name: 'payments', externalDocs: { url: 'https://docs.example/payments' } }],
+  openapiTags: [
+    { name: 'payments', description: 'Who has paid', externalDocs: { url: 'https://docs.example/payments' } },
+  ],
   // Sent to everybody who has asked for them in another way: described, never served.
   webhooks: {
     'payment-made': { body: Payment, summary: 'Somebody has paid', tags: ['payments'], returns: { 204: null } },
@@ -25,8 +27,8 @@ app.post(
     returns: { 202: z.object({ accepted: z.boolean() }) },
     examples: { body: { usual: { summary: 'Over https', value: { notify: 'https://shop.example/paid' } } } },
     responses: { 202: { description: 'You will hear from us' } },
-    // Sent to the URL that this very request names.
-    callbacks: { paid: { '{$request.body#/notify}': { body: Payment, returns: { 204: null } } } },
+    // Sent to the URL that this very request names. Whoever answers 410 hears no more.
+    callbacks: { paid: { '{$request.body#/notify}': { body: Payment, returns: { 204: null, 410: null } } } },
     openapi: { 'x-owner': 'billing' },
   },
   () => ({ accepted: true }),

@@ -17,7 +17,7 @@ app.get('/products/{id}', { params: z.object({ id }) }, ({ params, request }) =>
 app.get('/search', () => ({ more: urlFor('/files/{path*}', { params: { path: 'été/list #1.txt' } }) }))
 
 // Routes of one host. A name takes one label, and is one of `params`.
-const tenant = app.host('{tenant}.example.com')
+const tenant = app.host('{tenant}.shop.example')
 tenant.get('/', ({ params }) => ({ tenant: params.tenant }))
 
 export default app

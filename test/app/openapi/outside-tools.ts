@@ -11,17 +11,26 @@ import { createClient } from '@hey-api/openapi-ts'
 const run = promisify(execFile)
 const require = createRequire(import.meta.url)
 
-/** What Redocly's recommended rules say, as 'rule: message'. */
-export async function lint(file: string): Promise<string[]> {
+/** What Redocly's recommended rules say of documents in one folder, as 'rule: message (file#/where)'. */
+export async function lint(...files: readonly [string, ...string[]]): Promise<string[]> {
   const redocly = join(require.resolve('@redocly/cli/package.json'), '../bin/cli.js')
   const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
-  const args = [redocly, 'lint', file, '--extends', 'recommended', '--format', 'json']
+  const args = [redocly, 'lint', ...files, '--extends', 'recommended', '--format', 'json']
   // It leaves with 1 where it found something; what it found is on stdout either way.
-  const { stdout } = await run(process.execPath, args, { env, cwd: join(file, '..') }).catch(
+  const { stdout } = await run(process.execPath, args, { env, cwd: join(files[0], '..') }).catch(
     (error: Error & { stdout: string }) => error,
   )
-  const { problems } = JSON.parse(stdout) as { problems: { ruleId: string; message: string }[] }
-  return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)
+  // One object for each file, with nothing in between.
+  const reports = stdout.split(/(?<=^\})(?=\{)/m)
+  assert.equal(reports.length, files.length)
+  const problems = reports.flatMap(text => (JSON.parse(text) as { problems: Problem[] }).problems)
+  return problems.map(({ ruleId, message, location: [at] }) => `${ruleId}: ${message} (${at.source.ref}${at.pointer})`)
+}
+
+interface Problem {
+  readonly ruleId: string
+  readonly message: string
+  readonly location: readonly [{ readonly source: { readonly ref: string }; readonly pointer: string }]
 }
 
 /**

@@ -1,8 +1,9 @@
-// The document before the tools that people will read it with: Redocly's linter, swagger-parser, and a client generator.
+// Documents before the tools that people will read them with: Redocly's linter, swagger-parser, and a client generator.
 import assert from 'node:assert/strict'
+import { globSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import SwaggerParser from '@apidevtools/swagger-parser'
 import { App } from 'millrace'
@@ -78,4 +79,35 @@ export async function use(fetch: typeof globalThis.fetch) {
     assert.equal(answers.made.name, 'n')
     assert.deepEqual(answers.paid, { kind: 'card', number: '1' })
   })
+})
+
+describe('the documents of the tour', () => {
+  const steps = globSync(join(import.meta.dirname, '../../../examples/tour/*.ts')).sort()
+  const written: string[] = []
+  before(async () => {
+    // All in this one process, where they share the registry of schemas: what one app names is not in the way of the next.
+    for (const step of steps) {
+      const { default: app } = (await import(step)) as { default: App<any, any> }
+      written.push(await write(`${basename(step, '.ts')}.json`, app))
+    }
+  })
+
+  test("pass Redocly's recommended rules, but for the licence that only one of them gives", async () => {
+    const [first, ...more] = written
+    assert.ok(first)
+    const found = await lint(first, ...more)
+    const isLicence = (text: string) => text.startsWith('info-license:')
+    assert.deepEqual(
+      found.filter(text => !isLicence(text)),
+      [],
+    )
+    assert.equal(found.filter(isLicence).length, steps.length - 1)
+  })
+
+  for (const step of steps)
+    test(`${basename(step)} is valid to swagger-parser`, async () => {
+      const file = written.find(file => basename(file, '.json') === basename(step, '.ts'))
+      assert.ok(file)
+      await SwaggerParser.validate(file)
+    })
 })
