@@ -93,7 +93,7 @@ child.stdout.on('data', (text: Buffer) => {
   process.stdout.write(text)
   // Its sum leaves out suites that were skipped as a whole, and those are the ones that want a missing part.
   skipped += text.toString().match(/^ *﹣ /gm)?.length ?? 0
-  tail = (tail + text.toString()).slice(-100_000)
+  tail = (tail + text.toString()).slice(-1_000_000)
 })
 child.on('close', (status, signal) => {
   const count = (name: string) => Number([...tail.matchAll(new RegExp(`^. ${name} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0)

@@ -61,14 +61,11 @@ export function framesOf(text: string): Frame[] {
     if (bytes[at]! & 0x70) throw new Error('a reserved bit is set')
     if (bytes[at + 1]! & 0x80) throw new Error('a server does not mask')
     let length = bytes[at + 1]! & 127
-    let start = at + 2
-    if (length === 126) {
-      length = bytes.readUInt16BE(start)
-      start += 2
-    } else if (length === 127) {
-      length = Number(bytes.readBigUInt64BE(start))
-      start += 8
-    }
+    const start = at + 2 + (length === 126 ? 2 : length === 127 ? 8 : 0)
+    // The length itself may be cut.
+    if (start > bytes.length) break
+    if (length === 126) length = bytes.readUInt16BE(at + 2)
+    else if (length === 127) length = Number(bytes.readBigUInt64BE(at + 2))
     if (start + length > bytes.length) break
     frames.push({ opcode: bytes[at]! & 15, isLast: bytes[at]! >= 0x80, payload: bytes.subarray(start, start + length) })
     at = start + length
