@@ -119,7 +119,7 @@ export class FormReader {
           input,
           ...(ctx && { ctx }),
         })
-      if (text !== undefined)
+      if (text !== undefined && !this.#isBlankFile(text, rule))
         tell('value_error', this.#format === 'fastapi' ? NO_UPLOAD : 'A file is expected here, not a text', text)
       else if (found.length === 0 && !rule.optional) tell('missing', 'Field required', null)
       else if (found.length > maxOf(rule) && rule.many) {
@@ -138,6 +138,12 @@ export class FormReader {
       files[name] = rule.many ? found : found.at(-1)
     }
     return files
+  }
+
+  /** Swagger UI sends an empty text for a file that nobody chose. FastAPI takes that for a missing one, but not in a list. */
+  #isBlankFile(text: string | readonly string[], { many }: FileRule): boolean {
+    if (this.#format === 'fastapi') return !many && (typeof text === 'string' ? text : text.at(-1)) === ''
+    return typeof text === 'string' ? text === '' : text.every(one => one === '')
   }
 }
 

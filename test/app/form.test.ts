@@ -331,6 +331,54 @@ describe('files of a form', () => {
   )
 })
 
+describe('a file that nobody chose', () => {
+  const one = ['one', new File(['1'], '1.txt', { type: 'text/plain' })] as const
+
+  onEachSeam('may come as an empty text, as Swagger UI sends it, and is missing', make, async ask => {
+    const left = await ask('/files', await multipart([one, ['many', ''], ['rest', '']]))
+    assert.deepEqual(
+      [left.status, await left.json()],
+      [200, { one: ['1.txt', 'text/plain', 1, '1'], many: [], rest: null }],
+    )
+    assert.deepEqual(await told(await ask('/files', await multipart([['one', '']]))), ['body.one missing'])
+    assert.deepEqual(
+      await told(
+        await ask(
+          '/lists',
+          await multipart([
+            ['all', ''],
+            ['all', ''],
+          ]),
+        ),
+      ),
+      ['body.all missing'],
+    )
+    assert.deepEqual(
+      await told(
+        await ask(
+          '/lists',
+          await multipart([
+            ['all', ''],
+            ['all', 'x'],
+          ]),
+        ),
+      ),
+      ['body.all value_error'],
+    )
+  })
+
+  onEachSeam(
+    'is missing in FastAPI’s format too, but in a list',
+    () => make('fastapi'),
+    async ask => {
+      assert.equal((await ask('/files', await multipart([one, ['rest', '']]))).status, 200)
+      const refused = await ask('/files', await multipart([one, ['many', '']]))
+      assert.equal(refused.status, 422)
+      assert.match(await refused.text(), /Expected UploadFile/)
+    },
+  )
+})
+
 describe('a route with a form', () => {
   const refused = (declare: (app: App) => unknown, message: RegExp) => {
     const app = new App({ log: silent })

@@ -48,10 +48,14 @@ function schemaOf(files: Readonly<Record<string, FileRule>>): JsonObject {
   }
 }
 
-/** OpenAPI 3.1 says binary by contentMediaType alone; `format: binary`, which 3.0 had, is what tools still look for. */
+/**
+ * OpenAPI 3.1 says binary by contentMediaType alone; `format: binary`, which 3.0 had, is what tools still look for. The default of an
+ * optional list is what its handler gets without one; where none is named, Swagger UI sends the text "string" for it.
+ */
 function propertyOf({ many, max, optional }: FileRule): JsonObject {
   const one = { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' }
-  return many ? { type: 'array', items: one, ...(optional ? {} : { minItems: 1 }), maxItems: max ?? 10 } : one
+  if (!many) return one
+  return { type: 'array', items: one, ...(optional ? { default: [] } : { minItems: 1 }), maxItems: max ?? 10 }
 }
 
 function encodingOf(files: Readonly<Record<string, FileRule>>): JsonObject | undefined {

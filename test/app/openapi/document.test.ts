@@ -324,7 +324,11 @@ describe('forms', () => {
         'multipart/form-data': {
           schema: {
             type: 'object',
-            properties: { title: { type: 'string' }, one: file, many: { type: 'array', items: file, maxItems: 3 } },
+            properties: {
+              title: { type: 'string' },
+              one: file,
+              many: { type: 'array', items: file, default: [], maxItems: 3 },
+            },
             required: ['title', 'one'],
           },
           encoding: { one: { contentType: 'image/png, image/gif' } },
