@@ -1,12 +1,13 @@
-// Tools of other people that read an OpenAPI document, as tests call them: a linter, and a client generator with the compiler after it.
+// Tools of other people that read an OpenAPI document, as tests call them: a linter, and two client generators with the compiler after them.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { createClient } from '@hey-api/openapi-ts'
+import openapiTS, { astToString } from 'openapi-typescript'
 
 const run = promisify(execFile)
 const require = createRequire(import.meta.url)
@@ -46,6 +47,23 @@ export async function withGeneratedClient<T>(folder: string, document: object, c
     output: { path: join(folder, 'client'), module: { extension: '.ts' } },
     logs: { level: 'silent' },
   })
+  return checked(folder, code)
+}
+
+/**
+ * The same with openapi-typescript: types alone, in `folder`/types.d.ts, for openapi-fetch to call by.
+ *
+ * @param code  a module that imports './types.d.ts' and 'openapi-fetch'
+ */
+export async function withGeneratedTypes<T>(folder: string, document: object, code: string): Promise<T> {
+  await mkdir(folder)
+  const types = await openapiTS(JSON.stringify(document))
+  await writeFile(join(folder, 'types.d.ts'), astToString(types))
+  await symlink(join(import.meta.dirname, '../../../node_modules'), join(folder, 'node_modules'), 'junction')
+  return checked(folder, code)
+}
+
+async function checked<T>(folder: string, code: string): Promise<T> {
   await writeFile(join(folder, 'use.ts'), code)
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: STRICT, include: ['use.ts'] }))

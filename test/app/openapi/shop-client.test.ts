@@ -1,4 +1,4 @@
-// The shop's document before the same tools, and an order placed by a client that was generated from it.
+// The shop's document before the same tools, and orders placed by clients that were generated from it.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import SwaggerParser from '@apidevtools/swagger-parser'
 import app from '../../../examples/shop/app.ts'
 import { openShop } from '../../examples/support/shop.ts'
-import { lint, withGeneratedClient } from './outside-tools.ts'
+import { lint, withGeneratedClient, withGeneratedTypes } from './outside-tools.ts'
 
 const shop = await openShop(0)
 
@@ -71,15 +71,6 @@ export async function buy(fetch: typeof globalThis.fetch, productId: number) {
 }
 `,
       )
-      const fetch = async (request: Request) => {
-        const { pathname, search } = new URL(request.url)
-        const body = request.body === null ? null : await request.text()
-        return shop.api.fetch(`/${pathname.slice(1)}${search}`, {
-          method: request.method,
-          headers: request.headers,
-          body,
-        })
-      }
       const bought = await buy(fetch, product.id)
       assert.equal(bought.status, 201)
       assert.equal(bought.order.totalCents, 500)
@@ -88,4 +79,48 @@ export async function buy(fetch: typeof globalThis.fetch, productId: number) {
       assert.deepEqual([bought.stranger, bought.email, bought.isMine], [401, 'client@example.com', true])
     },
   )
+
+  test(
+    'gives types that check, by which openapi-fetch places an order and reads what is refused',
+    { timeout: 120_000 },
+    async () => {
+      const product = await shop.product({ stock: 5, priceCents: 250 })
+      const { buy } = await withGeneratedTypes<{
+        buy(fetch: (request: Request) => Promise<Response>, productId: number): Promise<any>
+      }>(
+        join(folder, 'types'),
+        app.openapi(),
+        `import createClient from 'openapi-fetch'
+import type { components, paths } from './types.d.ts'
+
+export async function buy(fetch: (request: Request) => Promise<Response>, productId: number) {
+  const { GET, POST } = createClient<paths>({ baseUrl: 'http://shop.test', fetch })
+  const cart = await POST('/carts')
+  if (!cart.data) throw new Error('no cart')
+  const cartId: string = cart.data.id
+  await POST('/carts/{id}/items', { params: { path: { id: cartId } }, body: { productId, quantity: 2 } })
+  const placed = await POST('/orders', { body: { cartId, email: 'ada@example.com' } })
+  const order: components['schemas']['Order'] | undefined = placed.data
+  const again = await POST('/orders', { body: { cartId, email: 'ada@example.com' } })
+  const refusal: string | undefined = again.error?.title
+  const left = await GET('/products/{id}', { params: { path: { id: productId } } })
+  const stock: number | undefined = left.data?.stock
+  // @ts-expect-error: an order needs its cart
+  void (() => POST('/orders', { body: { email: 'ada@example.com' } }))
+  return { status: placed.response.status, order, again: again.response.status, refusal, stock }
+}
+`,
+      )
+      const bought = await buy(fetch, product.id)
+      assert.equal(bought.status, 201)
+      assert.equal(bought.order.totalCents, 500)
+      assert.deepEqual([bought.again, bought.refusal, bought.stock], [409, 'Conflict', 3])
+    },
+  )
 })
+
+async function fetch(request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url)
+  const body = request.body === null ? null : await request.text()
+  return shop.api.fetch(`/${pathname.slice(1)}${search}`, { method: request.method, headers: request.headers, body })
+}
