@@ -172,9 +172,6 @@ class ZodWalk {
         io: this.#direction,
         metadata: this.#core.registry(),
       })
-      // Every z.int() says that it is a safe integer; in a document that is noise around the bounds somebody chose.
-      if (node['minimum'] === Number.MIN_SAFE_INTEGER) delete node['minimum']
-      if (node['maximum'] === Number.MAX_SAFE_INTEGER) delete node['maximum']
       const form = node['format'] === undefined ? FORMS[String(schema._zod.def['format'])] : undefined
       return form ? { ...node, [FORM]: form } : node
     } catch (error) {

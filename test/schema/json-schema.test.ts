@@ -33,6 +33,9 @@ function validator({ schema, components }: Described): (value: unknown) => boole
   return ajv.compile({ ...schema, components: { schemas: components } })
 }
 
+/** What Zod says of every integer: that a number holds it exactly. */
+const INTEGER = { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }
+
 suite('describing Zod', () => {
   test('what leaves fits its description, for any schema and value', () => {
     fc.assert(
@@ -50,8 +53,10 @@ suite('describing Zod', () => {
 
   const CASES: readonly [string, z.ZodType, unknown][] = [
     ['string', z.string().min(1).max(3), { type: 'string', minLength: 1, maxLength: 3 }],
-    ['int without the bounds that every int has', z.int(), { type: 'integer' }],
-    ['int with a bound', z.int().min(1), { type: 'integer', minimum: 1 }],
+    ['int, within what a number holds exactly', z.int(), INTEGER],
+    ['int with bounds', z.int().min(1).max(5), { type: 'integer', minimum: 1, maximum: 5 }],
+    ['int beside other types', z.union([z.int(), z.string()]), { anyOf: [INTEGER, { type: 'string' }] }],
+    ['int beside number', z.union([z.int(), z.number()]), { anyOf: [INTEGER, { type: 'number' }] }],
     ['number', z.number().gt(0).multipleOf(0.5), { type: 'number', exclusiveMinimum: 0, multipleOf: 0.5 }],
     ['boolean', z.boolean(), { type: 'boolean' }],
     ['enum', z.enum(['a', 'b']), { type: 'string', enum: ['a', 'b'] }],
@@ -149,7 +154,7 @@ suite('describing Zod', () => {
 
   const Code = z.codec(z.string().min(1), z.int(), { decode: text => text.length, encode: n => 'x'.repeat(n) })
   const DIRECTIONS: readonly [string, z.ZodType, input: unknown, output: unknown][] = [
-    ['default', z.int().default(1), { type: 'integer', default: 1 }, { type: 'integer' }],
+    ['default', z.int().default(1), { ...INTEGER, default: 1 }, INTEGER],
     [
       'default made by a function',
       z.string().default(() => String(Math.random())),
@@ -159,8 +164,8 @@ suite('describing Zod', () => {
     [
       'object with a default',
       z.object({ a: z.int().default(1) }),
-      { type: 'object', properties: { a: { type: 'integer', default: 1 } } },
-      { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] },
+      { type: 'object', properties: { a: { ...INTEGER, default: 1 } } },
+      { type: 'object', properties: { a: INTEGER }, required: ['a'] },
     ],
     [
       'codec',
@@ -200,7 +205,7 @@ suite('describing Zod', () => {
     const ref = { $ref: '#/components/schemas/Product' }
     const Product1 = {
       type: 'object',
-      properties: { id: { type: 'integer' } },
+      properties: { id: INTEGER },
       required: ['id'],
       description: 'For sale',
     }

@@ -150,6 +150,9 @@ describe('docs/reference/schemas.md', () => {
       )
       const { pattern, ...said } = JSON.parse(
         JSON.stringify(describeSchema(schema, 'input', 'POST /').schema),
+        // Of every integer alike; the page says so once.
+        (_key, inner: unknown) =>
+          inner === Number.MIN_SAFE_INTEGER || inner === Number.MAX_SAFE_INTEGER ? undefined : inner,
       ) as Record<string, unknown>
       const shown = typeof pattern === 'string' && pattern.length < 20 ? { ...said, pattern } : said
       assert.deepEqual(shown, document, text)

@@ -161,19 +161,11 @@ function references(schema: JsonObject): ReadonlySet<string> {
 function withRefs(schema: JsonObject, spell: (name: string) => string): JsonObject {
   return JSON.parse(JSON.stringify(schema), (key, value: unknown) => {
     if (key === '$ref' && isRef(value)) return spell(value.slice(REF.length))
-    if (isSafeBound(key, value)) return undefined
     if (key !== 'mapping' || typeof value !== 'object' || value === null) return value
     return Object.fromEntries(
       Object.entries(value).map(([tag, ref]) => [tag, isRef(ref) ? spell(ref.slice(REF.length)) : (ref as unknown)]),
     )
   }) as JsonObject
-}
-
-// Zod bounds every integer by what a double can hold exactly. True of every JSON number, and noise beside each of them on a docs page.
-function isSafeBound(key: string, value: unknown): boolean {
-  return (
-    (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) || (key === 'minimum' && value === Number.MIN_SAFE_INTEGER)
-  )
 }
 
 function isRef(value: unknown): value is string {
