@@ -1,5 +1,5 @@
 // How do I say what leaves, and with which status?
-import { App, fail } from 'millrace'
+import { App, fail, text } from 'millrace'
 import * as z from 'zod'
 
 const app = new App({ title: 'Answers', version: '1.0.0' })
@@ -28,8 +28,8 @@ app.delete('/notes/{id}', { params, returns: { 204: null } }, ({ params }) => {
   notes.delete(params.id)
 })
 
-// What is not JSON is a Response of the web platform; its body may be a stream.
-app.get('/notes.txt', () => {
+// `text` says in the document what is not JSON. A Response of the web platform goes out as it is; its body may be a stream.
+app.get('/notes.txt', { returns: text }, () => {
   const lines = [...notes.values()].map(note => `${note.id} ${note.text}\n`)
   return new Response(lines.join(''), { headers: { 'content-type': 'text/plain; charset=utf-8' } })
 })

@@ -14,7 +14,7 @@ app.get('/hello', { query: z.object({ name: z.string() }), returns: html }, ({ q
 )
 
 // As a function it makes such an answer, with a status or fields of its own.
-app.get('/gone', () => html(pages.render('gone', {}), { status: 410 }))
+app.get('/gone', { returns: { 410: html } }, () => html(pages.render('gone', {}), { status: 410 }))
 
 // Any other media type.
 app.get('/badge/{text}', { returns: content('image/svg+xml') }, ({ params }) =>

@@ -4,7 +4,7 @@ import * as z from 'zod'
 
 // In TypeScript a schema for each purpose is a line: what is stored, what a client sends, what it gets.
 const Account = z.object({
-  name: z.string(),
+  name: z.string().min(1),
   email: z.email(),
   passwordHash: z.string(),
   phone: z.string().nullable(),

@@ -19,7 +19,16 @@ const envelope: Middleware = async (_context, next) => {
   answer.body = JSON.stringify({ error: body })
 }
 
-const app = new App({ title: 'Error format', version: '1.0.0', use: [envelope] })
+// The document cannot know what a middleware does. Declared for the app, the form is in the answers of every route.
+const Envelope = z.object({
+  error: z.object({
+    code: z.string(),
+    fields: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  }),
+})
+const returns = { 400: Envelope, 404: Envelope, 422: Envelope }
+
+const app = new App({ title: 'Error format', version: '1.0.0', use: [envelope], returns })
 
 app.get('/items/{id}', { params: z.object({ id: z.int().positive() }) }, ({ params }) => {
   if (params.id > 9) fail(404, 'No such item')
