@@ -54,6 +54,10 @@ export class NodeMount {
       encrypted: peer.encrypted,
       mountedAt: prefix,
     })
+    // Node 22 does not tell one end of a pair that the other was destroyed.
+    far.once('close', () => {
+      if (!far.writableFinished) near.destroy(new Error('the listener destroyed its response'))
+    })
     const headers = [...exchange.fields.entries()].filter(([name]) => !NOT_PASSED_ON.has(name)).flat()
     if (body.kind === 'chunked') headers.push('transfer-encoding', 'chunked')
     else if (body.kind === 'length') headers.push('content-length', String(body.length))
