@@ -1,5 +1,6 @@
 // A client of an app's endpoints, typed by them and made of nothing else: no code is generated, and none of the server is imported.
 import type { Calls, Formats, RawCall } from '../app/call.ts'
+import { methodCalls } from '../app/method-calls.ts'
 import { Caller, type ClientCallOptions, type ClientOptions } from './caller.ts'
 
 export interface Client<R, F extends keyof Formats = 'problem'> extends Calls<R, F, ClientCallOptions> {
@@ -30,16 +31,8 @@ export interface Client<R, F extends keyof Formats = 'problem'> extends Calls<R,
  */
 export function client<R, F extends keyof Formats = 'problem'>(url: string, of: ClientOptions = {}): Client<R, F> {
   const caller = new Caller(url, of)
-  const verb = (method: string) => (path: string, input?: object) => caller.call(method, path, input)
   return {
-    get: verb('GET'),
-    post: verb('POST'),
-    put: verb('PUT'),
-    patch: verb('PATCH'),
-    delete: verb('DELETE'),
-    head: verb('HEAD'),
-    options: verb('OPTIONS'),
-    query: verb('QUERY'),
+    ...methodCalls<object>((method, path, input) => caller.call(method, path, input)),
     fetch: (method: string, path: string, input?: object) => caller.fetch(method, path, input),
   } as unknown as Client<R, F>
 }

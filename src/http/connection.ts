@@ -54,6 +54,7 @@ import type { TrustedProxies } from './trusted-proxy.ts'
 
 type Phase = 'idle' | 'head' | 'gather' | 'open' | 'skip' | 'linger' | 'closed'
 
+// One full read of a socket: of a body that still has so much to come.
 const MUCH_BYTES = 65_536
 const HEAD_END = Buffer.from('\r\n\r\n')
 

@@ -28,6 +28,7 @@ export interface BorrowingReader {
   received(bytes: Buffer): void
 }
 
+// A full read, as with the shared memory; and the least for which memory of one's own is worth having.
 const OWN_BYTES = 65_536
 const LEAST_OWN_BYTES = 16_384
 
@@ -74,6 +75,7 @@ export function directWriter(stream: Duplex): DirectWriter | undefined {
 // 16 KiB: up to here node:net hands text to the kernel from the stack. More is the stream's business, and so is its back-pressure.
 const MOST_DIRECT_BYTES = 16_384
 
+// Where a head and its body are put together; another one as soon as the kernel is still reading from it.
 let joined = Buffer.allocUnsafeSlow(MOST_DIRECT_BYTES)
 
 /**
@@ -97,17 +99,9 @@ export class DirectWriter {
 
   /** @returns false when it must go through the stream; nothing has been written then */
   write(piece: string | Buffer, encoding: 'latin1' | 'utf8' | 'buffer'): boolean {
-    const socket = this.#socket
-    if (
-      this.pendingBytes > 0 ||
-      piece.length > MOST_DIRECT_BYTES ||
-      socket.writableLength > 0 ||
-      socket.writableEnded ||
-      socket.destroyed
-    )
-      return false
+    if (piece.length > MOST_DIRECT_BYTES || !this.#isFree) return false
     this.pendingBytes = piece.length
-    socket._write(piece, encoding as BufferEncoding, this.#written)
+    this.#socket._write(piece, encoding as BufferEncoding, this.#written)
     return true
   }
 
@@ -119,13 +113,19 @@ export class DirectWriter {
    */
   writeJoined(head: string, body: string, encoding: 'latin1' | 'utf8'): boolean {
     const bytesAtMost = encoding === 'latin1' ? head.length + body.length : 3 * (head.length + body.length)
-    if (bytesAtMost > MOST_DIRECT_BYTES || this.pendingBytes > 0) return false
+    if (bytesAtMost > MOST_DIRECT_BYTES || !this.#isFree) return false
     const headBytes = joined.write(head, 0, encoding)
     const length = headBytes + joined.write(body, headBytes, encoding)
-    const isTaken = this.write(joined.subarray(0, length), 'buffer')
-    // The kernel was not: what is on its way must stay as it is.
+    this.write(joined.subarray(0, length), 'buffer')
+    // The kernel has not taken all of it: the rest must stay as it is until it has.
     if (this.pendingBytes > 0) joined = Buffer.allocUnsafeSlow(MOST_DIRECT_BYTES)
-    return isTaken
+    return true
+  }
+
+  /** Nothing is on its way that what is written now would overtake. */
+  get #isFree(): boolean {
+    const socket = this.#socket
+    return this.pendingBytes === 0 && socket.writableLength === 0 && !socket.writableEnded && !socket.destroyed
   }
 }
 

@@ -5,6 +5,7 @@ import { type AnyInput, callRequest } from '../app/call-request.ts'
 import { answerItems } from '../app/call-streams.ts'
 import type { AnyShape, Answers, Arguments, CallOptions, Calls, Formats, Input } from '../app/call.ts'
 import { contentKindOf } from '../app/content-kind.ts'
+import { methodCalls } from '../app/method-calls.ts'
 import type { StatusMap } from '../app/reply.ts'
 import { statusMap } from '../app/responder.ts'
 import type { Endpoint, Method } from '../app/route.ts'
@@ -95,16 +96,8 @@ export function testClient(of: Routes | Endpoint<any, any, any>, options: TestCl
     })
   }
   const driver = new Driver(of instanceof App ? of : new App().include(of), options)
-  const verb = (method: string) => (path: string, input?: TestInput) => driver.call({ method, path }, input)
   return {
-    get: verb('GET'),
-    post: verb('POST'),
-    put: verb('PUT'),
-    patch: verb('PATCH'),
-    delete: verb('DELETE'),
-    head: verb('HEAD'),
-    options: verb('OPTIONS'),
-    query: verb('QUERY'),
+    ...methodCalls<TestInput>((method, path, input) => driver.call({ method, path }, input)),
     call: (endpoint: Endpoint<any, any, any>, input?: TestInput) => driver.call(endpoint, input),
     socket: (endpoint: AnySocketEndpoint | string, input?: TestInput & SocketOptions) => driver.socket(endpoint, input),
     fetch: (path: string, init?: RequestInit) => driver.fetch(path, init),

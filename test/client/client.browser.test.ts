@@ -1,15 +1,16 @@
 // The typed client in a browser: what it loads is free of Node, and it works in a page of its own origin and of another.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import ts from 'typescript'
 import * as z from 'zod'
 import { App, event, events, text } from 'millrace'
 import type * as millraceClient from 'millrace/client'
 import { cors } from 'millrace/middleware'
 import { serve, type Server } from 'millrace/server'
+import { chromiumIsMissing, launchChromium } from '../app/support/chromium.ts'
 import { silent } from '../app/support/seams.ts'
 
 const SRC = join(import.meta.dirname, '../../src')
@@ -37,19 +38,6 @@ test('the client loads nothing of Node, of other packages, or of the server', ()
   assert.ok(bytes < 60_000, `${seen.size} files of ${bytes} bytes`)
 })
 
-const executablePath = [
-  process.env['MILLRACE_CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find(path => path !== undefined && existsSync(path))
-
-const skip =
-  executablePath === undefined && !process.env['CI']
-    ? 'no Chromium found: install one, or say where with MILLRACE_CHROMIUM'
-    : false
-
 const app = new App({ log: silent, docs: false })
 app.get('/', () => text('<!doctype html><title>Client</title>', { type: 'text/html' }))
 app.get('/m/{file*}', ({ params }) => text(script(params.file), { type: 'text/javascript' }))
@@ -73,20 +61,19 @@ const missing = app.get('/missing', { returns: { 404: z.object({ title: z.string
 )
 export const routes = { seen, upload, ticks, missing }
 
-describe('the typed client in Chromium', { skip }, () => {
+describe('the typed client in Chromium', { skip: chromiumIsMissing }, () => {
   let server: Server
   let other: Server
   let browser: Browser
   let page: Page
   before(async () => {
-    assert.ok(executablePath, 'CI must have a Chromium')
     const local = { host: '127.0.0.1', port: 0, signals: false } as const
     server = await serve(app, local)
     // The same routes for pages of other origins, which may send what every page may and nothing else.
     const open = new App({ log: silent, docs: false, use: [cors({ methods: ['GET', 'POST'] })] })
     open.include(seen)
     other = await serve(open, local)
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] })
+    browser = await launchChromium()
     page = await browser.newPage()
     await page.goto(server.url)
   })

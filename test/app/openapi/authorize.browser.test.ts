@@ -12,7 +12,7 @@ import type { Browser, Page } from 'playwright-core'
 import * as z from 'zod'
 import shopApp from '../../../examples/shop/app.ts'
 import { openShop } from '../../examples/support/shop.ts'
-import { chromiumIsMissing, launchChromium } from './chromium.ts'
+import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
 
 const shop = chromiumIsMissing ? undefined : await openShop(0)
 const SERVE = { host: '127.0.0.1', port: 0, signals: false, logLevel: 'error' } as const

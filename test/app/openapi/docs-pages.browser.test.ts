@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { serve, type Server } from 'millrace/server'
-import { chromiumIsMissing, launchChromium } from './chromium.ts'
+import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
 import { representativeApp } from './representative-app.ts'
 
 /** Everything a page did that it should not have. */

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { serve, type Server } from 'millrace/server'
 import type { Browser, Locator, Page } from 'playwright-core'
 import app from '../../../examples/tour/24-forms-and-files.ts'
-import { chromiumIsMissing, launchChromium } from './chromium.ts'
+import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
 
 describe('"Try it out" with forms and files, in Chromium', { skip: chromiumIsMissing }, () => {
   let server: Server

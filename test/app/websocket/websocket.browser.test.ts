@@ -1,31 +1,17 @@
 // A real browser: compression offered as browsers do, text and bytes, subprotocols, close codes, and pages of another site kept out.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { App } from 'millrace'
 import { serve, type Server } from 'millrace/server'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
+import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
 import { silent } from '../support/seams.ts'
 
-const executablePath = [
-  process.env['MILLRACE_CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find(path => path !== undefined && existsSync(path))
-
-const skip =
-  executablePath === undefined && !process.env['CI']
-    ? 'no Chromium found: install one, or say where with MILLRACE_CHROMIUM'
-    : false
-
-describe('a WebSocket from Chromium', { skip }, () => {
+describe('a WebSocket from Chromium', { skip: chromiumIsMissing }, () => {
   let server: Server
   let other: Server
   let browser: Browser
   before(async () => {
-    assert.ok(executablePath, 'CI must have a Chromium')
     const app = new App({ log: silent })
     app.get('/', () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }))
     for (const compress of [false, true])
@@ -40,7 +26,7 @@ describe('a WebSocket from Chromium', { skip }, () => {
       )
     server = await serve(app, { host: '127.0.0.1', port: 0, signals: false })
     other = await serve(app, { host: '127.0.0.1', port: 0, signals: false })
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] })
+    browser = await launchChromium()
   })
   after(async () => {
     await browser?.close()
