@@ -33,6 +33,11 @@ export const COMMANDS = {
     summary: 'print the OpenAPI document of an app',
     load: () => import('./commands/openapi.ts'),
   },
+  config: {
+    operands: 'APP',
+    summary: 'print the settings that serve would have, and where each comes from',
+    load: () => import('./commands/config.ts'),
+  },
   settings: {
     operands: '[--markdown]',
     summary: 'list all settings, rare ones included',

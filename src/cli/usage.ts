@@ -26,6 +26,7 @@ export function commandUsage(name: CommandName): string {
 
 ${summary[0]!.toUpperCase()}${summary.slice(1)}.
 `
+  if (name === 'config') return `${head}\n${CONFIG_OPTIONS}`
   if (!isServer) return head
   const signals = Object.entries(SIGNALS).map(([signal, intention]) =>
     entry(signal.slice(3), SIGNAL_MEANINGS[intention]),
@@ -46,6 +47,11 @@ Exit codes:
 ${exits.join('\n')}
 `
 }
+
+const CONFIG_OPTIONS = `It takes every option of millrace serve, and:
+${entry('--dev', 'those of millrace dev instead')}
+${entry('--json', 'as JSON: value and source, by name')}
+`
 
 const SIGNAL_MEANINGS = {
   stop: 'finish requests, then end; a second one ends at once',

@@ -2,7 +2,7 @@
 import { type Environment, readEnvironment } from './environment.ts'
 import { readManifest } from './manifest.ts'
 import type { Manifest } from './messages.ts'
-import { resolveSettings } from './settings-sources.ts'
+import { placeOf, resolveSettings } from './settings-sources.ts'
 import type { Command, SettingName, Settings } from './settings.ts'
 
 export interface Generation {
@@ -10,7 +10,8 @@ export interface Generation {
   readonly environment: Environment
   readonly manifest: Manifest
   readonly settings: Settings
-  readonly explicit: ReadonlySet<SettingName>
+  /** Where the settings that somebody asked for come from. */
+  readonly sources: ReadonlyMap<SettingName, string>
 }
 
 export interface GenerationSource {
@@ -22,18 +23,23 @@ export interface GenerationSource {
 
 /** @throws SettingsError, or StartError for an app that cannot be loaded */
 export async function readGeneration(source: GenerationSource, signal?: AbortSignal): Promise<Generation> {
-  const found = await readEnvironment(process.cwd())
+  const found = await readEnvironment(process.cwd(), placeOf('dotenv', source.flags))
   // What libraries look at to choose between strictness and speed; whoever sets it decides.
   const environment = { NODE_ENV: source.command === 'dev' ? 'development' : 'production', ...found }
-  const manifest = await readManifest({ app: source.app, environment, ...(signal ? { signal } : {}) })
-  const { values, explicit } = resolveSettings({
+  const manifest = await readManifest({
+    app: source.app,
+    environment,
+    configFile: placeOf('config', source.flags),
+    ...(signal ? { signal } : {}),
+  })
+  const { values, sources } = resolveSettings({
     command: source.command,
     flags: source.flags,
     environment,
     configFile: manifest.configFile,
     app: manifest.server,
   })
-  return { environment, manifest, settings: values, explicit }
+  return { environment, manifest, settings: values, sources }
 }
 
 // Bound when the server starts; a reload cannot move them.

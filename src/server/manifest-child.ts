@@ -1,6 +1,6 @@
 // The short-lived child of the supervisor: loads the app and the config file, sends them as data, ends. Run by manifest.ts only.
 import { access } from 'node:fs/promises'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { declaredServices } from '../core/host.ts'
 import { failureOf, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
@@ -9,9 +9,9 @@ import type { FromManifestChild, Manifest } from './messages.ts'
 
 const CONFIG_FILES = ['millrace.config.ts', 'millrace.config.mts', 'millrace.config.js', 'millrace.config.mjs']
 
-async function readManifest(path: string, wantsOpenapi: boolean): Promise<Manifest> {
+async function readManifest(path: string, wantsOpenapi: boolean, configPath: string): Promise<Manifest> {
   const directory = process.cwd()
-  const configFile = await readConfigFile(directory)
+  const configFile = await readConfigFile(directory, configPath)
   const app = await loadApp(path, directory)
   const { title, version, routes, docs, server } = app.manifest()
   const openapi = wantsOpenapi ? await (app as { openapi?: () => unknown }).openapi?.() : undefined
@@ -27,9 +27,10 @@ async function readManifest(path: string, wantsOpenapi: boolean): Promise<Manife
   }
 }
 
-async function readConfigFile(directory: string): Promise<Manifest['configFile']> {
-  for (const name of CONFIG_FILES) {
-    const file = join(directory, name)
+/** @param path  '' for the first of the usual names that is there, if one is */
+async function readConfigFile(directory: string, path: string): Promise<Manifest['configFile']> {
+  for (const name of path === '' ? CONFIG_FILES : [path]) {
+    const file = resolve(directory, name)
     const isThere = await access(file).then(
       () => true,
       () => false,
@@ -43,12 +44,14 @@ async function readConfigFile(directory: string): Promise<Manifest['configFile']
       `${name} needs a default export that is an object of settings, such as \`export default { port: 8080 }\``,
     )
   }
+  if (path !== '') throw new StartError('LOAD_BAD_CONFIG', EXIT.usage, `the config file ${path} is not there`)
   return undefined
 }
 
 async function answer(): Promise<FromManifestChild> {
+  const [app, wanted, configFile] = process.argv.slice(2)
   try {
-    return { type: 'manifest', manifest: await readManifest(process.argv[2]!, process.argv[3] === 'openapi') }
+    return { type: 'manifest', manifest: await readManifest(app!, wanted === 'openapi', configFile!) }
   } catch (error) {
     return { type: 'failed', failure: failureOf(error) }
   }

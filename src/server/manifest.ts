@@ -9,6 +9,8 @@ import type { FromManifestChild, Manifest } from './messages.ts'
 export interface ManifestRequest {
   readonly app: string
   readonly environment: Environment
+  /** Instead of millrace.config.ts; '' for that. */
+  readonly configFile?: string
   readonly wantsOpenapi?: boolean
   readonly timeoutMs?: number
   /** Ends the child; the promise rejects. */
@@ -20,12 +22,16 @@ export interface ManifestRequest {
  */
 export async function readManifest(request: ManifestRequest): Promise<Manifest> {
   const timeoutMs = request.timeoutMs ?? 60_000
-  const child = fork(modulePath('manifest-child'), [request.app, request.wantsOpenapi ? 'openapi' : ''], {
-    // What the app prints while it is loaded is printed again by each worker; here it is kept for the case that nothing else is said.
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...request.environment },
-    execArgv: childArguments(),
-  })
+  const child = fork(
+    modulePath('manifest-child'),
+    [request.app, request.wantsOpenapi ? 'openapi' : '', request.configFile ?? ''],
+    {
+      // What the app prints while it is loaded is printed again by each worker; here it is kept for the case that nothing else is said.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...request.environment },
+      execArgv: childArguments(),
+    },
+  )
   const output = collect(child)
   let isLate = false
   const timer = setTimeout(() => {

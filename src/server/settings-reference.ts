@@ -1,6 +1,7 @@
 // Prints the table of settings: as the option list of --help, as a list for people, and as docs/reference/settings.md.
 import { wrap } from '../core/wrap.ts'
 import { EXIT_MEANINGS } from './exit-codes.ts'
+import { FAMILIAR_NAMES, type OtherWay, type SameSetting, SHORT_FLAGS } from './familiar-names.ts'
 import {
   type Command,
   flagOf,
@@ -81,6 +82,16 @@ ${SETTING_NAMES.map(settingLine).join('\n')}
 A duration is written \`500ms\`, \`5s\`, \`2m\`, \`1h\`; a bare number is milliseconds. A size is written \`65536\`, \`64KiB\`, \`1MiB\`; a
 bare number is bytes.
 
+## Names from other servers
+
+What Uvicorn, Gunicorn and FastAPI's command call their options. One that is a setting here can be typed by that name too: \`-w 4 --bind
+0.0.0.0:80 --timeout-keep-alive 65\`. The others are refused, with what is said of them here. Options that are called the same on both sides
+are not listed. Variables and configuration files of other servers are not read.
+
+| option | of | here |
+|---|---|---|
+${Object.entries(FAMILIAR_NAMES).map(familiarLine).join('\n')}
+
 ## Exit codes
 
 | code | meaning |
@@ -102,6 +113,13 @@ function settingLine(name: SettingName): string {
     setting.meaning,
   ]
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
+function familiarLine([name, familiar]: readonly [string, SameSetting | OtherWay]): string {
+  const short = Object.entries(SHORT_FLAGS).find(([, long]) => long === name)?.[0]
+  const option = [`\`--${name}\``, ...(short === undefined ? [] : [`\`-${short}\``])].join(', ')
+  const here = 'here' in familiar ? familiar.here : `none: ${familiar.instead}`
+  return `| ${option} | ${familiar.of.join(', ')} | ${here.replaceAll('|', '\\|')} |`
 }
 
 function defaultOf(name: SettingName, dress = (value: string): string => value): string {

@@ -1,9 +1,11 @@
 // Finds the value of every setting: flag, then environment, then config file, then what the app says, then the default.
 import { SettingsError } from './errors.ts'
 import { didYouMean, nearestName } from '../core/nearest-name.ts'
+import { familiarHint } from './familiar-names.ts'
 import {
   type Command,
   flagOf,
+  PLACES,
   type Setting,
   SETTINGS,
   SETTING_NAMES,
@@ -25,8 +27,8 @@ export interface SettingSources {
 
 export interface ResolvedSettings {
   readonly values: Settings
-  /** Settings that somebody asked for, by any source but the default. */
-  readonly explicit: ReadonlySet<SettingName>
+  /** Settings that somebody asked for, and where: '--port', 'PORT', 'millrace.config.ts', 'new App({ server })'. The others have their defaults. */
+  readonly sources: ReadonlyMap<SettingName, string>
 }
 
 /**
@@ -35,9 +37,9 @@ export interface ResolvedSettings {
  */
 export function resolveSettings(sources: SettingSources): ResolvedSettings {
   refuseUnknown(sources.configFile?.values ?? {}, sources.configFile?.name ?? '')
-  refuseUnknown(sources.app, 'new App({ server })')
+  refuseUnknown(sources.app, APP)
   const values: Record<string, unknown> = {}
-  const explicit = new Set<SettingName>()
+  const from = new Map<SettingName, string>()
   for (const name of SETTING_NAMES) {
     const setting: Setting<unknown> = SETTINGS[name]
     const found = setting.commands.includes(sources.command) ? lookUp(name, sources) : undefined
@@ -46,10 +48,10 @@ export function resolveSettings(sources: SettingSources): ResolvedSettings {
       continue
     }
     values[name] = readSetting(name, found.value, found.where)
-    explicit.add(name)
+    from.set(name, found.from)
   }
   refuseContradiction(values as Settings)
-  return { values: values as Settings, explicit }
+  return { values: values as Settings, sources: from }
 }
 
 /** Settings of a server started from code: the options, then the default. The environment is the caller's to read. */
@@ -64,6 +66,11 @@ export function settingsFromCode(
     configFile: { name: 'serve(app, options)', values: options },
     app,
   }).values
+}
+
+/** What has to be known before anything is read: of .env itself nobody can say in .env where it is. @returns '' where nobody says */
+export function placeOf(name: (typeof PLACES)[number], flags: SettingSources['flags']): string {
+  return flags[name] ?? process.env[variablesOf(name)[0]!] ?? ''
 }
 
 export function readSetting<Name extends SettingName>(name: Name, found: unknown, where: string): Settings[Name] {
@@ -92,19 +99,29 @@ export function strangeVariables(environment: SettingSources['environment']): re
 }
 
 const OURS = 'MILLRACE_'
+const APP = 'new App({ server })'
 
-function lookUp(name: SettingName, sources: SettingSources): { value: unknown; where: string } | undefined {
+interface Found {
+  readonly value: unknown
+  /** For messages, before "is". */
+  readonly where: string
+  /** For tables. */
+  readonly from: string
+}
+
+function lookUp(name: SettingName, sources: SettingSources): Found | undefined {
   const flag = sources.flags[name]
-  if (flag !== undefined) return { value: flag, where: `--${flagOf(name)}` }
+  if (flag !== undefined) return { value: flag, where: `--${flagOf(name)}`, from: `--${flagOf(name)}` }
   for (const variable of variablesOf(name)) {
     const value = sources.environment[variable]
     // Set but empty means unset: `PORT= millrace serve` and compose files write it so.
-    if (value !== undefined && value !== '') return { value, where: `the environment variable ${variable}` }
+    if (value !== undefined && value !== '')
+      return { value, where: `the environment variable ${variable}`, from: variable }
   }
   const { configFile, app } = sources
   if (configFile?.values[name] !== undefined)
-    return { value: configFile.values[name], where: `${name} in ${configFile.name}` }
-  if (app[name] !== undefined) return { value: app[name], where: `${name} in new App({ server })` }
+    return { value: configFile.values[name], where: `${name} in ${configFile.name}`, from: configFile.name }
+  if (app[name] !== undefined) return { value: app[name], where: `${name} in ${APP}`, from: APP }
   return undefined
 }
 
@@ -117,12 +134,18 @@ function refuseContradiction({ proxyProtocol, trustedProxies }: Settings): void 
 }
 
 function refuseUnknown(values: Readonly<Record<string, unknown>>, where: string): void {
-  for (const name of Object.keys(values))
+  for (const name of Object.keys(values)) {
     if (!Object.hasOwn(SETTINGS, name))
       throw new SettingsError(
         'SETTINGS_UNKNOWN',
-        `${where} holds ${name}, which is not a setting${didYouMean(name, SETTING_NAMES)}`,
+        `${where} holds ${name}, which is not a setting${familiarHint(name) || didYouMean(name, SETTING_NAMES)}`,
       )
+    if ((PLACES as readonly string[]).includes(name))
+      throw new SettingsError(
+        'SETTINGS_UNKNOWN',
+        `${where} holds ${name}, which says where settings are read from: --${flagOf(name as SettingName)} and ${variablesOf(name as SettingName)[0]!} can say that`,
+      )
+  }
 }
 
 function shown(value: unknown): string {

@@ -38,6 +38,8 @@ export interface Setting<T> {
   readonly limit: keyof Limits | undefined
   /** Left out of --help: hardly anybody needs it. The reference has all. */
   readonly isRare: boolean
+  /** Never printed. */
+  readonly isSecret: boolean
 }
 
 interface Row<T> {
@@ -49,6 +51,7 @@ interface Row<T> {
   readonly meaning: string
   readonly limit?: keyof Limits
   readonly isRare?: boolean
+  readonly isSecret?: boolean
 }
 
 function row<T>(facts: Row<T>): Setting<T> {
@@ -60,6 +63,7 @@ function row<T>(facts: Row<T>): Setting<T> {
     meaning: facts.meaning,
     limit: facts.limit,
     isRare: facts.isRare ?? false,
+    isSecret: facts.isSecret ?? false,
   }
 }
 
@@ -73,6 +77,16 @@ function rareLimit(name: keyof Limits, type: SettingType<number>, meaning: strin
 }
 
 export const SETTINGS = {
+  config: row({
+    type: text('FILE', 'the path of a module whose default export is an object of settings'),
+    default: '',
+    meaning: 'read settings from this file instead of millrace.config.ts',
+  }),
+  dotenv: row({
+    type: text('FILE', 'the path of a file of variables'),
+    default: '',
+    meaning: 'read variables from this file instead of .env',
+  }),
   host: row({
     type: text('HOST', 'an IP address or a host name'),
     default: '0.0.0.0',
@@ -116,6 +130,7 @@ export const SETTINGS = {
     type: text('TEXT', 'the password of the key'),
     default: '',
     isRare: true,
+    isSecret: true,
     meaning: 'password of an encrypted key; a flag can be seen by every user of the machine, a variable cannot',
   }),
   tlsCa: row({
@@ -279,6 +294,9 @@ export const SETTINGS = {
     meaning: 'directories whose changes reload the app',
   }),
 } satisfies Readonly<Record<string, Setting<any>>>
+
+/** They say where others are read from: flag and environment alone can. */
+export const PLACES = ['config', 'dotenv'] as const satisfies readonly (keyof typeof SETTINGS)[]
 
 export type SettingName = keyof typeof SETTINGS
 

@@ -75,13 +75,13 @@ export class Supervisor {
     try {
       const generation = await readGeneration(this.#source, this.#stopAsked.signal)
       this.#use(generation)
-      const { settings, explicit, manifest } = generation
+      const { settings, sources, manifest } = generation
       for (const line of strangeVariables(generation.environment)) this.#log.warn(line)
       if (usesTls(settings)) await readCertificate(settings)
       const fd = settings.fd ?? handedDescriptor(process.env, process.pid)
       const socket = await holdSocket(listenAddress({ ...settings, fd: fd ?? null }))
       this.#socket = socket
-      this.#admin = await openAdmin(settings.admin, explicit.has('admin'), () => this.status(), this.#log)
+      this.#admin = await openAdmin(settings.admin, sources.has('admin'), () => this.status(), this.#log)
       if (!this.isStopping) await this.#startServices(manifest.services)
       if (!this.isStopping) await this.#crew.start(settings.workers)
       if (this.isStopping) return await this.#endStart()

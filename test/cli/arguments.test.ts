@@ -31,6 +31,74 @@ describe('arguments', () => {
     assert.throws(() => serve('app.ts', '--constructor'), refused('CLI_UNKNOWN_FLAG', /--constructor/))
   })
 
+  test("Uvicorn's and Gunicorn's names of a setting are taken, a bare number in their unit", () => {
+    assert.deepEqual(serve('app.ts', '-w', '4', '-b', '127.0.0.1:80', '--timeout-keep-alive', '65').flags, {
+      workers: '4',
+      host: '127.0.0.1',
+      port: '80',
+      keepAliveTimeout: '65s',
+    })
+    assert.deepEqual(serve('app.ts', '--graceful-timeout=2m', '--limit-request-fields', '50').flags, {
+      graceTimeout: '2m',
+      maxFields: '50',
+    })
+    assert.throws(
+      () => serve('app.ts', '--graceful-timeout', 'soon'),
+      refused('SETTINGS_BAD_VALUE', /^--graceful-timeout is "soon"; expected a duration/),
+    )
+    assert.throws(() => serve('app.ts', '--keep-alive'), refused('CLI_NO_VALUE', /^--keep-alive needs a value/))
+  })
+
+  test('--bind names every kind of address', () => {
+    const bound = (address: string) => serve('app.ts', '--bind', address).flags
+    assert.deepEqual(bound('0.0.0.0:8080'), { host: '0.0.0.0', port: '8080' })
+    assert.deepEqual(bound('[::1]:8080'), { host: '::1', port: '8080' })
+    assert.deepEqual(bound('[::]'), { host: '::' })
+    assert.deepEqual(bound(':8080'), { port: '8080' })
+    assert.deepEqual(bound('localhost'), { host: 'localhost' })
+    assert.deepEqual(bound('unix:/run/app.sock'), { uds: '/run/app.sock' })
+    assert.deepEqual(bound('unix:///run/app.sock'), { uds: '/run/app.sock' })
+    assert.deepEqual(bound('fd://3'), { fd: '3' })
+    assert.throws(() => bound('a:99999'), refused('SETTINGS_BAD_VALUE', /--bind is "99999"; expected a whole number/))
+  })
+
+  test('an option of another server that is none here is refused with what to do instead', () => {
+    assert.throws(
+      () => serve('app.ts', '-k', 'uvicorn.workers.UvicornWorker'),
+      refused('CLI_UNKNOWN_FLAG', /^-k is an option of Gunicorn, and none here: there is one engine/),
+    )
+    assert.throws(
+      () => serve('app.ts', '--reload'),
+      refused('CLI_UNKNOWN_FLAG', /^--reload is an option of FastAPI and Uvicorn and Gunicorn, .*millrace dev/),
+    )
+    assert.throws(() => readArguments(['app.ts', '-w', '2'], 'dev', 'dev'), refused('CLI_UNKNOWN_FLAG', /no option -w/))
+    assert.throws(() => readArguments(['app.ts', '-w', '2'], 'routes'), refused('CLI_UNKNOWN_FLAG', /no option -w/))
+  })
+
+  test('the last of one flag wins; two names of one setting that differ, and two addresses, are refused', () => {
+    assert.deepEqual(serve('app.ts', '--port', '80', '--port', '81').flags, { port: '81' })
+    assert.deepEqual(serve('app.ts', '--grace-timeout', '7s', '--graceful-timeout', '7').flags, { graceTimeout: '7s' })
+    assert.throws(
+      () => serve('app.ts', '--grace-timeout', '5s', '--graceful-timeout', '7'),
+      refused(
+        'SETTINGS_BAD_VALUE',
+        /--grace-timeout and --graceful-timeout are the same setting, graceTimeout, and say 5s and 7s/,
+      ),
+    )
+    assert.throws(
+      () => serve('app.ts', '-b', ':80', '-b', ':81'),
+      refused('SETTINGS_BAD_VALUE', /--bind is given twice, and one address is served/),
+    )
+    assert.throws(
+      () => serve('app.ts', '--uds', '/run/a', '--port', '80'),
+      refused('SETTINGS_BAD_VALUE', /--port and --uds name two addresses, and one is served/),
+    )
+    assert.throws(
+      () => serve('app.ts', '-b', ':80', '-b', 'unix:/run/a'),
+      refused('SETTINGS_BAD_VALUE', /name two addresses/),
+    )
+  })
+
   test('a flag without its value is refused by what was expected', () => {
     assert.throws(() => serve('app.ts', '--port'), refused('CLI_NO_VALUE', /--port needs a value: a whole number/))
     assert.throws(() => serve('app.ts', '--port='), refused('CLI_NO_VALUE', /--port needs a value/))

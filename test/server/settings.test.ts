@@ -36,9 +36,9 @@ describe('settings', () => {
 
   test('what a platform sets is read, the name of Millrace first', () => {
     const environment = { PORT: '1', HOST: '::1', WEB_CONCURRENCY: '3' }
-    const { values, explicit } = resolve({ environment })
+    const { values, sources } = resolve({ environment })
     assert.deepEqual([values.port, values.host, values.workers], [1, '::1', 3])
-    assert.deepEqual([...explicit].sort(), ['host', 'port', 'workers'])
+    assert.deepEqual(Object.fromEntries(sources), { host: 'HOST', port: 'PORT', workers: 'WEB_CONCURRENCY' })
     assert.equal(resolve({ environment: { ...environment, MILLRACE_PORT: '2' } }).values.port, 2)
     assert.deepEqual(variablesOf('keepAliveTimeout'), ['MILLRACE_KEEP_ALIVE_TIMEOUT'])
   })
@@ -99,6 +99,24 @@ describe('settings', () => {
       /holds constructor/,
     )
     assert.throws(() => settingsFromCode({ keepAlive: 1 }, {}), /serve\(app, options\) holds keepAlive/)
+  })
+
+  test('a name of another server in the config file is refused with the setting that it is here', () => {
+    const configFile = (values: Record<string, unknown>) => ({ configFile: { name: 'millrace.config.ts', values } })
+    assert.throws(() => resolve(configFile({ graceful_timeout: 30 })), {
+      code: 'SETTINGS_UNKNOWN',
+      message: /holds graceful_timeout, .*; of Gunicorn, and here: `--grace-timeout VALUE`/,
+    })
+    assert.throws(() => resolve(configFile({ workerClass: 'x' })), {
+      message: /of Gunicorn, and here: there is one engine/,
+    })
+  })
+
+  test('where settings are read from cannot be said where they are read from', () => {
+    assert.throws(() => resolve({ app: { config: 'other.ts' } }), {
+      code: 'SETTINGS_UNKNOWN',
+      message: /new App\(\{ server \}\) holds config, .*: --config and MILLRACE_CONFIG can say that/,
+    })
   })
 
   test('a header that nobody may send is a contradiction', () => {

@@ -52,6 +52,24 @@ describe('a server that cannot start', limit, () => {
     ],
     ['no such file', ['serve', 'stedy.ts'], 3, /^error: there is no stedy\.ts .* did you mean steady\.ts\?\n$/],
     [
+      'a config file that is not there',
+      ['serve', 'steady.ts', '--config', 'nowhere.ts'],
+      2,
+      /^error: the config file nowhere\.ts is not there\n$/,
+    ],
+    [
+      'a file of variables that is not there',
+      ['serve', 'steady.ts', '--dotenv', 'nowhere.env'],
+      2,
+      /^error: nowhere\.env cannot be read: ENOENT/,
+    ],
+    [
+      'an option of another server',
+      ['serve', 'steady.ts', '--threads', '4'],
+      2,
+      /^error: --threads is an option of Gunicorn, and none here: a worker answers many requests in one thread/,
+    ],
+    [
       'an app that throws',
       ['serve', 'bad/throws.ts'],
       3,
@@ -155,6 +173,47 @@ describe('settings', limit, () => {
     await server.says(/reloaded 2 workers/)
     const later = await fetch(server.url)
     assert.deepEqual(await later.json(), { greeting: 'changed', mode: 'staging' })
+  })
+
+  test('a config file and a file of variables elsewhere are read instead of those in the folder', async context => {
+    const server = await startServer(
+      context,
+      ['serve', 'app.ts', '--config', 'elsewhere/production.ts', '--dotenv', 'elsewhere/production.env', '--port', '0'],
+      { directory: join(APPS, 'configured') },
+    )
+    assert.equal((await server.status()).workers.length, 1)
+    const answer = await fetch(server.url)
+    assert.deepEqual(await answer.json(), { greeting: 'from elsewhere', mode: 'production' })
+  })
+
+  test('millrace config prints those in effect, and where each comes from', async () => {
+    const directory = join(APPS, 'configured')
+    const args = ['config', 'app.ts', '--dotenv', 'elsewhere/production.env']
+    const { code, output, errors } = await outcome([...args, '--timeout-keep-alive', '65'], {
+      directory,
+      environment: { MILLRACE_CONFIG: 'elsewhere/production.ts' },
+    })
+    assert.deepEqual([code, errors], [0, ''])
+    for (const line of [
+      /^keepAliveTimeout +65s +--keep-alive-timeout$/m,
+      /^port +3 +elsewhere\/production\.ts$/m,
+      /^drainDelay +3s\s+MILLRACE_DRAIN_DELAY in elsewhere\/production\.env$/m,
+      /^graceTimeout +7s +new App\(\{ server \}\)$/m,
+      /^config +elsewhere\/production\.ts +MILLRACE_CONFIG$/m,
+      /^backlog +2048 +default$/m,
+    ])
+      assert.match(output, line)
+    for (const line of output.split('\n')) assert.ok(line.length <= 80, line)
+
+    const dev = await outcome([...args, '--dev', '--json'], { directory })
+    const settings = JSON.parse(dev.output) as Record<string, unknown>
+    assert.deepEqual(settings['graceTimeout'], { value: '7s', from: 'new App({ server })' })
+    assert.deepEqual(settings['host'], { value: '127.0.0.1', from: 'millrace.config.ts' })
+    assert.ok('reloadDir' in settings && !('workers' in settings))
+
+    const refused = await outcome(['config', 'app.ts', '--workers', '0'], { directory })
+    assert.deepEqual([refused.code, refused.output], [2, ''])
+    assert.match(refused.errors, /^error: --workers is "0"; expected a whole number from 1 to 1024, or 'auto'\n$/)
   })
 
   test('a variable that is like a setting and none is warned of, and the server starts', async context => {
