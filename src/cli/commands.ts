@@ -23,6 +23,11 @@ export const COMMANDS = {
     summary: 'run an app for its users: workers, restarts, reloads without loss',
     load: () => import('./commands/serve.ts'),
   },
+  ctl: {
+    operands: 'COMMAND',
+    summary: 'ask a running server how it is, or to reload, scale, drain, stop',
+    load: () => import('./commands/ctl.ts'),
+  },
   routes: {
     operands: 'APP',
     summary: 'list the routes of an app',

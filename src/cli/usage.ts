@@ -3,6 +3,7 @@ import { EXIT_MEANINGS } from '../server/exit-codes.ts'
 import { SIGNALS } from '../server/signals.ts'
 import { entry, settingsHelp } from '../server/settings-reference.ts'
 import { COMMANDS, type CommandName } from './commands.ts'
+import { ctlUsage } from './ctl-arguments.ts'
 
 export function usage(): string {
   const commands = Object.entries(COMMANDS).map(([name, { operands, summary }]) =>
@@ -27,6 +28,7 @@ export function commandUsage(name: CommandName): string {
 ${summary[0]!.toUpperCase()}${summary.slice(1)}.
 `
   if (name === 'config') return `${head}\n${CONFIG_OPTIONS}`
+  if (name === 'ctl') return `${head}\n${ctlUsage()}`
   if (!isServer) return head
   const signals = Object.entries(SIGNALS).map(([signal, intention]) =>
     entry(signal.slice(3), SIGNAL_MEANINGS[intention]),

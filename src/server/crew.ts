@@ -1,9 +1,12 @@
 // The workers of one supervisor: a slot for each that is wanted, and somebody in every slot. Who dies is replaced, after a while if that
 // happens again and again; who falls silent is killed and replaced; who is replaced on purpose finishes first.
 import type { Logger } from '../observe/logger.ts'
+import { ControlError } from './control-protocol.ts'
 import { addCounters, type Counters, NO_COUNTS, totalsOnly } from './counters.ts'
 import { failureOf } from './errors.ts'
 import type { Generation } from './generation.ts'
+import type { InspectionOrder } from './inspection.ts'
+import { Inspections } from './inspections.ts'
 import type { DrainMode, FromWorker, StartedService } from './messages.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
@@ -35,6 +38,7 @@ export class Crew {
   readonly #workers = new Set<WorkerProcess>()
   readonly #slots = new Map<number, Slot>()
   readonly #relay = new Relay<WorkerProcess>(this.#workers)
+  readonly #inspections = new Inspections<WorkerProcess>()
   #keepsFilled = false
   #buried: Counters = NO_COUNTS
   #restarts = 0
@@ -81,8 +85,33 @@ export class Crew {
 
   /** @returns how many were replaced. @throws StartError of a new one that did not become ready; the old ones go on */
   roll(signal: AbortSignal): Promise<number> {
+    return this.#roll([...this.#slots.values()], signal)
+  }
+
+  /** One of them alone. @param worker  number or pid. @throws ControlError `CONTROL_NO_WORKER`, and as roll() */
+  replace(worker: number, signal: AbortSignal): Promise<number> {
+    return this.#roll([this.#slotOf(worker)], signal)
+  }
+
+  /**
+   * @returns bytes that were written
+   * @throws ControlError, see inspections.ts
+   */
+  async inspect(worker: number, order: InspectionOrder): Promise<number> {
+    const { current } = this.#slotOf(worker)
+    if (current?.state !== 'ready')
+      throw new ControlError('CONTROL_NO_WORKER', `worker ${worker} is not ready; ask again when it is`)
+    return this.#inspections.ask(current, order)
+  }
+
+  /** Resolves when everybody who is wanted is ready. @throws StartError of one that did not become so; it is tried again */
+  async complete(): Promise<void> {
+    await Promise.all([...this.#slots.values()].flatMap(({ current }) => current?.ready ?? []))
+  }
+
+  #roll(slots: readonly Slot[], signal: AbortSignal): Promise<number> {
     return roll({
-      slots: [...this.#slots.values()],
+      slots,
       launch: slot => this.#launch(slot),
       drain: worker => this.#retire(worker),
       isWanted: slot => this.#slots.get(slot.number) === slot,
@@ -124,7 +153,7 @@ export class Crew {
   /** Called once a second. */
   killSilent(): void {
     for (const worker of this.#workers) {
-      if (!worker.isOpen || ++worker.silentTicks <= SILENT_TICKS) continue
+      if (!worker.isOpen || this.#inspections.excuses(worker) || ++worker.silentTicks <= SILENT_TICKS) continue
       this.#log.warn(`${told(worker)} was silent for ${SILENT_TICKS} s: its event loop is blocked; it is killed`)
       worker.kill()
     }
@@ -138,6 +167,14 @@ export class Crew {
     const slot: Slot = { number, restarts: new RestartPolicy(), current: undefined, timer: undefined }
     this.#slots.set(number, slot)
     return slot
+  }
+
+  #slotOf(worker: number): Slot {
+    const slots = [...this.#slots.values()]
+    const slot = slots.find(({ number, current }) => number === worker || current?.pid === worker)
+    if (slot) return slot
+    const numbers = slots.map(({ number }) => number)
+    throw new ControlError('CONTROL_NO_WORKER', `there is no worker ${worker}; there are ${numbers.join(', ')}`)
   }
 
   #fill(slot: Slot): void {
@@ -178,6 +215,9 @@ export class Crew {
       case 'answer':
         this.#relay.answer(worker, message)
         break
+      case 'inspected':
+        this.#inspections.answered(message)
+        break
       case 'service':
         this.#facts.startService(message).then(
           address => worker.send({ type: 'service', id: message.id, address }),
@@ -191,6 +231,7 @@ export class Crew {
   #bury(worker: WorkerProcess, slot: Slot, exit: WorkerExit): void {
     this.#workers.delete(worker)
     this.#relay.gone(worker)
+    this.#inspections.gone(worker)
     this.#buried = addCounters(this.#buried, totalsOnly(worker.counters))
     if (slot.current !== worker) return
     slot.current = undefined

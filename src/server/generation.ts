@@ -43,7 +43,16 @@ export async function readGeneration(source: GenerationSource, signal?: AbortSig
 }
 
 // Bound when the server starts; a reload cannot move them.
-const FIXED: readonly SettingName[] = ['host', 'port', 'uds', 'udsMode', 'fd', 'admin']
+const FIXED: readonly SettingName[] = [
+  'host',
+  'port',
+  'uds',
+  'udsMode',
+  'fd',
+  'admin',
+  'controlSocket',
+  'controlSocketMode',
+]
 
 /** Settings that a reload would have to change but cannot. */
 export function fixedChanges(before: Settings, after: Settings): readonly SettingName[] {

@@ -3,6 +3,7 @@ import type { RouteFacts } from '../app/servable.ts'
 import type { ServiceSpec } from '../core/host.ts'
 import type { Counters } from './counters.ts'
 import type { Failure } from './errors.ts'
+import type { InspectionOrder } from './inspection.ts'
 import type { Settings } from './settings.ts'
 
 /** All that a worker has to know before it loads the app. */
@@ -38,6 +39,7 @@ export type ToWorker =
   | { readonly type: 'open' }
   | { readonly type: 'drain'; readonly mode: DrainMode; readonly delayMs: number; readonly graceMs: number }
   | { readonly type: 'workers'; readonly count: number }
+  | { readonly type: 'inspect'; readonly id: number; readonly order: InspectionOrder }
   | { readonly type: 'deliver'; readonly channel: string; readonly message: unknown }
   | {
       readonly type: 'ask'
@@ -79,6 +81,8 @@ export type FromWorker =
     }
   | { readonly type: 'answer'; readonly id: number; readonly answers: readonly unknown[]; readonly complete: boolean }
   | { readonly type: 'service'; readonly id: number; readonly spec: ServiceSpec }
+  /** The end of 'inspect'. */
+  | { readonly type: 'inspected'; readonly id: number; readonly bytes?: number; readonly failure?: Failure }
 
 export type FromManifestChild =
   { readonly type: 'manifest'; readonly manifest: Manifest } | { readonly type: 'failed'; readonly failure: Failure }

@@ -14,8 +14,12 @@ import type { Settings } from './settings.ts'
 
 /** Settings by their names in docs/reference/settings.md: durations as '5s' or milliseconds, sizes as '1MiB' or bytes. */
 export type ServeOptions = {
-  readonly [Name in Exclude<keyof Settings, 'workers' | 'admin' | 'reloadDir' | 'startTimeout'>]?:
-    Settings[Name] | string
+  readonly [
+    Name in Exclude<
+      keyof Settings,
+      'workers' | 'admin' | 'reloadDir' | 'startTimeout' | 'controlSocket' | 'controlSocketMode'
+    >
+  ]?: Settings[Name] | string
 } & {
   /** TERM and INT drain and then end the process. Default true. */
   readonly signals?: boolean

@@ -172,6 +172,19 @@ export const descriptor: SettingType<number | null> = {
   show: value => (value === null ? 'none' : String(value)),
 }
 
+/** 'auto' is chosen by the process that makes it; 'off' is null. */
+export const pathOrAutoOrOff: SettingType<string | null> = {
+  placeholder: 'PATH|auto|off',
+  expected: "a path, 'auto' or 'off'",
+  read: found =>
+    found === 'off' || found === false || found === null
+      ? null
+      : typeof found === 'string' && found !== ''
+        ? found
+        : undefined,
+  show: value => value ?? 'off',
+}
+
 /** A number of workers; 'auto' is as many as the processors this process may use. */
 export function workerCount(available: () => number): SettingType<number> {
   const count = wholeNumber(1, 1024)

@@ -13,6 +13,7 @@ import {
   list,
   oneOf,
   onOrOff,
+  pathOrAutoOrOff,
   pathPrefix,
   proxies,
   type SettingType,
@@ -213,6 +214,18 @@ export const SETTINGS = {
     type: addressOrOff,
     default: { host: '127.0.0.1', port: 9000 },
     meaning: 'address of /livez, /readyz, /startupz, /metrics and /status; off turns it off',
+  }),
+  // By the names of gunicorn, which has had them since 26.
+  controlSocket: row({
+    type: pathOrAutoOrOff,
+    default: 'auto',
+    meaning: 'unix socket that millrace ctl speaks to; auto is one of its own in a private folder',
+  }),
+  controlSocketMode: row({
+    type: fileMode,
+    default: 0o600,
+    isRare: true,
+    meaning: 'who may command the server: the mode of the control socket',
   }),
   // 30 s: gunicorn's graceful_timeout and the terminationGracePeriodSeconds of Kubernetes.
   graceTimeout: row({

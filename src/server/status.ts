@@ -12,6 +12,10 @@ export interface WorkerStatus {
 
 export interface ServerStatus {
   readonly title: string
+  /** Of the supervisor. */
+  readonly pid: number
+  /** '' until it has one. */
+  readonly url: string
   readonly hasStarted: boolean
   readonly isStopping: boolean
   readonly upForMs: number

@@ -4,16 +4,22 @@
 //   keep     a worker that dies or falls silent is replaced (crew.ts)
 //   reload   read the app again, replace the workers one by one (reload.ts); what fails leaves the old ones serving
 //   scale    one more or one fewer
+//   command  what `millrace ctl` asks for, by the control socket (control-socket.ts)
 //   stop     readiness red, workers drain, then services, admin listener, socket
 import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import { type Admin, openAdmin } from './admin.ts'
 import { readCertificate, usesTls } from './certificate.ts'
+import type { Controlled } from './control-commands.ts'
+import { ControlError } from './control-protocol.ts'
+import { type ControlSocket, openControlSocket } from './control-socket.ts'
 import { Crew, type Orders } from './crew.ts'
 import { failureOf } from './errors.ts'
 import { fixedChanges, type Generation, type GenerationSource, readGeneration } from './generation.ts'
-import { type HeldSocket, holdSocket, listenAddress, type ListenAddress } from './listener.ts'
+import type { InspectionOrder } from './inspection.ts'
+import { type HeldSocket, holdSocket, listenAddress, type ListenAddress, urlOf } from './listener.ts'
 import type { StartedService } from './messages.ts'
+import type { ChangeOutcome } from './reload.ts'
 import { Services } from './services.ts'
 import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
@@ -31,7 +37,13 @@ export interface StartedServer {
 
 const WATCH_MS = 1_000
 
-export class Supervisor {
+/** A reload, or the replacement of one worker. */
+interface Change {
+  readonly abort: AbortController
+  readonly done: Promise<ChangeOutcome>
+}
+
+export class Supervisor implements Controlled {
   readonly #source: GenerationSource
   readonly #crew = new Crew({
     orders: () => this.#orders(),
@@ -48,10 +60,13 @@ export class Supervisor {
   #startedServices: readonly StartedService[] = []
   #socket: HeldSocket | undefined
   #admin: Admin | undefined
+  #control: ControlSocket | undefined
   #watch: NodeJS.Timeout | undefined
   #hasStarted = false
-  #reload: { readonly abort: AbortController; readonly done: Promise<boolean> } | undefined
+  /** The latest; there is one at a time. */
+  #change: Change | undefined
   #reloads = 0
+  #isChanging = false
 
   constructor(source: GenerationSource) {
     this.#source = source
@@ -82,6 +97,7 @@ export class Supervisor {
       const socket = await holdSocket(listenAddress({ ...settings, fd: fd ?? null }))
       this.#socket = socket
       this.#admin = await openAdmin(settings.admin, sources.has('admin'), () => this.status(), this.#log)
+      await this.#openControl(settings)
       if (!this.isStopping) await this.#startServices(manifest.services)
       if (!this.isStopping) await this.#crew.start(settings.workers)
       if (this.isStopping) return await this.#endStart()
@@ -107,19 +123,51 @@ export class Supervisor {
   /**
    * Replaces the workers by ones with fresh code and settings; one that runs already starts over with what is there now.
    *
-   * @returns false when the new code could not be loaded or did not start, which is logged: the old workers go on
+   * @returns 'failed' when the new code could not be loaded or did not start, which is logged: the old workers go on. Of a reload that
+   *   started over, how the later one ended
    */
-  async reload(): Promise<boolean> {
-    if (!this.#hasStarted || this.isStopping) return false
-    const before = this.#reload
-    const abort = new AbortController()
-    const done = (async () => {
-      before?.abort.abort()
-      await before?.done
-      return this.#reloadOnce(AbortSignal.any([abort.signal, this.#stopAsked.signal]))
-    })()
-    this.#reload = { abort, done }
+  async reload(): Promise<ChangeOutcome> {
+    if (!this.#hasStarted) return { state: 'failed', message: 'the server has not started yet' }
+    let change = this.#begin(signal => this.#reloadOnce(signal))
+    for (;;) {
+      const outcome = await change.done
+      if (outcome.state !== 'superseded' || change === this.#change) return outcome
+      change = this.#change!
+    }
+  }
+
+  /**
+   * One worker finishes and ends, and another takes its place before.
+   *
+   * @param worker  its number or its pid
+   * @throws ControlError `CONTROL_NO_WORKER`, and `CONTROL_BUSY` during a reload, which replaces every worker
+   */
+  async replace(worker: number): Promise<ChangeOutcome> {
+    if (!this.#hasStarted || this.isStopping || this.#isChanging)
+      throw new ControlError('CONTROL_BUSY', 'workers are being started or replaced; ask again when that is done')
+    const { done } = this.#begin(async signal => {
+      const beganMs = performance.now()
+      const replaced = await this.#crew.replace(worker, signal)
+      if (signal.aborted) return { state: 'superseded' }
+      this.#log.info(`worker ${worker} was replaced`)
+      return { state: 'done', replaced, tookMs: performance.now() - beganMs }
+    })
     return done
+  }
+
+  /** @throws StartError of a worker that did not become ready; it is tried again */
+  async scaleTo(workers: number): Promise<number> {
+    if (!this.#hasStarted)
+      throw new ControlError('CONTROL_BUSY', 'the server has not started yet; ask again when it has')
+    while (this.#crew.size < workers && !this.isStopping) this.scale(1)
+    while (this.#crew.size > workers && !this.isStopping) this.scale(-1)
+    await this.#crew.complete()
+    return this.#crew.size
+  }
+
+  /** @throws ControlError */
+  async inspect(worker: number, order: InspectionOrder): Promise<number> {
+    return this.#crew.inspect(worker, order)
   }
 
   /** @param by  1 or -1; there is always at least one worker */
@@ -151,6 +199,8 @@ export class Supervisor {
   status(): ServerStatus {
     return {
       title: this.#generation?.manifest.title ?? '',
+      pid: process.pid,
+      url: this.#socket === undefined ? '' : urlOf(this.#socket.address, usesTls(this.#generation!.settings)),
       hasStarted: this.#hasStarted,
       isStopping: this.isStopping,
       upForMs: Date.now() - this.#startedAtMs,
@@ -194,7 +244,37 @@ export class Supervisor {
     this.#startedServices = await this.#services.started()
   }
 
-  async #reloadOnce(signal: AbortSignal): Promise<boolean> {
+  async #openControl({ controlSocket, controlSocketMode }: Generation['settings']): Promise<void> {
+    if (controlSocket === null) return
+    this.#control = await openControlSocket({
+      path: controlSocket,
+      mode: controlSocketMode,
+      controlled: this,
+      log: this.#log,
+    })
+  }
+
+  /** Waits for the end of what it supersedes. */
+  #begin(act: (signal: AbortSignal) => Promise<ChangeOutcome>): Change {
+    const before = this.#change
+    const abort = new AbortController()
+    const signal = AbortSignal.any([abort.signal, this.#stopAsked.signal])
+    const done = (async (): Promise<ChangeOutcome> => {
+      before?.abort.abort()
+      // How that ended is for those who asked for it.
+      await before?.done.catch(() => {})
+      return signal.aborted ? { state: 'superseded' } : act(signal)
+    })()
+    this.#change = { abort, done }
+    this.#isChanging = true
+    const ended = (): void => {
+      if (this.#change?.done === done) this.#isChanging = false
+    }
+    done.then(ended, ended)
+    return this.#change
+  }
+
+  async #reloadOnce(signal: AbortSignal): Promise<ChangeOutcome> {
     const before = this.#generation!
     const beganMs = performance.now()
     try {
@@ -203,19 +283,21 @@ export class Supervisor {
         this.#log.warn(`${name} has changed; a reload cannot change it, restart for that`)
       if (usesTls(next.settings)) await readCertificate(next.settings)
       if (!signal.aborted) await this.#startServices(next.manifest.services)
-      if (signal.aborted) return false
+      if (signal.aborted) return { state: 'superseded' }
       this.#use(next)
       const replaced = await this.#crew.roll(signal)
-      if (signal.aborted) return false
+      if (signal.aborted) return { state: 'superseded' }
       this.#reloads++
       const what = replaced === 1 ? '1 worker' : `${replaced} workers`
-      this.#log.info(`reloaded ${what} in ${((performance.now() - beganMs) / 1000).toFixed(1)} s`)
-      return true
+      const tookMs = performance.now() - beganMs
+      this.#log.info(`reloaded ${what} in ${(tookMs / 1000).toFixed(1)} s`)
+      return { state: 'done', replaced, tookMs }
     } catch (error) {
-      if (signal.aborted) return false
+      if (signal.aborted) return { state: 'superseded' }
       this.#use(before)
-      this.#log.error(`not reloaded, the old workers go on: ${failureOf(error).message}`)
-      return false
+      const { message } = failureOf(error)
+      this.#log.error(`not reloaded, the old workers go on: ${message}`)
+      return { state: 'failed', message }
     }
   }
 
@@ -229,6 +311,7 @@ export class Supervisor {
     await this.#crew.dismiss('quick', 0, 0)
     for (const error of await this.#services.stop()) this.#log.error({ err: error }, 'a service could not be stopped')
     await this.#admin?.close()
+    await this.#control?.close()
     this.#socket?.close()
     this.#finished.resolve()
   }

@@ -10,6 +10,7 @@ import { drain } from './drain.ts'
 import { type Doorway, openDoorway } from './doorway.ts'
 import { engineOptions } from './engine-options.ts'
 import { failureOf } from './errors.ts'
+import { inspect } from './inspection.ts'
 import { startApp } from './load-app.ts'
 import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
@@ -103,6 +104,11 @@ class Worker {
     this.#host.receive(message)
     if (message.type === 'open') void this.open()
     if (message.type === 'drain') void this.drain(message)
+    if (message.type === 'inspect')
+      inspect(message.order).then(
+        bytes => send({ type: 'inspected', id: message.id, bytes }),
+        (error: unknown) => send({ type: 'inspected', id: message.id, failure: failureOf(error) }),
+      )
   }
 
   #heartbeat(): FromWorker {

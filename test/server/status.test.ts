@@ -12,6 +12,8 @@ const worker = {
 } as const
 const status: ServerStatus = {
   title: 'Shop',
+  pid: 70,
+  url: 'http://127.0.0.1:8000',
   hasStarted: true,
   isStopping: false,
   upForMs: 10,

@@ -1,0 +1,85 @@
+// What the supervisor has asked workers to look into, and is waiting for.
+import { ControlError } from './control-protocol.ts'
+import type { InspectionOrder } from './inspection.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+
+/** What has to be known of a worker. */
+export interface Inspected {
+  readonly number: number
+  readonly pid: number
+  send(message: ToWorker): void
+}
+
+interface Open<W> {
+  readonly worker: W
+  /** It stands still meanwhile, and is not silent because it hangs. */
+  readonly holdsLoop: boolean
+  readonly timer: NodeJS.Timeout
+  resolve(bytes: number): void
+  reject(error: ControlError): void
+}
+
+// A heap of 10 GB; who waits longer waits for a worker that hangs.
+const SNAPSHOT_MS = 120_000
+// On top of the time that a profile takes: a busy worker gets to it.
+const ANSWER_MS = 30_000
+
+export class Inspections<W extends Inspected> {
+  readonly #open = new Map<number, Open<W>>()
+  #lastId = 0
+
+  /**
+   * @returns bytes that were written
+   * @throws ControlError `CONTROL_FILE`, `CONTROL_BUSY` when it is being inspected, `CONTROL_NO_ANSWER` when it ends or hangs meanwhile
+   */
+  ask(worker: W, order: InspectionOrder): Promise<number> {
+    if (this.#of(worker).length > 0)
+      return Promise.reject(
+        new ControlError(
+          'CONTROL_BUSY',
+          `worker ${worker.number} is being inspected already; ask again when that is done`,
+        ),
+      )
+    const id = ++this.#lastId
+    const isSnapshot = order.what === 'heap-snapshot'
+    const patienceMs = isSnapshot ? SNAPSHOT_MS : order.seconds * 1000 + ANSWER_MS
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#fail(id, 'does not answer: its event loop is blocked'), patienceMs)
+      this.#open.set(id, { worker, holdsLoop: isSnapshot, timer, resolve, reject })
+      worker.send({ type: 'inspect', id, order })
+    })
+  }
+
+  answered({ id, bytes, failure }: FromWorker & { type: 'inspected' }): void {
+    const open = this.#open.get(id)
+    if (!open) return
+    this.#close(id)
+    if (failure) open.reject(new ControlError(failure.code, failure.message))
+    else open.resolve(bytes ?? 0)
+  }
+
+  /** The worker has ended. */
+  gone(worker: W): void {
+    for (const id of this.#of(worker)) this.#fail(id, 'has ended before it was done')
+  }
+
+  /** It is silent because we have asked it to stand still. */
+  excuses(worker: W): boolean {
+    return this.#of(worker).some(id => this.#open.get(id)!.holdsLoop)
+  }
+
+  #of(worker: W): number[] {
+    return [...this.#open].filter(([, open]) => open.worker === worker).map(([id]) => id)
+  }
+
+  #fail(id: number, why: string): void {
+    const { worker, reject } = this.#open.get(id)!
+    this.#close(id)
+    reject(new ControlError('CONTROL_NO_ANSWER', `worker ${worker.number} (pid ${worker.pid}) ${why}`))
+  }
+
+  #close(id: number): void {
+    clearTimeout(this.#open.get(id)?.timer)
+    this.#open.delete(id)
+  }
+}
