@@ -1,5 +1,6 @@
 // npm run bench -- NAME: runs one bench.
 import { connections } from './connections.ts'
+import { dev } from './dev.ts'
 import { headers } from './headers.ts'
 import { hello } from './hello.ts'
 import { profile } from './httparena.ts'
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   'upload-memory': uploadMemory,
   routes,
   ws: webSocket,
+  dev,
   types,
   micro,
 }

@@ -11,6 +11,7 @@ import type { DrainMode, FromWorker, StartedService } from './messages.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
 import { RestartPolicy } from './restart-policy.ts'
+import type { WarmProcesses } from './warm-processes.ts'
 import { endedHow, type WorkerExit, WorkerProcess } from './worker-process.ts'
 
 /** What a worker is started with; read anew for each, because a reload changes it. */
@@ -22,6 +23,7 @@ export interface Orders {
   readonly ticketKeys: string
   readonly drainMode: DrainMode
   readonly log: Logger
+  readonly warm: WarmProcesses | undefined
 }
 
 export interface CrewFacts {
@@ -188,12 +190,13 @@ export class Crew {
   }
 
   #launch(slot: Slot): WorkerProcess {
-    const { app, generation, services, socketFd, ticketKeys } = this.#facts.orders()
+    const { app, generation, services, socketFd, ticketKeys, warm } = this.#facts.orders()
     const { environment, settings } = generation
     const worker = new WorkerProcess({
       plan: { app, worker: slot.number, workers: this.#slots.size, settings, services, ticketKeys },
       environment,
       socketFd,
+      child: warm?.take('worker', environment),
       onMessage: (from, message) => this.#hear(from, message),
     })
     this.#workers.add(worker)

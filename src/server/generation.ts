@@ -3,6 +3,7 @@ import { type Environment, readEnvironment } from './environment.ts'
 import { readManifest } from './manifest.ts'
 import type { Manifest } from './messages.ts'
 import { placeOf, resolveSettings } from './settings-sources.ts'
+import type { WarmProcesses } from './warm-processes.ts'
 import type { Command, SettingName, Settings } from './settings.ts'
 
 export interface Generation {
@@ -21,8 +22,12 @@ export interface GenerationSource {
   readonly flags: Readonly<Record<string, string>>
 }
 
-/** @throws SettingsError, or StartError for an app that cannot be loaded */
-export async function readGeneration(source: GenerationSource, signal?: AbortSignal): Promise<Generation> {
+/** @param warm  may have a child that reads the app at once. @throws SettingsError, or StartError for an app that cannot be loaded */
+export async function readGeneration(
+  source: GenerationSource,
+  signal?: AbortSignal,
+  warm?: WarmProcesses,
+): Promise<Generation> {
   const found = await readEnvironment(process.cwd(), placeOf('dotenv', source.flags))
   // What libraries look at to choose between strictness and speed; whoever sets it decides.
   const environment = { NODE_ENV: source.command === 'dev' ? 'development' : 'production', ...found }
@@ -30,6 +35,7 @@ export async function readGeneration(source: GenerationSource, signal?: AbortSig
     app: source.app,
     environment,
     configFile: placeOf('config', source.flags),
+    child: warm?.take('manifest', environment),
     ...(signal ? { signal } : {}),
   })
   const { values, sources } = resolveSettings({

@@ -1,15 +1,17 @@
 // The short-lived child of the supervisor: loads the app and the config file, sends them as data, ends. Run by manifest.ts only.
+import { once } from 'node:events'
 import { access } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { declaredServices } from '../core/host.ts'
 import { failureOf, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { importUserModule, loadApp } from './load-app.ts'
-import type { FromManifestChild, Manifest } from './messages.ts'
+import type { FromManifestChild, Manifest, ToManifestChild } from './messages.ts'
+import { warmUp } from './warm-up.ts'
 
 const CONFIG_FILES = ['millrace.config.ts', 'millrace.config.mts', 'millrace.config.js', 'millrace.config.mjs']
 
-async function readManifest(path: string, wantsOpenapi: boolean, configPath: string): Promise<Manifest> {
+async function readManifest({ app: path, wantsOpenapi, configFile: configPath }: ToManifestChild): Promise<Manifest> {
   const directory = process.cwd()
   const configFile = await readConfigFile(directory, configPath)
   const app = await loadApp(path, directory)
@@ -48,18 +50,21 @@ async function readConfigFile(directory: string, path: string): Promise<Manifest
   return undefined
 }
 
-async function answer(): Promise<FromManifestChild> {
-  const [app, wanted, configFile] = process.argv.slice(2)
+async function answer(request: ToManifestChild): Promise<FromManifestChild> {
   try {
-    return { type: 'manifest', manifest: await readManifest(app!, wanted === 'openapi', configFile!) }
+    return { type: 'manifest', manifest: await readManifest(request) }
   } catch (error) {
     return { type: 'failed', failure: failureOf(error) }
   }
 }
 
-// The supervisor is gone: nobody listens. The channel alone must not keep a process whose app waits for nothing.
+// The supervisor is gone: nobody listens.
 process.on('disconnect', () => process.exit())
+const asked = once(process, 'message') as Promise<[ToManifestChild]>
+if (process.argv[2] === 'warm') await warmUp(process.cwd())
+const [request] = await asked
+// The channel alone must not keep a process whose app waits for nothing.
 process.channel?.unref()
-const message = await answer()
+const message = await answer(request)
 // Timers and sockets that the app opened while it was loaded would keep this process: it ends as soon as it has spoken.
 process.send!(message, () => process.exit())

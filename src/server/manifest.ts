@@ -1,14 +1,16 @@
 // Reads an app as data by letting a child load it, so that no user code runs in the process that supervises.
-import { type ChildProcess, fork } from 'node:child_process'
-import { childArguments, modulePath } from './child-arguments.ts'
+import type { ChildProcess } from 'node:child_process'
+import { forkManifestChild } from './child-processes.ts'
 import type { Environment } from './environment.ts'
 import { errorOf, type Failure, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
-import type { FromManifestChild, Manifest } from './messages.ts'
+import type { FromManifestChild, Manifest, ToManifestChild } from './messages.ts'
 
 export interface ManifestRequest {
   readonly app: string
   readonly environment: Environment
+  /** One that waits already, with the same environment. */
+  readonly child?: ChildProcess | undefined
   /** Instead of millrace.config.ts; '' for that. */
   readonly configFile?: string
   readonly wantsOpenapi?: boolean
@@ -22,17 +24,11 @@ export interface ManifestRequest {
  */
 export async function readManifest(request: ManifestRequest): Promise<Manifest> {
   const timeoutMs = request.timeoutMs ?? 60_000
-  const child = fork(
-    modulePath('manifest-child'),
-    [request.app, request.wantsOpenapi ? 'openapi' : '', request.configFile ?? ''],
-    {
-      // What the app prints while it is loaded is printed again by each worker; here it is kept for the case that nothing else is said.
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...request.environment },
-      execArgv: childArguments(),
-    },
-  )
+  const child = request.child ?? forkManifestChild(request.environment, 'cold')
   const output = collect(child)
+  const { app, wantsOpenapi = false, configFile = '' } = request
+  // One that has just died is told by its end.
+  child.send({ app, wantsOpenapi, configFile } satisfies ToManifestChild, () => {})
   let isLate = false
   const timer = setTimeout(() => {
     isLate = true

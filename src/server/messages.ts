@@ -84,6 +84,14 @@ export type FromWorker =
   /** The end of 'inspect'. */
   | { readonly type: 'inspected'; readonly id: number; readonly bytes?: number; readonly failure?: Failure }
 
+/** What to read. */
+export interface ToManifestChild {
+  readonly app: string
+  /** Instead of millrace.config.ts; '' for that. */
+  readonly configFile: string
+  readonly wantsOpenapi: boolean
+}
+
 export type FromManifestChild =
   { readonly type: 'manifest'; readonly manifest: Manifest } | { readonly type: 'failed'; readonly failure: Failure }
 

@@ -24,6 +24,7 @@ import { Services } from './services.ts'
 import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
 import { handedDescriptor } from './systemd.ts'
+import { WarmProcesses } from './warm-processes.ts'
 
 export interface StartedServer {
   readonly address: ListenAddress
@@ -50,6 +51,7 @@ export class Supervisor implements Controlled {
     startService: ({ spec }) => this.#services.address(spec),
   })
   readonly #services = new Services()
+  readonly #warm: WarmProcesses | undefined
   readonly #stopAsked = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
   readonly #startedAtMs = Date.now()
@@ -70,6 +72,7 @@ export class Supervisor implements Controlled {
 
   constructor(source: GenerationSource) {
     this.#source = source
+    this.#warm = source.command === 'dev' ? new WarmProcesses() : undefined
   }
 
   /** Resolves when everything this supervisor started is gone. */
@@ -102,6 +105,7 @@ export class Supervisor implements Controlled {
       if (!this.isStopping) await this.#crew.start(settings.workers)
       if (this.isStopping) return await this.#endStart()
       this.#hasStarted = true
+      this.#prepareNext()
       this.#watch = setInterval(() => this.#crew.killSilent(), WATCH_MS)
       const tookMs = performance.now() - beganMs
       return {
@@ -170,6 +174,11 @@ export class Supervisor implements Controlled {
     return this.#crew.inspect(worker, order)
   }
 
+  /** Packages have changed: what was loaded of them ahead of time is out of date. */
+  forgetPackages(): void {
+    this.#warm?.clear()
+  }
+
   /** @param by  1 or -1; there is always at least one worker */
   scale(by: 1 | -1): void {
     if (!this.#hasStarted || this.isStopping) return
@@ -231,6 +240,7 @@ export class Supervisor implements Controlled {
       ticketKeys: this.#ticketKeys,
       drainMode: this.#drainMode,
       log: this.#log,
+      warm: this.#warm,
     }
   }
 
@@ -278,7 +288,7 @@ export class Supervisor implements Controlled {
     const before = this.#generation!
     const beganMs = performance.now()
     try {
-      const next = await readGeneration(this.#source, signal)
+      const next = await readGeneration(this.#source, signal, this.#warm)
       for (const name of fixedChanges(before.settings, next.settings))
         this.#log.warn(`${name} has changed; a reload cannot change it, restart for that`)
       if (usesTls(next.settings)) await readCertificate(next.settings)
@@ -298,7 +308,14 @@ export class Supervisor implements Controlled {
       const { message } = failureOf(error)
       this.#log.error(`not reloaded, the old workers go on: ${message}`)
       return { state: 'failed', message }
+    } finally {
+      this.#prepareNext()
     }
+  }
+
+  /** Processes for the next reload, where there will be many. */
+  #prepareNext(): void {
+    if (!this.isStopping) this.#warm?.prepare(this.#generation!.environment, this.#socket!.fd)
   }
 
   /** stop() came while the server was starting. */
@@ -308,6 +325,7 @@ export class Supervisor implements Controlled {
   }
 
   async #end(): Promise<void> {
+    this.#warm?.clear()
     await this.#crew.dismiss('quick', 0, 0)
     for (const error of await this.#services.stop()) this.#log.error({ err: error }, 'a service could not be stopped')
     await this.#admin?.close()

@@ -1,6 +1,6 @@
 // A worker as the supervisor sees it: the child process, what state it is in, and when it became ready or ended.
-import { type ChildProcess, fork } from 'node:child_process'
-import { childArguments, modulePath } from './child-arguments.ts'
+import type { ChildProcess } from 'node:child_process'
+import { forkWorker, LISTEN_FD } from './child-processes.ts'
 import { type Counters, NO_COUNTS } from './counters.ts'
 import type { Environment } from './environment.ts'
 import { errorOf, StartError } from './errors.ts'
@@ -20,12 +20,11 @@ export interface WorkerFacts {
   readonly environment: Environment
   /** Descriptor of the held socket in this process. */
   readonly socketFd: number
+  /** One that waits already, with the same environment and socket. */
+  readonly child: ChildProcess | undefined
   /** Messages that concern others than this worker alone. */
   readonly onMessage: (worker: WorkerProcess, message: FromWorker) => void
 }
-
-// After stdin, stdout, stderr and the IPC channel.
-const LISTEN_FD = 4
 
 // A worker that was told to drain ends within delay and grace by itself, unless its loop is blocked.
 const KILL_AFTER_MS = 2_000
@@ -47,13 +46,9 @@ export class WorkerProcess {
   readonly #startTimer: NodeJS.Timeout
   #killTimer: NodeJS.Timeout | undefined
 
-  constructor({ plan, environment, socketFd, onMessage }: WorkerFacts) {
+  constructor({ plan, environment, socketFd, child, onMessage }: WorkerFacts) {
     this.number = plan.worker
-    this.#child = fork(modulePath('worker'), [], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', socketFd],
-      env: { ...environment },
-      execArgv: childArguments(),
-    })
+    this.#child = child ?? forkWorker(environment, socketFd, 'cold')
     this.pid = this.#child.pid ?? 0
     const readiness = Promise.withResolvers<void>()
     this.ready = readiness.promise

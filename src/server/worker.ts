@@ -14,6 +14,7 @@ import { inspect } from './inspection.ts'
 import { startApp } from './load-app.ts'
 import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
+import { warmUp } from './warm-up.ts'
 import { WorkerHost } from './worker-host.ts'
 
 const HEARTBEAT_MS = 1_000
@@ -148,9 +149,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) proces
 // The channel closes when the supervisor is gone, by kill -9 too: nobody would restart or stop us, and a new server needs the port.
 process.on('disconnect', () => process.exit(1))
 
+// Started ahead of time by a development server; 'start' comes later, and finds all loaded.
+const isWarm = process.argv[2] === 'warm' ? warmUp(process.cwd()) : undefined
+
 let worker: Worker | undefined
 process.on('message', (message: ToWorker) => {
   if (message.type !== 'start') return worker?.receive(message)
   worker = new Worker(message.plan)
-  void worker.load()
+  void (isWarm ?? Promise.resolve()).then(() => worker!.load())
 })

@@ -1,9 +1,9 @@
 // `millrace dev`: what somebody meets who edits an app while it runs.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, RunningCommand, startServer } from './running-server.ts'
+import { APPS, isRunning, RunningCommand, startServer } from './running-server.ts'
 
 const limit = { timeout: 60_000 }
 
@@ -23,6 +23,16 @@ async function folderWith(context: TestContext, source: string): Promise<{ direc
   return { directory, file: join(directory, 'app.ts') }
 }
 
+/** Asks until they are as wanted. Linux alone tells. */
+async function childrenWhen(pid: number, isWanted: (pids: readonly number[]) => boolean): Promise<readonly number[]> {
+  for (;;) {
+    const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    const pids = text.split(' ').filter(Boolean).map(Number)
+    if (isWanted(pids)) return pids
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
 const say = async (url: string): Promise<unknown> => (await fetch(url)).json()
 
 describe('dev', limit, () => {
@@ -40,6 +50,31 @@ describe('dev', limit, () => {
     assert.equal(await say(server.url), 'two?')
     server.signal('SIGINT')
     assert.deepEqual(await server.exited, { code: 0, signal: null })
+  })
+
+  test('the next worker is started ahead of a save, and one whose environment has changed is not used', async context => {
+    const source = app('one').replace('+ mark', "+ mark + (process.env.WHO ?? '')")
+    const { directory, file } = await folderWith(context, source)
+    const server = await startServer(context, ['dev', 'app.ts', '--port', '0'], { directory })
+    const serving = async () => (await server.status()).workers.map(({ pid }) => pid)
+    const [first] = await serving()
+    // The worker, the next one, and the next reader of the app.
+    const waiting = await childrenWhen(server.pid, pids => pids.length === 3)
+    await writeFile(file, source.replace('one', 'two'))
+    await server.says(/app\.ts changed[^]*reloaded 1 worker/)
+    const [second] = await serving()
+    assert.notEqual(second, first)
+    assert.ok(waiting.includes(second!), `${second} is none of ${waiting.join(' ')}`)
+    assert.equal(await say(server.url), 'two!')
+
+    const next = await childrenWhen(server.pid, pids => pids.length === 3)
+    await writeFile(join(directory, '.env'), 'WHO=Ada\n')
+    await server.says(/\.env changed[^]*reloaded 1 worker/)
+    assert.ok(!next.includes((await serving())[0]!))
+    assert.equal(await say(server.url), 'two!Ada')
+    server.signal('SIGTERM')
+    assert.deepEqual(await server.exited, { code: 0, signal: null })
+    for (const pid of [...waiting, ...next]) assert.ok(!isRunning(pid), `${pid} is left`)
   })
 
   test('new code that fails is told, and the old goes on until it is mended', async context => {

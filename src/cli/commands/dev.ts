@@ -1,4 +1,5 @@
 // millrace dev APP: one worker that is replaced whenever a file changes. New code that fails leaves the old serving.
+import { basename } from 'node:path'
 import { readyText } from '../../server/banner.ts'
 import { StartError } from '../../server/errors.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
@@ -48,6 +49,7 @@ class DevSession {
   change(what: string): void {
     if (this.#isEnded) return
     process.stderr.write(`${what} changed\n`)
+    if (basename(what) === 'package.json') this.#supervisor?.forgetPackages()
     if (this.#isRunning) void this.#supervisor!.reload()
     else void this.#start().catch((error: unknown) => this.#ended.reject(error))
   }
