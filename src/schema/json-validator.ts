@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import { UsageError } from '../core/error.ts'
 import type { Described } from './described.ts'
+import { isOfMailLength } from './mail-length.ts'
 import { Failed, type Found, type Outcome } from './outcome.ts'
 import {
   badFormat,
@@ -17,6 +18,8 @@ import {
   wrongType,
 } from './rules.ts'
 
+type AddFormats = (ajv: Ajv2020) => void
+
 let shared: Ajv2020 | undefined
 
 /** Loaded when the first JSON Schema is met: 30 ms that applications with Zod do not pay. */
@@ -24,7 +27,7 @@ function ajv(): Ajv2020 {
   if (shared) return shared
   const require = createRequire(import.meta.url)
   const { Ajv2020: Ajv } = require('ajv/dist/2020.js') as { Ajv2020: typeof Ajv2020 }
-  const addFormats = require('ajv-formats') as ((ajv: Ajv2020) => void) & { default?: (ajv: Ajv2020) => void }
+  const addFormats = require('ajv-formats') as AddFormats & { default?: AddFormats }
   // strict off: OpenAPI adds keywords (example, xml, discriminator) that a validator does not know.
   // useDefaults: what `default` says arrives in handlers. verbose: errors carry the value and the rule, both needed below.
   // ownProperties: a declared key named "constructor" is otherwise found on every object's prototype.
@@ -38,6 +41,8 @@ function ajv(): Ajv2020 {
     logger: false,
   })
   ;(addFormats.default ?? addFormats)(shared)
+  const email = shared.formats['email'] as RegExp
+  shared.addFormat('email', address => isOfMailLength(address) && email.test(address))
   return shared
 }
 

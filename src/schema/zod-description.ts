@@ -99,13 +99,7 @@ class ZodWalk {
       case 'array':
         return { type: 'array', items: this.#under('[]', def['element']), ...sizes(def, 'Items') }
       case 'set':
-        return {
-          type: 'array',
-          items: this.#under('[]', def['valueType']),
-          uniqueItems: true,
-          ...sizes(def, 'Items'),
-          [HELD]: 'set',
-        }
+        return this.#set(def)
       case 'tuple':
         return this.#tuple(def)
       case 'record':
@@ -207,6 +201,19 @@ class ZodWalk {
     const { def, optout } = field._zod
     if (this.#direction === 'input') return inputOptionality(field) !== undefined
     return optout !== undefined || (def.type === 'pipe' && isCodec(field) && inputOptionality(def['in']) !== undefined)
+  }
+
+  #set(def: ZodDef): Node {
+    const bounds = sizes(def, 'Items')
+    // What is sent twice is in the set once. Where there must be several, repeats are not enough, and that has to be said.
+    const isUnique = this.#direction === 'output' || (bounds.minItems ?? 0) > 1
+    return {
+      type: 'array',
+      items: this.#under('[]', def['valueType']),
+      ...(isUnique && { uniqueItems: true }),
+      ...bounds,
+      [HELD]: 'set',
+    }
   }
 
   #tuple(def: ZodDef): Node {

@@ -43,6 +43,7 @@ interface ZodCore {
   config(): object
   toJSONSchema(schema: ZodSchema, params: object): Record<string, unknown>
   registry(): object
+  readonly regexes: { readonly email: RegExp }
   readonly globalRegistry: { get(schema: ZodSchema): Readonly<Record<string, unknown>> | undefined }
   readonly util: { finalizeIssue(issue: ZodIssue, context: object, config: object): { readonly message: string } }
   readonly $ZodAsyncError: new () => Error

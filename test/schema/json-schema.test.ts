@@ -66,7 +66,11 @@ suite('describing Zod', () => {
     ['never', z.never(), { not: {} }],
     ['date', z.date(), { type: 'string', format: 'date-time' }],
     ['bigint', z.bigint(), { type: 'string', pattern: '^-?\\d+$' }],
-    ['set', z.set(z.string()).min(1), { type: 'array', items: { type: 'string' }, uniqueItems: true, minItems: 1 }],
+    [
+      'set of several, which repeats do not make',
+      z.set(z.string()).min(2),
+      { type: 'array', items: { type: 'string' }, uniqueItems: true, minItems: 2 },
+    ],
     ['file', z.file(), { type: 'string', format: 'binary', contentEncoding: 'binary' }],
     ['array', z.array(z.boolean()).length(2), { type: 'array', items: { type: 'boolean' }, minItems: 2, maxItems: 2 }],
     [
@@ -154,6 +158,12 @@ suite('describing Zod', () => {
 
   const Code = z.codec(z.string().min(1), z.int(), { decode: text => text.length, encode: n => 'x'.repeat(n) })
   const DIRECTIONS: readonly [string, z.ZodType, input: unknown, output: unknown][] = [
+    [
+      'set, whose items may be sent twice',
+      z.set(z.string()).min(1),
+      { type: 'array', items: { type: 'string' }, minItems: 1 },
+      { type: 'array', items: { type: 'string' }, minItems: 1, uniqueItems: true },
+    ],
     ['default', z.int().default(1), { ...INTEGER, default: 1 }, INTEGER],
     [
       'default made by a function',

@@ -54,7 +54,7 @@ const KINDS: readonly Kind[] = [
     schema: z.set(z.int()),
     wire: [1, 2],
     held: 'Set',
-    document: { type: 'array', items: { type: 'integer' }, uniqueItems: true },
+    document: { type: 'array', items: { type: 'integer' } },
   },
   {
     code: 'z.tuple([z.int(), z.string()])',
