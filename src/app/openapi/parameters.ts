@@ -5,7 +5,7 @@ import type { Schema } from '../../schema/schema.ts'
 import { additionsOf } from '../additions.ts'
 import type { Middleware } from '../compose.ts'
 import type { DependencyDefinition } from '../dependency.ts'
-import { parsePattern, patternNames } from '../pattern.ts'
+import { parsePattern } from '../pattern.ts'
 import { decompressOf } from '../request-content.ts'
 import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
@@ -56,8 +56,12 @@ export function parametersOf(route: MountedRoute, components: Components): reado
     else before.required ||= parameter.required
   }
   const declared = spec.params ? fieldsOf(spec.params, `${route.name} params`, components) : new Map<string, Field>()
-  for (const name of patternNames(parsePattern(route.path)))
-    add(parameter(name, 'path', { schema: { type: 'string' }, ...declared.get(name), isRequired: true }))
+  for (const segment of parsePattern(route.path)) {
+    if (segment.kind === 'text') continue
+    const { name, kind } = segment
+    const { schema = { type: 'string' } } = declared.get(name) ?? {}
+    add(parameter(name, 'path', { schema: inPath(schema, kind), isRequired: true }))
+  }
   for (const [key, place] of Object.entries(PLACES) as [keyof typeof PLACES, 'query' | 'header' | 'cookie'][]) {
     const schemas: [Schema | undefined, string][] = [
       [spec[key], `${route.name} ${key}`],
@@ -118,6 +122,17 @@ function parameter(name: string, place: Parameter['in'], { schema, isRequired }:
     schema: rest,
   }
 }
+
+/**
+ * A text in a path is never empty, and has no slash or backslash in any spelling: http/request-target.ts refuses them. Said where the
+ * schema itself does not say what the text looks like.
+ */
+function inPath(schema: JsonObject, kind: 'value' | 'rest'): JsonObject {
+  if (schema['type'] !== 'string' || SHAPES.some(keyword => keyword in schema)) return schema
+  return { ...schema, pattern: kind === 'value' ? '^[^/\\\\]+$' : '^[^\\\\]+$' }
+}
+
+const SHAPES = ['pattern', 'format', 'enum', 'const']
 
 /** A header's own spelling stays; a name in camel case is no header's. */
 function wireName(name: string): string {

@@ -52,9 +52,25 @@ describe('the OpenAPI document', () => {
     const app = new App()
     app.get('/files/{owner}/{path*}', () => 1)
     assert.deepEqual(operation(app, '/files/{owner}/{path}', 'get').parameters, [
-      { name: 'owner', in: 'path', required: true, schema: { type: 'string' } },
-      { name: 'path', in: 'path', required: true, schema: { type: 'string' } },
+      { name: 'owner', in: 'path', required: true, schema: { type: 'string', pattern: '^[^/\\\\]+$' } },
+      { name: 'path', in: 'path', required: true, schema: { type: 'string', pattern: '^[^\\\\]+$' } },
     ])
+  })
+
+  test('says which texts a path cannot hold, unless the schema says what the text is like', () => {
+    const app = new App()
+    const params = z.object({
+      short: z.string().max(5),
+      id: z.uuid(),
+      code: z.string().regex(/^x/),
+      kind: z.enum(['a']),
+    })
+    app.get('/{short}/{id}/{code}/{kind}', { params }, () => 1)
+    const schemas = operation(app, '/{short}/{id}/{code}/{kind}', 'get').parameters.map(({ schema }: any) => schema)
+    assert.deepEqual(schemas[0], { type: 'string', maxLength: 5, pattern: '^[^/\\\\]+$' })
+    assert.deepEqual(schemas[2], { type: 'string', pattern: '^x' })
+    assert.deepEqual(schemas[3], { type: 'string', enum: ['a'] })
+    assert.doesNotMatch(JSON.stringify(schemas[1]), /\\\\\]/)
   })
 
   test('puts patterns that differ only in their names into one path item, under the names declared first', () => {
