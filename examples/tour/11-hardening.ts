@@ -18,8 +18,9 @@ let note = { version: 1, text: 'first' }
 // The tag is the version: without it, one would be made from the bytes.
 app.get('/note', ({ reply }) => reply(200, { text: note.text }, { headers: { etag: `"${note.version}"` } }))
 
-// Two who edit at once: the second is told, and overwrites nothing.
-app.put('/note', { body: Note, returns: Note }, context => {
+// Two who edit at once: the second is told, and overwrites nothing. Only the handler knows that it asks for If-Match, so it is said here.
+const ifMatch = { name: 'If-Match', in: 'header', required: true, schema: { type: 'string' } }
+app.put('/note', { body: Note, returns: Note, openapi: { parameters: [ifMatch] } }, context => {
   checkConditions(context, { etag: `"${note.version}"` }, { required: true })
   note = { version: note.version + 1, text: context.body.text }
   return note
