@@ -22,6 +22,7 @@ export interface Orders {
   readonly socketFd: number
   readonly ticketKeys: string
   readonly drainMode: DrainMode
+  readonly isDevelopment: boolean
   readonly log: Logger
   readonly warm: WarmProcesses | undefined
 }
@@ -190,10 +191,10 @@ export class Crew {
   }
 
   #launch(slot: Slot): WorkerProcess {
-    const { app, generation, services, socketFd, ticketKeys, warm } = this.#facts.orders()
+    const { app, generation, services, socketFd, ticketKeys, isDevelopment, warm } = this.#facts.orders()
     const { environment, settings } = generation
     const worker = new WorkerProcess({
-      plan: { app, worker: slot.number, workers: this.#slots.size, settings, services, ticketKeys },
+      plan: { app, worker: slot.number, workers: this.#slots.size, settings, services, ticketKeys, isDevelopment },
       environment,
       socketFd,
       child: warm?.take('worker', environment),

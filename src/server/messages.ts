@@ -14,6 +14,8 @@ export interface WorkerPlan {
   readonly worker: number
   readonly workers: number
   readonly settings: Settings
+  /** Of `millrace dev`. */
+  readonly isDevelopment: boolean
   /** The shared listening socket, inherited. */
   readonly listenFd: number
   readonly services: readonly StartedService[]
@@ -39,6 +41,8 @@ export type ToWorker =
   | { readonly type: 'open' }
   | { readonly type: 'drain'; readonly mode: DrainMode; readonly delayMs: number; readonly graceMs: number }
   | { readonly type: 'workers'; readonly count: number }
+  /** In development: newer code cannot run, and this is why. */
+  | { readonly type: 'broken'; readonly message: string }
   | { readonly type: 'inspect'; readonly id: number; readonly order: InspectionOrder }
   | { readonly type: 'deliver'; readonly channel: string; readonly message: unknown }
   | {

@@ -228,7 +228,11 @@ export class Supervisor implements Controlled {
   }
 
   get #drainMode(): 'orderly' | 'prompt' {
-    return this.#source.command === 'dev' ? 'prompt' : 'orderly'
+    return this.#isDevelopment ? 'prompt' : 'orderly'
+  }
+
+  get #isDevelopment(): boolean {
+    return this.#source.command === 'dev'
   }
 
   #orders(): Orders {
@@ -239,6 +243,7 @@ export class Supervisor implements Controlled {
       socketFd: this.#socket!.fd,
       ticketKeys: this.#ticketKeys,
       drainMode: this.#drainMode,
+      isDevelopment: this.#isDevelopment,
       log: this.#log,
       warm: this.#warm,
     }
@@ -307,6 +312,7 @@ export class Supervisor implements Controlled {
       this.#use(before)
       const { message } = failureOf(error)
       this.#log.error(`not reloaded, the old workers go on: ${message}`)
+      if (this.#isDevelopment) for (const worker of this.#crew.workers) worker.send({ type: 'broken', message })
       return { state: 'failed', message }
     } finally {
       this.#prepareNext()

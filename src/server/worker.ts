@@ -6,6 +6,7 @@ import { provideHost } from '../core/host.ts'
 import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
 import { type Counters, RequestCounter } from './counters.ts'
+import { DevHandler } from './dev-handler.ts'
 import { drain } from './drain.ts'
 import { type Doorway, openDoorway } from './doorway.ts'
 import { engineOptions } from './engine-options.ts'
@@ -32,6 +33,7 @@ class Worker {
   readonly #counter = new RequestCounter()
   readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   #app: StartedApp | undefined
+  #dev: DevHandler | undefined
   #engine: Engine | undefined
   #doorway: Doorway | undefined
   #server: Server | undefined
@@ -56,7 +58,9 @@ class Worker {
     } catch (error) {
       return fail(error)
     }
-    this.#engine = new Engine(this.#app.handler, engineOptions(this.#plan.settings, this.#counter, this.#log))
+    if (this.#plan.isDevelopment) this.#dev = new DevHandler(this.#app.handler)
+    const handler = this.#dev?.handle ?? this.#app.handler
+    this.#engine = new Engine(handler, engineOptions(this.#plan.settings, this.#counter, this.#log))
     send({ type: 'loaded' })
   }
 
@@ -105,6 +109,7 @@ class Worker {
     this.#host.receive(message)
     if (message.type === 'open') void this.open()
     if (message.type === 'drain') void this.drain(message)
+    if (message.type === 'broken') this.#dev?.break(message.message)
     if (message.type === 'inspect')
       inspect(message.order).then(
         bytes => send({ type: 'inspected', id: message.id, bytes }),

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { readyText } from '../../server/banner.ts'
 import { StartError } from '../../server/errors.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
+import { openPlaceholder, type Placeholder } from '../../server/placeholder.ts'
 import { onSignals } from '../../server/signals.ts'
 import { Supervisor } from '../../server/supervisor.ts'
 import { readArguments } from '../arguments.ts'
@@ -25,6 +26,7 @@ class DevSession {
   readonly #flags: Readonly<Record<string, string>>
   readonly #ended = Promise.withResolvers<void>()
   #supervisor: Supervisor | undefined
+  #placeholder: Promise<Placeholder | undefined> | undefined
   #isRunning = false
   #isEnded = false
 
@@ -56,7 +58,8 @@ class DevSession {
 
   stop(mode: 'orderly' | 'quick'): void {
     this.#isEnded = true
-    void (this.#supervisor?.stop(mode) ?? Promise.resolve()).then(() => this.#ended.resolve())
+    const stopped = Promise.all([this.#supervisor?.stop(mode), this.#closePlaceholder()])
+    void stopped.then(() => this.#ended.resolve())
   }
 
   async #start(): Promise<void> {
@@ -65,6 +68,7 @@ class DevSession {
     const supervisor = new Supervisor({ app: this.#app, flags: this.#flags, command: 'dev' })
     this.#supervisor = supervisor
     await before?.stop('quick')
+    await this.#closePlaceholder()
     try {
       const started = await supervisor.start()
       if (!started || supervisor !== this.#supervisor) return
@@ -73,7 +77,17 @@ class DevSession {
       process.stdout.write(readyText({ ...started, manifest: started.generation.manifest, note }))
     } catch (error) {
       if (!(error instanceof StartError) || error.exitCode !== EXIT.app) throw error
-      process.stderr.write(`${errorText(error.message, process.stderr)}\n\nwaiting for a change\n`)
+      if (supervisor !== this.#supervisor || this.#isEnded) return
+      this.#placeholder = openPlaceholder(this.#flags, error.message)
+      const placeholder = await this.#placeholder
+      const waiting = placeholder ? `waiting for a change; ${placeholder.url} shows this too` : 'waiting for a change'
+      process.stderr.write(`${errorText(error.message, process.stderr)}\n\n${waiting}\n`)
     }
+  }
+
+  async #closePlaceholder(): Promise<void> {
+    const opening = this.#placeholder
+    this.#placeholder = undefined
+    await (await opening)?.close()
   }
 }
