@@ -16,7 +16,7 @@ import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-h
 import { type NodeUpgradeHandler, nodeUpgradeHandler } from './node-upgrade.ts'
 import { type AsyncApiDocument, buildAsyncApi, socketsOf } from './openapi/asyncapi.ts'
 import { docsEndpoints, type DocsOptions, type DocsServed } from './openapi/docs-endpoints.ts'
-import { type ApiInfo, buildDocument, type OpenApiDocument } from './openapi/document.ts'
+import { type ApiInfo, buildDocument, type OpenApiDocument, type OpenApiVersion } from './openapi/document.ts'
 import { ownLimits } from './own-limits.ts'
 import type { ErrorFormat } from './problem.ts'
 import type { StatusMap } from './reply.ts'
@@ -137,13 +137,14 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
   }
 
   /**
-   * The OpenAPI 3.1 document.
+   * The OpenAPI document.
    *
    * @param of.version  of routes that have versions; default: the usual one
+   * @param of.openapiVersion  default: that of the app
    * @throws UsageError for a schema that cannot be described, naming route and place
    */
-  openapi(of: { readonly version?: string } = {}): OpenApiDocument {
-    return this.#describe(of.version, this.#outside)
+  openapi(of: { readonly version?: string; readonly openapiVersion?: OpenApiVersion } = {}): OpenApiDocument {
+    return this.#describe(of.version, this.#outside, of.openapiVersion)
   }
 
   /** The AsyncAPI 3 document: its WebSocket routes. @throws as `openapi()` */
@@ -274,12 +275,12 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     return paths.openapi === false ? { ...paths, docs: false, redoc: false } : paths
   }
 
-  #describe(version: string | undefined, outside: string): OpenApiDocument {
+  #describe(version: string | undefined, outside: string, openapiVersion?: OpenApiVersion): OpenApiDocument {
     const info = this.#options
     const routes = this['~mounted']()
     const versions = versionsOf(routes, info.versions)
     const shown = routes.filter(route => isAt(route, route.host, version ?? versions?.default))
-    return buildDocument(info, shown, info.errorFormat ?? 'problem', { outside, versions })
+    return buildDocument(info, shown, info.errorFormat ?? 'problem', { outside, versions, openapiVersion })
   }
 
   #compile(limits: RouteLimits, streams: LiveStreams, mountedAt: string): readonly RoutedRoute[] {

@@ -1,7 +1,7 @@
 // The content of one declared answer as a document describes it: JSON, a stream of items, text, or bytes.
 //
-// OpenAPI 3.1 has no word for a stream of items (3.2 will have `itemSchema`). Its schema is therefore that of one item, as generators of
-// clients take it, and the description says so.
+// OpenAPI 3.1 has no word for a stream of items. Its schema is therefore that of one item, as generators of clients take it, and the
+// description says so. 3.2 has `itemSchema`, and there an event is an object with its data as text.
 import type { Schema } from '../../schema/schema.ts'
 import { type ContentKind, contentKindOf } from '../content-kind.ts'
 import type { Components, JsonObject } from './components.ts'
@@ -10,14 +10,35 @@ import type { Components, JsonObject } from './components.ts'
 export function answerContent(schema: Schema, type: string, where: string, components: Components): JsonObject {
   const kind = contentKindOf(schema)
   if (kind === undefined) return { [type]: { schema: components.use(schema, 'output', where) } }
-  return { [kind.mediaType]: { schema: schemaOf(kind, where, components) } }
+  const described = schemaOf(kind, where, components)
+  if (kind.form !== 'items' || !components.hasItems) return { [kind.mediaType]: { schema: described } }
+  return { [kind.mediaType]: { itemSchema: isOfEvents(kind) ? eventOf(kind, described) : described } }
+}
+
+function isOfEvents({ mediaType }: ContentKind): boolean {
+  return mediaType === 'text/event-stream'
+}
+
+/** What a client makes of the lines of one event (OpenAPI 3.2 §4.14.4.3). */
+function eventOf(kind: ContentKind, data: JsonObject): JsonObject {
+  const isText = kind.schema !== undefined && contentKindOf(kind.schema) !== undefined
+  return {
+    type: 'object',
+    properties: {
+      data: isText ? data : { type: 'string', contentMediaType: 'application/json', contentSchema: data },
+      event: { type: 'string' },
+      id: { type: 'string' },
+      retry: { type: 'integer', minimum: 0 },
+    },
+    required: ['data'],
+  }
 }
 
 /** Said behind the phrase of its status. */
 export function streamNote(schema: Schema): string {
   const kind = contentKindOf(schema)
   if (kind?.form !== 'items') return ''
-  return kind.mediaType === 'text/event-stream'
+  return isOfEvents(kind)
     ? '; a stream of events, the data of each as the schema says'
     : '; a stream of lines, each as the schema says'
 }

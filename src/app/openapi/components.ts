@@ -29,10 +29,13 @@ export class Components {
   readonly #named = { input: new Map<string, Component>(), output: new Map<string, Component>() }
   readonly #own = new Map<string, JsonObject>()
   readonly #separate: boolean
+  /** Whether the document has a place for the schema of a stream's items: since OpenAPI 3.2. */
+  readonly hasItems: boolean
 
   /** @param separate  false: what is received stands for what is sent, under one name */
-  constructor(separate = true) {
+  constructor(separate = true, hasItems = false) {
     this.#separate = separate
+    this.hasItems = hasItems
   }
 
   /**

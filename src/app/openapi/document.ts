@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document of an app: its routes, as they were declared, in the form that other tools read.
+// The OpenAPI document of an app: its routes, as they were declared, in the form that other tools read.
 import type { ErrorFormat } from '../problem.ts'
 import type { MountedRoute } from '../route.ts'
 import { parseHost } from '../host-pattern.ts'
@@ -14,12 +14,17 @@ import { type Parameter, parametersOf } from './parameters.ts'
 import { responsesOf } from './responses.ts'
 import { SecuritySchemes } from './security.ts'
 
+/** Of OpenAPI. 3.1 is what every tool reads; 3.2 has words for the items of a stream, and for QUERY. */
+export type OpenApiVersion = '3.1.0' | '3.2.0'
+
 /** What the document says about the API as a whole. */
 export interface ApiInfo {
   /** Default 'Millrace'. */
   title?: string
   /** Of the API, not of OpenAPI. Default '0.1.0'. */
   version?: string
+  /** Default '3.1.0'. */
+  openapiVersion?: OpenApiVersion
   /** One line. */
   summary?: string
   /** Markdown. */
@@ -54,9 +59,9 @@ export interface ApiServer {
   >
 }
 
-/** An OpenAPI 3.1 document, as plain JSON data. */
+/** An OpenAPI document, as plain JSON data. */
 export interface OpenApiDocument {
-  readonly openapi: '3.1.0'
+  readonly openapi: OpenApiVersion
   readonly info: Readonly<Record<string, unknown>> & { readonly title: string; readonly version: string }
   readonly servers: readonly ApiServer[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -72,6 +77,8 @@ export interface Reached {
   /** What stands before every path: of a proxy, of a mount. */
   readonly outside?: string
   readonly versions?: Versions | undefined
+  /** Default: what the app says. */
+  readonly openapiVersion?: OpenApiVersion | undefined
 }
 
 /** Said when the app names no server: paths are relative to the host the document came from. */
@@ -85,7 +92,7 @@ export function buildDocument(
   info: ApiInfo,
   routes: readonly MountedRoute[],
   format: ErrorFormat,
-  { outside = '', versions }: Reached = {},
+  { outside = '', versions, openapiVersion = info.openapiVersion ?? '3.1.0' }: Reached = {},
 ): OpenApiDocument {
   const told = routes.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
   // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it, and here is where to look for it.
@@ -94,13 +101,14 @@ export function buildDocument(
     .filter(({ endpoint }) => endpoint.verb !== 'WS')
     .sort((a, b) => Number(a.host !== undefined) - Number(b.host !== undefined))
   const ids = operationIds(shown)
-  const components = new Components(info.separateInputOutput ?? true)
+  const components = new Components(info.separateInputOutput ?? true, openapiVersion !== '3.1.0')
   const schemes = new SecuritySchemes()
   const paths = new Paths()
   for (const route of shown) {
     const { method, spec } = route.endpoint
     const place = paths.place(method, route.path)
-    const key = method === 'QUERY' ? 'x-query' : method.toLowerCase()
+    // A path item of 3.1 has no place for QUERY.
+    const key = method === 'QUERY' && openapiVersion === '3.1.0' ? 'x-query' : method.toLowerCase()
     // OpenAPI has one place for a method and a path. What is there for every host comes first; a second host's has to stand aside.
     if (key in place.item) continue
     const parameters = parametersOf(route, components).map(parameter =>
@@ -132,7 +140,6 @@ export function buildDocument(
       ...(security === undefined ? {} : { security: security.alternatives }),
       ...(route.host === undefined ? {} : { servers: [hostServer(route.host, outside)] }),
     }
-    // A path item of 3.1 has no place for QUERY; one of 3.2 will.
     place.item[key] = spec.openapi ? merged(operation, spec.openapi) : operation
   }
   const { title = 'Millrace', version = '0.1.0', servers, openapiTags, externalDocs } = info
@@ -141,7 +148,7 @@ export function buildDocument(
   const schemas = components.finish({ paths: paths.items, webhooks })
   const securitySchemes = schemes.finish()
   const document: OpenApiDocument = {
-    openapi: '3.1.0',
+    openapi: openapiVersion,
     info: given({ title, version, summary, description, termsOfService, contact, license }),
     servers: serversOf(servers, outside),
     // None is asked for unless an operation says so.

@@ -34,6 +34,15 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(document['externalDocs'], { url: 'https://docs.test' })
   })
 
+  test('is of OpenAPI 3.2 where the app or the caller says so: QUERY has its place then', () => {
+    const app = new App({ openapiVersion: '3.2.0' })
+    app.route({ method: 'QUERY', path: '/a', body: Id, handler: () => 1 })
+    const { openapi, paths } = app.openapi()
+    assert.deepEqual([openapi, Object.keys(paths['/a']!)], ['3.2.0', ['query']])
+    const before = app.openapi({ openapiVersion: '3.1.0' })
+    assert.deepEqual([before.openapi, Object.keys(before.paths['/a']!)], ['3.1.0', ['x-query']])
+  })
+
   test('leaves out hidden routes and the methods that are answered by themselves', () => {
     const app = new App()
     app.get('/a', () => 1)

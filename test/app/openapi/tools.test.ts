@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import SwaggerParser from '@apidevtools/swagger-parser'
-import { App } from 'millrace'
+import * as z from 'zod'
+import { App, events, jsonLines } from 'millrace'
 import { lint, withGeneratedClient } from './outside-tools.ts'
 import { representativeApp } from './representative-app.ts'
 
@@ -39,6 +40,15 @@ describe('the document of a whole API', () => {
       found.map(text => text.split(':')[0]),
       ['info-license'],
     )
+  })
+
+  test('passes them in the words of OpenAPI 3.2 too, with streams and QUERY', async () => {
+    const app = representativeApp({ openapiVersion: '3.2.0' })
+    const Line = z.object({ n: z.int() }).meta({ id: 'Line' })
+    app.get('/lines', { returns: { 200: jsonLines(Line), 404: null } }, async function* () {})
+    app.get('/ticks', { returns: { 200: events(Line), 404: null } }, async function* () {})
+    app.route({ method: 'QUERY', path: '/lines', body: Line, returns: { 200: Line }, handler: ({ body }) => body })
+    assert.deepEqual(await lint(await write('next.json', app)), [])
   })
 
   test('is valid to swagger-parser', async () => {
