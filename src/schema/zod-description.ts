@@ -32,6 +32,9 @@ import {
 /** ISO texts that Zod gives no format, because JSON Schema's asks for an offset. */
 const FORMS: Readonly<Record<string, 'date-time' | 'time' | undefined>> = { datetime: 'date-time', time: 'time' }
 
+/** Kinds with no schema inside. */
+const LEAVES = new Set(['string', 'number', 'boolean', 'null', 'any', 'unknown', 'never', 'literal', 'enum', 'file'])
+
 export type Direction = 'input' | 'output'
 
 /** @throws UsageError `SCHEMA_NOT_DESCRIBABLE`, naming `where` and the path inside the schema */
@@ -162,15 +165,23 @@ class ZodWalk {
 
   #leaf(schema: ZodSchema): Node {
     try {
-      const { $schema: _, ...node } = this.#core.toJSONSchema(schema, {
-        io: this.#direction,
-        metadata: this.#core.registry(),
-      })
+      const node = this.#converted(schema)
       const form = node['format'] === undefined ? FORMS[String(schema._zod.def['format'])] : undefined
       return form ? { ...node, [FORM]: form } : node
     } catch (error) {
       return this.#refuse((error as Error).message)
     }
+  }
+
+  /** By the half of Zod's converter that a leaf needs: the whole of it also makes a `~standard` on each, of 600 bytes. */
+  #converted(schema: ZodSchema): Node {
+    const { initializeContext, processSchema = this.#core.process } = this.#core
+    const { def, processJSONSchema } = schema._zod
+    const of = { io: this.#direction, metadata: this.#core.registry() }
+    if (processSchema && processJSONSchema && LEAVES.has(def.type))
+      return JSON.parse(JSON.stringify(processSchema(schema, initializeContext(of)))) as Node
+    const { $schema: _, ...node } = this.#core.toJSONSchema(schema, of)
+    return node
   }
 
   #object(def: ZodDef): Node {

@@ -13,6 +13,8 @@ export interface ZodSchema {
     readonly parent?: ZodSchema | undefined
     readonly propValues?: Readonly<Record<string, ReadonlySet<unknown>>> | undefined
     readonly values?: ReadonlySet<unknown> | undefined
+    /** Not of those of zod/mini. */
+    readonly processJSONSchema?: unknown
     run(payload: { value: unknown; issues: ZodIssue[] }, context: object): ZodResult | Promise<ZodResult>
   }
 }
@@ -42,6 +44,11 @@ interface ZodCore {
   compile(schema: ZodSchema): ZodSchema
   config(): object
   toJSONSchema(schema: ZodSchema, params: object): Record<string, unknown>
+  /** Together the first half of `toJSONSchema`: all of it for a schema with none inside. */
+  initializeContext(params: { readonly io: 'input' | 'output'; readonly metadata: object }): object
+  processSchema?(schema: ZodSchema, context: object): Record<string, unknown>
+  /** Its name before 4.6. */
+  process?(schema: ZodSchema, context: object): Record<string, unknown>
   registry(): object
   readonly regexes: { readonly email: RegExp }
   readonly globalRegistry: { get(schema: ZodSchema): Readonly<Record<string, unknown>> | undefined }

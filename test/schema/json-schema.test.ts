@@ -10,6 +10,7 @@ import * as v from 'valibot'
 import * as z from 'zod'
 import * as mini from 'zod/mini'
 import { UsageError } from '../../src/core/error.ts'
+import { type Node, resolve } from '../../src/schema/described.ts'
 import { type Described, describe } from '../../src/schema/json-schema.ts'
 import type { Schema } from '../../src/schema/schema.ts'
 import { compileResponse } from '../../src/schema/serialize.ts'
@@ -31,6 +32,11 @@ function validator({ schema, components }: Described): (value: unknown) => boole
   addFormats(ajv)
   ajv.addVocabulary(['components', 'discriminator', 'example'])
   return ajv.compile({ ...schema, components: { schemas: components } })
+}
+
+/** Past the name that it has in the document. */
+function whole({ schema, components }: Described): Node {
+  return resolve(schema, components)
 }
 
 /** What Zod says of every integer: that a number holds it exactly. */
@@ -155,6 +161,48 @@ suite('describing Zod', () => {
         validator(described)
       }
     })
+
+  // They are not converted by Zod's toJSONSchema but by its first half.
+  test('leaves are described as Zod describes them', () => {
+    const leaves: readonly z.core.$ZodType[] = [
+      z.string().min(1).max(9).regex(/^a/).regex(/z$/).startsWith('a').lowercase(),
+      z.string().length(3).trim().describe('with a parent'),
+      z.email().min(6),
+      z.uuid(),
+      z.url(),
+      z.base64(),
+      z.base64url().max(8),
+      z.iso.datetime(),
+      z.iso.date(),
+      z.iso.duration(),
+      z.ipv4(),
+      z.cidrv6(),
+      z.jwt(),
+      z.number().gt(1).lte(5).multipleOf(0.5).multipleOf(0.25),
+      z.number().min(-Infinity),
+      z.int32().positive().max(7),
+      z.float64(),
+      z.boolean().meta({ id: 'ignored by both' }),
+      z.null(),
+      z.any(),
+      z.unknown(),
+      z.never(),
+      z.literal(['a', 1, true, null]),
+      z.literal([]),
+      z.enum(['a', 'b']),
+      z.enum({ One: 1, Two: 2, Three: 'three' }),
+      z.file().min(1).mime(['text/plain', 'image/png']),
+      z.templateLiteral(['id-', z.int()]),
+      mini.string().check(mini.minLength(2)),
+    ]
+    const metadata = z.registry<object>()
+    for (const leaf of leaves)
+      for (const io of ['input', 'output'] as const) {
+        const { $schema: _, ...expected } = z.core.toJSONSchema(leaf, { io, metadata })
+        const { description: __, ...described } = whole(describe(leaf, io, 'x'))
+        assert.deepEqual(plain(described), plain(expected))
+      }
+  })
 
   const Code = z.codec(z.string().min(1), z.int(), { decode: text => text.length, encode: n => 'x'.repeat(n) })
   const DIRECTIONS: readonly [string, z.ZodType, input: unknown, output: unknown][] = [
