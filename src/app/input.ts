@@ -7,7 +7,7 @@ import { BadJsonError, parseJson } from '../schema/json-text.ts'
 import { MASK } from '../schema/redaction.ts'
 import { pythonJsonError } from '../schema/python-json-error.ts'
 import type { Schema } from '../schema/schema.ts'
-import { compileBody, compileFields, type Decoder, type FieldsDecoder, type Reading } from '../schema/decode.ts'
+import { compileBody, compileFields, type BodyDecoder, type FieldsDecoder, type Reading } from '../schema/decode.ts'
 import { parseCookies } from './cookie.ts'
 import type { ErrorFormat } from './problem.ts'
 import { FormReader } from './form.ts'
@@ -158,7 +158,7 @@ export class InputReader {
   readonly #steps: readonly (Reader | undefined)[]
   /** Some step reads something. */
   readonly #hasSteps: boolean
-  readonly #body: Decoder | undefined
+  readonly #body: BodyDecoder | undefined
   readonly #form: FormReader | undefined
   readonly #maxBodyBytes: number | undefined
   readonly #bodyType: BodyType

@@ -1,4 +1,7 @@
 // From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
+//
+// Of an application's routes many are never asked, and most are not asked at once: at start a schema is only described, which finds what
+// is wrong with it, and its decoder is compiled by the first value. Routes with the same schema have the same decoder.
 import { headerName } from '../core/header-name.ts'
 import { compileCoercion, isList, takesBlank } from './coerce.ts'
 import { type Described, type Node, resolve } from './described.ts'
@@ -10,7 +13,7 @@ import { Failed, type Found, valueAt } from './outcome.ts'
 import { compileRevival } from './revive.ts'
 import { compileRedaction, MASK } from './redaction.ts'
 import { kindOf, type Schema } from './schema.ts'
-import { compileValidator } from './validator.ts'
+import { compileValidator, refuseBroken } from './validator.ts'
 
 /** How values are taken for what a schema declares: by its types as they are, or with the freedoms that FastAPI's models take. */
 export type Reading = 'strict' | 'fastapi'
@@ -25,7 +28,9 @@ export interface Decoder {
    * @returns the schema's output, or a promise of it only when the schema validates asynchronously
    */
   decode(input: unknown, issues: Issue[]): unknown
-  readonly mayBeAsync: boolean
+}
+
+export interface BodyDecoder extends Decoder {
   /** Some of what it reads must not be told again. */
   readonly hasSecrets: boolean
 }
@@ -53,10 +58,18 @@ export interface FieldsDecoder extends Decoder {
  *
  * `decode(undefined)` stands for no body at all. A literal `null` for a schema that refuses it is told as missing, as in FastAPI.
  */
-export function compileBody(schema: Schema, where: string, reading: Reading = 'strict'): Decoder {
+export function compileBody(schema: Schema, where: string, reading: Reading = 'strict'): BodyDecoder {
   const described = describe(schema, 'input', where)
-  const { validate, mayBeAsync } = compileValidator(schema, described, where, reading)
-  if (reading === 'fastapi') return fastapiBody(described, validate, mayBeAsync)
+  return shared(described, `body ${reading}`, () => {
+    refuseBroken(schema, described, where)
+    return new BodyOnFirstUse(described, () =>
+      reading === 'fastapi' ? fastapiBody(schema, described, where) : strictBody(schema, described, where),
+    )
+  })
+}
+
+function strictBody(schema: Schema, described: Described, where: string): Decode {
+  const validate = compileValidator(schema, described, where)
   const revive = compileRevival(described)
   const redact = compileRedaction(described)
 
@@ -70,23 +83,78 @@ export function compileBody(schema: Schema, where: string, reading: Reading = 's
     return undefined
   }
 
-  return {
-    mayBeAsync,
-    hasSecrets: redact !== undefined,
-    decode(input, issues) {
-      const outcome = validate(revive ? revive(input) : input)
-      return outcome instanceof Promise
-        ? outcome.then(late => finish(late, input, issues))
-        : finish(outcome, input, issues)
-    },
+  return (input, issues) => {
+    const outcome = validate(revive ? revive(input) : input)
+    return outcome instanceof Promise
+      ? outcome.then(late => finish(late, input, issues))
+      : finish(outcome, input, issues)
   }
+}
+
+type Decode<Input = unknown> = (input: Input, issues: Issue[]) => unknown
+
+/** What the first value compiles takes its own place: the values after it call that and nothing besides. */
+class OnFirstUse<Input> {
+  decode: Decode<Input>
+
+  constructor(compile: () => Decode<Input>) {
+    let compiled: Decode<Input> | undefined
+    this.decode = (input, issues) => {
+      this.decode = compiled ??= compile()
+      return compiled(input, issues)
+    }
+  }
+}
+
+class BodyOnFirstUse extends OnFirstUse<unknown> implements BodyDecoder {
+  readonly #described: Described
+
+  constructor(described: Described, compile: () => Decode) {
+    super(compile)
+    this.#described = described
+  }
+
+  get hasSecrets(): boolean {
+    return compileRedaction(this.#described) !== undefined
+  }
+}
+
+class FieldsOnFirstUse extends OnFirstUse<Fields> implements FieldsDecoder {
+  readonly names: readonly string[]
+  readonly lists: ReadonlySet<string>
+  readonly blanks: ReadonlySet<string>
+  readonly takesAll: boolean
+  readonly isExact: boolean
+
+  constructor(schema: Schema, described: Described, place: Place, compile: (takesAll: boolean) => Decode<Fields>) {
+    const shape = fieldsOf(described)
+    // Zod drops what an object does not declare, so there is no need to hand it over.
+    const takesAll = shape.isOpen || kindOf(schema) !== 'zod'
+    super(() => compile(takesAll))
+    this.names = wireNames(shape, place)
+    this.lists = namesOf(shape, this.names, node => isList(node, described.components))
+    this.blanks = namesOf(shape, this.names, node => takesBlank(node, described.components))
+    this.takesAll = takesAll
+    this.isExact = shape.isExact
+  }
+}
+
+type Known = Record<string, BodyDecoder | FieldsDecoder>
+const known = new WeakMap<Described, Known>()
+
+/** What is made of a description by the same rules is made once, whoever asks. */
+function shared<D extends BodyDecoder | FieldsDecoder>(described: Described, rules: string, make: () => D): D {
+  let made = known.get(described)
+  if (!made) known.set(described, (made = {}))
+  return (made[rules] ??= make()) as D
 }
 
 function noBody(): Issue {
   return { type: 'missing', loc: ['body'], msg: 'Field required', input: null }
 }
 
-function fastapiBody(described: Described, validate: (value: unknown) => unknown, mayBeAsync: boolean): Decoder {
+function fastapiBody(schema: Schema, described: Described, where: string): Decode {
+  const validate = compileValidator(schema, described, where, 'fastapi')
   const read = compileBodyReading(described)
   const redact = compileRedaction(described)
 
@@ -101,16 +169,12 @@ function fastapiBody(described: Described, validate: (value: unknown) => unknown
     return undefined
   }
 
-  return {
-    mayBeAsync,
-    hasSecrets: redact !== undefined,
-    decode(input, issues) {
-      const noted: Found[] = []
-      const outcome = validate(read(input, found => noted.push(found)))
-      return outcome instanceof Promise
-        ? outcome.then(late => finish(late, input, noted, issues))
-        : finish(outcome, input, noted, issues)
-    },
+  return (input, issues) => {
+    const noted: Found[] = []
+    const outcome = validate(read(input, found => noted.push(found)))
+    return outcome instanceof Promise
+      ? outcome.then(late => finish(late, input, noted, issues))
+      : finish(outcome, input, noted, issues)
   }
 }
 
@@ -136,30 +200,47 @@ function issue({ type, path, msg, ctx }: Found, place: Place, input: unknown): I
  */
 export function compileFields(schema: Schema, place: Place, where: string, reading: Reading = 'strict'): FieldsDecoder {
   const described = describe(schema, 'input', where)
-  const { validate, mayBeAsync } = compileValidator(schema, described, where, reading)
+  return shared(described, `${place} ${reading}`, () => {
+    refuseBroken(schema, described, where)
+    return new FieldsOnFirstUse(schema, described, place, takesAll => {
+      return fieldsDecode(schema, described, { place, where, reading, takesAll })
+    })
+  })
+}
+
+interface FieldsReading {
+  readonly place: Place
+  readonly where: string
+  readonly reading: Reading
+  readonly takesAll: boolean
+}
+
+function fieldsDecode(
+  schema: Schema,
+  described: Described,
+  { place, where, reading, takesAll }: FieldsReading,
+): Decode<Fields> {
+  const { components } = described
+  const validate = compileValidator(schema, described, where, reading)
   const shape = fieldsOf(described)
   // Filled while one set of fields is converted, which never waits: so one list serves all requests, and costs nothing when empty.
   let mistakes: Found[] = []
-  const wireName = place === 'header' ? headerName : (name: string) => name
-  const names = [...shape.fields.keys()].map(wireName)
+  const names = wireNames(shape, place)
   const coercions = [...shape.fields].map(([name, node], n) => ({
     name,
     wire: names[n]!,
-    coerce: compileCoercion(node, described.components, reading),
+    coerce: compileCoercion(node, components, reading),
     failed(type: string, path: readonly number[], ctx?: Found['ctx']) {
       mistakes.push(mistake(type, name, path, ctx))
     },
   }))
-  const rest = shape.rest && compileCoercion(shape.rest, described.components, reading)
+  const rest = shape.rest && compileCoercion(shape.rest, components, reading)
   const declared = new Set(names)
-  const those = (is: (node: Node, components: Described['components']) => boolean) =>
-    new Set(names.filter((_, n) => is([...shape.fields.values()][n]!, described.components)))
-  const lists = those(isList)
-  const blanks = those(takesBlank)
-  const secrets = those((schema, components) => compileRedaction({ schema, components }) !== undefined)
-  if (place === 'header') for (const name of SECRET_HEADERS) secrets.add(name)
-  // Zod drops what an object does not declare, so there is no need to hand it over.
-  const takesAll = shape.isOpen || kindOf(schema) !== 'zod'
+  const lists = namesOf(shape, names, node => isList(node, components))
+  const secrets = new Set([
+    ...namesOf(shape, names, node => compileRedaction({ schema: node, components }) !== undefined),
+    ...(place === 'header' ? SECRET_HEADERS : []),
+  ])
 
   function coerceAll(fields: Fields): Record<string, unknown> {
     const values: Record<string, unknown> = {}
@@ -192,23 +273,14 @@ export function compileFields(schema: Schema, place: Place, where: string, readi
     return undefined
   }
 
-  return {
-    names,
-    hasSecrets: secrets.size > 0,
-    lists,
-    blanks,
-    takesAll,
-    isExact: shape.isExact,
-    mayBeAsync,
-    decode(fields, issues) {
-      const values = coerceAll(fields)
-      const noted = mistakes
-      if (noted.length > 0) mistakes = []
-      const outcome = validate(values)
-      return outcome instanceof Promise
-        ? outcome.then(late => finish(late, fields, noted, issues))
-        : finish(outcome, fields, noted, issues)
-    },
+  return (fields, issues) => {
+    const values = coerceAll(fields)
+    const noted = mistakes
+    if (noted.length > 0) mistakes = []
+    const outcome = validate(values)
+    return outcome instanceof Promise
+      ? outcome.then(late => finish(late, fields, noted, issues))
+      : finish(outcome, fields, noted, issues)
   }
 }
 
@@ -279,6 +351,20 @@ function set(values: Record<string, unknown>, name: string, value: unknown): voi
   if (name === '__proto__')
     Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
   else values[name] = value
+}
+
+function wireNames({ fields }: Shape, place: Place): readonly string[] {
+  const names = [...fields.keys()]
+  return place === 'header' ? names.map(headerName) : names
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** Those of its fields that are something, by the names that the wire has for them. */
+function namesOf({ fields }: Shape, names: readonly string[], is: (node: Node) => boolean): ReadonlySet<string> {
+  const nodes = [...fields.values()]
+  const those = names.filter((_, n) => is(nodes[n]!))
+  return those.length > 0 ? new Set(those) : NONE
 }
 
 interface Shape {

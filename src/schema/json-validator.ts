@@ -17,6 +17,7 @@ import {
   tooSmall,
   wrongType,
 } from './rules.ts'
+import { isSureToCompile } from './sure-to-compile.ts'
 
 type AddFormats = (ajv: Ajv2020) => void
 
@@ -46,17 +47,18 @@ function ajv(): Ajv2020 {
   return shared
 }
 
+const compiled = new WeakMap<Described, ValidateFunction>()
+
 /** @throws UsageError `SCHEMA_NOT_A_SCHEMA` when the schema itself breaks the rules of JSON Schema */
-export function jsonValidator({ schema, components }: Described, where: string): (value: unknown) => Outcome {
-  let validate: ValidateFunction
-  try {
-    // References are pointers into the document, so what they refer to goes where they look.
-    validate = ajv().compile({ ...schema, components: { schemas: components } })
-  } catch (cause) {
-    throw new UsageError('SCHEMA_NOT_A_SCHEMA', `${where}: not a valid JSON Schema: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
+export function refuseBrokenJson(described: Described, where: string): void {
+  const parts = [described.schema, ...Object.values(described.components)]
+  if (isSureToCompile(described) && parts.every(part => ajv().validateSchema(part) === true)) return
+  compile(described, where)
+}
+
+/** @throws as `refuseBrokenJson`, which may be called before: for what it lets pass this does not */
+export function jsonValidator(described: Described, where: string): (value: unknown) => Outcome {
+  const validate = compile(described, where)
   // An absent value (no body) has no type: ajv would take undefined for anything.
   return value =>
     value === undefined
@@ -64,6 +66,22 @@ export function jsonValidator({ schema, components }: Described, where: string):
       : validate(value)
         ? value
         : new Failed(findings(validate.errors ?? [], value))
+}
+
+function compile(described: Described, where: string): ValidateFunction {
+  const known = compiled.get(described)
+  if (known) return known
+  const { schema, components } = described
+  try {
+    // References are pointers into the document, so what they refer to goes where they look.
+    const validate = ajv().compile({ ...schema, components: { schemas: components } })
+    compiled.set(described, validate)
+    return validate
+  } catch (cause) {
+    throw new UsageError('SCHEMA_NOT_A_SCHEMA', `${where}: not a valid JSON Schema: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
 }
 
 /**

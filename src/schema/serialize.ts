@@ -1,9 +1,11 @@
 // From what a handler returned to the JSON text of its response. What the schema does not declare never leaves.
 //
+// A schema is described at start, which finds what is wrong with it, and compiled by the first value: many routes are never asked.
+//
 // Two steps: what is declared is copied (pick.ts), JSON.stringify writes the copy. copy-keys.ts has the figures that chose this.
 import { UsageError } from '../core/error.ts'
 import { ResponseError } from './errors.ts'
-import { describe } from './json-schema.ts'
+import { type Described, describe } from './json-schema.ts'
 import { Failed } from './outcome.ts'
 import { misfit, MISFIT, type Pick } from './misfit.ts'
 import { compilePick } from './pick.ts'
@@ -26,12 +28,36 @@ export interface Encoder {
  */
 export function compileResponse(schema: Schema, where: string, finish?: (json: unknown) => unknown): Encoder {
   const described = describe(schema, 'output', where)
-  const prepare = preparation(schema, described, where)
-  const picked = compilePick(described)
-  const pick = finish ? finished(picked, finish) : picked
-  return prepare
-    ? { encode: value => write(pick, prepare(value), where) }
-    : { encode: value => write(pick, value, where) }
+  // As its author wrote it, it may hold what only compiling stumbles over.
+  if (kindOf(schema) === 'json') pickOf(described)
+  return new OnFirstUse(() => {
+    const prepare = preparation(schema, described, where)
+    const picked = pickOf(described)
+    const pick = finish ? finished(picked, finish) : picked
+    return prepare ? value => write(pick, prepare(value), where) : value => write(pick, value, where)
+  })
+}
+
+/** What the first value compiles takes its own place: the values after it call that and nothing besides. */
+class OnFirstUse implements Encoder {
+  encode: Encoder['encode']
+
+  constructor(compile: () => Encoder['encode']) {
+    let compiled: Encoder['encode'] | undefined
+    this.encode = value => {
+      this.encode = compiled ??= compile()
+      return compiled(value)
+    }
+  }
+}
+
+const picks = new WeakMap<Described, Pick>()
+
+/** Routes with the same schema have the same. */
+function pickOf(described: Described): Pick {
+  let pick = picks.get(described)
+  if (!pick) picks.set(described, (pick = compilePick(described)))
+  return pick
 }
 
 function finished(pick: Pick, finish: (json: unknown) => unknown): Pick {
@@ -77,7 +103,7 @@ function preparation(
     return someInside(zod, isCodec) ? encodeCodecs(zod, where) : undefined
   }
   if (kindOf(schema) !== 'standard' || Object.keys(described.schema).length > 0) return undefined
-  const { validate } = compileValidator(schema, { schema: {}, components: {} }, where)
+  const validate = compileValidator(schema, { schema: {}, components: {} }, where)
   return value => {
     const outcome = validate(value)
     if (outcome instanceof Promise)

@@ -1,18 +1,22 @@
 // The one shape that validating takes, whichever library does it: the output, or what was found wrong.
 import type { Described } from './described.ts'
-import { jsonValidator } from './json-validator.ts'
+import { jsonValidator, refuseBrokenJson } from './json-validator.ts'
 import { kindOf, type Schema } from './schema.ts'
 import { standardValidator } from './standard-validator.ts'
 import type { ZodSchema } from './zod-library.ts'
 import { zodValidator } from './zod-validator.ts'
 import type { Outcome } from './outcome.ts'
 
-/** Cost: no allocation of ours when the value is fine; libraries are compiled on first use, not at start-up. */
+/** Cost: no allocation of ours when the value is fine. */
 export type Validate = (value: unknown) => Outcome
 
-export interface Validator {
-  readonly validate: Validate
-  readonly mayBeAsync: boolean
+/**
+ * What only the library that will validate knows to be wrong with a schema, told before it has compiled it.
+ *
+ * @throws UsageError `SCHEMA_NOT_A_SCHEMA`
+ */
+export function refuseBroken(schema: Schema, described: Described, where: string): void {
+  if (kindOf(schema) === 'json') refuseBrokenJson(described, where)
 }
 
 /** @param reading  'fastapi': what is told of a union is what each of its members says, as in Pydantic */
@@ -21,13 +25,13 @@ export function compileValidator(
   described: Described,
   where: string,
   reading: 'strict' | 'fastapi' = 'strict',
-): Validator {
+): Validate {
   switch (kindOf(schema)) {
     case 'zod':
-      return { validate: zodValidator(schema as unknown as ZodSchema, reading === 'fastapi'), mayBeAsync: true }
+      return zodValidator(schema as unknown as ZodSchema, reading === 'fastapi')
     case 'standard':
-      return { validate: standardValidator(schema as Parameters<typeof standardValidator>[0]), mayBeAsync: true }
+      return standardValidator(schema as Parameters<typeof standardValidator>[0])
     default:
-      return { validate: jsonValidator(described, where), mayBeAsync: false }
+      return jsonValidator(described, where)
   }
 }

@@ -1,8 +1,11 @@
 // Bodies whose handlers hold what JSON has not: text becomes Date and bigint, arrays become Set, at any depth.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { Session } from 'node:inspector/promises'
+import { describe, test, type TestContext } from 'node:test'
+import { Type } from 'typebox'
 import * as z from 'zod'
-import { compileBody } from '../../src/schema/decode.ts'
+import { UsageError } from '../../src/core/error.ts'
+import { compileBody, compileFields } from '../../src/schema/decode.ts'
 import type { Issue } from '../../src/schema/issue.ts'
 import type { Schema } from '../../src/schema/schema.ts'
 
@@ -119,3 +122,71 @@ describe('decoding bodies', () => {
     assert.throws(() => decoder.decode('x', []), RangeError)
   })
 })
+
+describe('compiling', () => {
+  test('is left to the first value, and done once for all routes with the schema', async t => {
+    // The library itself compiles what it checks schemas by.
+    compileBody(Type.String(), 'POST / body')
+    const scripts = await countScripts(t)
+    const Order = Type.Object({ id: Type.Integer(), note: Type.String({ pattern: '^[a-z]+$' }) })
+    const decoders = ['POST /a body', 'POST /b body'].map(where => compileBody(Order, where))
+    assert.equal(scripts.generated, 0)
+    for (const decoder of decoders) assert.deepEqual(decoder.decode({ id: 1, note: 'a' }, []), { id: 1, note: 'a' })
+    assert.equal(scripts.generated, 1)
+  })
+  test('at start what is wrong is told to every route with the schema', () => {
+    const broken: readonly Schema[] = [
+      { type: 'object', required: 'id' } as unknown as Schema,
+      { type: 'string', pattern: '[' } as Schema,
+      { enum: [] },
+      z.object({ at: z.map(z.string(), z.string()) }),
+    ]
+    for (const schema of broken)
+      for (const where of ['POST /a', 'POST /b'])
+        for (const compile of [
+          () => compileBody(schema, where),
+          () => compileBody(schema, where, 'fastapi'),
+          () => compileFields(schema, 'query', where),
+        ])
+          assert.throws(
+            compile,
+            (error: unknown) => error instanceof UsageError && error.message.startsWith(`${where}: `),
+          )
+  })
+  test('one schema read in two places, or by two sets of rules, is read by each in its own way', () => {
+    const Ids = z.object({ 'x-ids': z.array(z.int()) })
+    const issues: Issue[] = []
+    const read = [
+      compileFields(Ids, 'query', 'GET /').decode({ 'x-ids': ['1', '2'] }, issues),
+      compileFields(Ids, 'header', 'GET /').decode({ 'x-ids': '3' }, issues),
+      compileFields(Ids, 'query', 'GET /', 'fastapi').decode({ 'x-ids': '1_0' }, issues),
+      compileBody(Ids, 'POST /').decode({ 'x-ids': [4] }, issues),
+      compileBody(Ids, 'POST /', 'fastapi').decode({ 'x-ids': ['5'] }, issues),
+    ]
+    assert.equal(issues.length, 0)
+    assert.deepEqual(
+      read.map(one => (one as { 'x-ids': number[] })['x-ids']),
+      [[1, 2], [3], [10], [4], [5]],
+    )
+    for (const [place, loc] of [
+      ['query', 'query'],
+      ['header', 'header'],
+    ] as const) {
+      compileFields(Ids, place, 'GET /').decode({ 'x-ids': 'x' }, issues)
+      assert.equal(issues.pop()!.loc[0], loc)
+    }
+  })
+})
+
+/** Counts what is compiled from a text, as `new Function` does. */
+async function countScripts(t: TestContext): Promise<{ readonly generated: number }> {
+  const session = new Session()
+  session.connect()
+  t.after(() => session.disconnect())
+  const counted = { generated: 0 }
+  await session.post('Debugger.enable')
+  session.on('Debugger.scriptParsed', ({ params }) => {
+    if (params.url === '') counted.generated++
+  })
+  return counted
+}
