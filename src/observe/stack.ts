@@ -13,7 +13,7 @@ export function readableStack(error: Error): string {
   const lines = stack.split('\n')
   const isFrame = (line: string) => /^ +at /.test(line)
   const frames = lines.filter(isFrame)
-  const theirs = frames.filter(frame => !isInside(frame))
+  const theirs = frames.filter(isApplicationFrame)
   const kept = theirs.length > 0 ? theirs : error instanceof MillraceError ? frames.slice(0, KEPT_OF_OURS) : frames
   const leftOut = frames.length - kept.length
   if (leftOut === 0) return stack
@@ -21,6 +21,7 @@ export function readableStack(error: Error): string {
   return [...lines.filter(line => !isFrame(line)), ...kept, note].join('\n')
 }
 
-function isInside(frame: string): boolean {
-  return frame.includes(MILLRACE) || /[\\/]node_modules[\\/]|\bnode:|<anonymous>\)?$|\(index \d+\)$/.test(frame)
+/** Neither Millrace's, nor a package's, nor Node's. @param frame  a line of a stack that begins with "at" */
+export function isApplicationFrame(frame: string): boolean {
+  return !frame.includes(MILLRACE) && !/[\\/]node_modules[\\/]|\bnode:|<anonymous>\)?$|\(index \d+\)$/.test(frame)
 }

@@ -1,18 +1,25 @@
 // The workers of one supervisor: a slot for each that is wanted, and somebody in every slot. Who dies is replaced, after a while if that
 // happens again and again; who falls silent is killed and replaced; who is replaced on purpose finishes first.
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Logger } from '../observe/logger.ts'
+import { oomKills } from './cgroup.ts'
 import { ControlError } from './control-protocol.ts'
 import { addCounters, type Counters, NO_COUNTS, totalsOnly } from './counters.ts'
 import { failureOf } from './errors.ts'
 import type { Generation } from './generation.ts'
 import type { InspectionOrder } from './inspection.ts'
 import { Inspections } from './inspections.ts'
+import { silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { DrainMode, FromWorker, StartedService } from './messages.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
 import { RestartPolicy } from './restart-policy.ts'
+import { heldUntilReport, whatHolds } from './stall-report.ts'
 import type { WarmProcesses } from './warm-processes.ts'
-import { endedHow, type WorkerExit, WorkerProcess } from './worker-process.ts'
+import { endedHow, likelyCause, type WorkerExit } from './worker-exit.ts'
+import { WorkerProcess } from './worker-process.ts'
 
 /** What a worker is started with; read anew for each, because a reload changes it. */
 export interface Orders {
@@ -33,18 +40,24 @@ export interface CrewFacts {
   readonly startService: (message: FromWorker & { type: 'service' }) => Promise<StartedService['address']>
 }
 
-// Ten heartbeats missed. Node's own long pauses (a large heap collected, a machine swapping) stay below.
-const SILENT_TICKS = 10
+// Between the report of a silent worker, which its own thread writes, and its end.
+const REPORT_TICKS = 2
+
+// What a worker that has met an error which nobody caught takes at most: for its requests, then for the end of its app.
+const FAULT_END_MS = 5_000
 
 export class Crew {
   readonly #facts: CrewFacts
   readonly #workers = new Set<WorkerProcess>()
   readonly #slots = new Map<number, Slot>()
+  /** A name that nobody can guess and take before us; made when the first report is. */
+  readonly #reportDir = join(tmpdir(), `millrace-${randomBytes(8).toString('hex')}`)
   readonly #relay = new Relay<WorkerProcess>(this.#workers)
   readonly #inspections = new Inspections<WorkerProcess>()
   #keepsFilled = false
   #buried: Counters = NO_COUNTS
   #restarts = 0
+  #oomKills = oomKills()
 
   constructor(facts: CrewFacts) {
     this.#facts = facts
@@ -155,11 +168,29 @@ export class Crew {
   // Counts its own ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.
   /** Called once a second. */
   killSilent(): void {
+    const limit = this.#silentTicks
     for (const worker of this.#workers) {
-      if (!worker.isOpen || this.#inspections.excuses(worker) || ++worker.silentTicks <= SILENT_TICKS) continue
-      this.#log.warn(`${told(worker)} was silent for ${SILENT_TICKS} s: its event loop is blocked; it is killed`)
+      if (!worker.isOpen || this.#inspections.excuses(worker)) continue
+      if (++worker.silentTicks !== limit + REPORT_TICKS + 1) continue
+      this.#log.error(
+        `${told(worker)} was silent for ${limit} s and is killed: ${whatHolds(worker.pid, this.#reportFile(worker))}`,
+      )
       worker.kill()
     }
+  }
+
+  /** Infinity when silence is not looked at. */
+  get #silentTicks(): number {
+    const { workerTimeout } = this.#facts.orders().generation.settings
+    return workerTimeout === null ? Infinity : silentTicksOf(workerTimeout)
+  }
+
+  #reportFile({ number, pid }: WorkerProcess): string {
+    return stallReportFile(this.#reportDirectory, number, pid)
+  }
+
+  get #reportDirectory(): string {
+    return this.#facts.orders().generation.settings.reportDir || this.#reportDir
   }
 
   get #log(): Logger {
@@ -194,19 +225,36 @@ export class Crew {
     const { app, generation, services, socketFd, ticketKeys, isDevelopment, warm } = this.#facts.orders()
     const { environment, settings } = generation
     const worker = new WorkerProcess({
-      plan: { app, worker: slot.number, workers: this.#slots.size, settings, services, ticketKeys, isDevelopment },
+      plan: {
+        app,
+        worker: slot.number,
+        workers: this.#slots.size,
+        settings,
+        services,
+        ticketKeys,
+        isDevelopment,
+        reportDir: this.#reportDirectory,
+      },
       environment,
       socketFd,
       child: warm?.take('worker', environment),
-      onMessage: (from, message) => this.#hear(from, message),
+      onMessage: (from, message) => this.#hear(from, slot, message),
     })
     this.#workers.add(worker)
     void worker.exited.then(exit => this.#bury(worker, slot, exit))
     return worker
   }
 
-  #hear(worker: WorkerProcess, message: FromWorker): void {
+  #hear(worker: WorkerProcess, slot: Slot, message: FromWorker): void {
+    if (worker.silentTicks > this.#silentTicks && worker.isOpen) {
+      const held = heldUntilReport(this.#reportFile(worker)) ?? 'blocked or stopped'
+      this.#log.warn(`${told(worker)} was silent for ${worker.silentTicks} s and goes on; it was ${held}`)
+    }
     switch (message.type) {
+      case 'faulted':
+        worker.expectEnd(FAULT_END_MS)
+        this.#vacate(worker, slot, 'ends after an error that nobody caught')
+        break
       case 'loaded':
         worker.send({ type: 'open' })
         break
@@ -231,12 +279,20 @@ export class Crew {
     }
   }
 
-  /** What a dead worker counted stays counted. If it still had its place, somebody takes it. */
+  /** What a dead worker counted stays counted. */
   #bury(worker: WorkerProcess, slot: Slot, exit: WorkerExit): void {
     this.#workers.delete(worker)
     this.#relay.gone(worker)
     this.#inspections.gone(worker)
     this.#buried = addCounters(this.#buried, totalsOnly(worker.counters))
+    const killed = this.#oomKills
+    this.#oomKills = oomKills()
+    const cause = likelyCause(exit, { isKilledByUs: worker.isKilled, oomKills: this.#oomKills - killed })
+    this.#vacate(worker, slot, endedHow(exit), cause)
+  }
+
+  /** If it still had its place, somebody takes it. */
+  #vacate(worker: WorkerProcess, slot: Slot, how: string, cause = ''): void {
     if (slot.current !== worker) return
     slot.current = undefined
     if (!this.#keepsFilled || this.#slots.get(slot.number) !== slot) return
@@ -244,7 +300,7 @@ export class Crew {
     const waitMs = slot.restarts.died(livedMs)
     this.#restarts++
     const when = waitMs === 0 ? 'at once' : `in ${waitMs / 1000} s`
-    this.#log.warn(`${told(worker)} ${endedHow(exit)}; the next one starts ${when}`)
+    this.#log.warn(`${told(worker)} ${how}; the next one starts ${when}${cause}`)
     slot.timer = setTimeout(() => this.#fill(slot), waitMs)
   }
 

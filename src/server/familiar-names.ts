@@ -72,6 +72,8 @@ export const FAMILIAR_NAMES: Readonly<Record<string, SameSetting | OtherWay>> = 
   'worker-tmp-dir': otherwise(gunicorn, 'heartbeats are messages, and no files'),
   'graceful-timeout': seconds(gunicorn, 'graceTimeout', '`--grace-timeout VALUE`'),
   'timeout-graceful-shutdown': seconds(uvicorn, 'graceTimeout', '`--grace-timeout VALUE`'),
+  timeout: seconds(gunicorn, 'workerTimeout', '`--worker-timeout VALUE`'),
+  'timeout-worker-healthcheck': seconds(uvicorn, 'workerTimeout', '`--worker-timeout VALUE`'),
   preload: otherwise(gunicorn, 'processes of Node cannot share what was loaded; each worker loads the app'),
   'print-config': otherwise(gunicorn, 'run `millrace config APP`'),
   'check-config': otherwise(gunicorn, 'run `millrace config APP`, which ends with 2 for what cannot be used'),
@@ -149,6 +151,7 @@ export const SHORT_FLAGS: Readonly<Record<string, string>> = {
   k: 'worker-class',
   m: 'umask',
   n: 'name',
+  t: 'timeout',
   u: 'user',
   w: 'workers',
 }

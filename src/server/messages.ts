@@ -21,6 +21,8 @@ export interface WorkerPlan {
   readonly services: readonly StartedService[]
   /** 48 bytes in base64, the same for all workers: what TLS session tickets are encrypted with. */
   readonly ticketKeys: string
+  /** Where the report of a blocked event loop goes. */
+  readonly reportDir: string
 }
 
 export interface StartedService {
@@ -73,6 +75,8 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** The app could not be loaded or started; the process ends by itself. */
   | { readonly type: 'failed'; readonly failure: Failure }
+  /** An error that nobody caught: it serves what it has for a moment, and ends by itself. */
+  | { readonly type: 'faulted' }
   /** Once a second from the worker's own loop, and once at its end. */
   | { readonly type: 'heartbeat'; readonly counters: Counters }
   | { readonly type: 'publish'; readonly channel: string; readonly message: unknown }

@@ -12,14 +12,20 @@ import { listenAddress, listenOnAddress, urlOf } from './listener.ts'
 import { settingsFromCode } from './settings-sources.ts'
 import type { Settings } from './settings.ts'
 
+/** Nobody watches over one process alone. */
+type SupervisedSetting =
+  | 'workers'
+  | 'admin'
+  | 'reloadDir'
+  | 'startTimeout'
+  | 'workerTimeout'
+  | 'reportDir'
+  | 'controlSocket'
+  | 'controlSocketMode'
+
 /** Settings by their names in docs/reference/settings.md: durations as '5s' or milliseconds, sizes as '1MiB' or bytes. */
 export type ServeOptions = {
-  readonly [
-    Name in Exclude<
-      keyof Settings,
-      'workers' | 'admin' | 'reloadDir' | 'startTimeout' | 'controlSocket' | 'controlSocketMode'
-    >
-  ]?: Settings[Name] | string
+  readonly [Name in Exclude<keyof Settings, SupervisedSetting>]?: Settings[Name] | string
 } & {
   /** TERM and INT drain and then end the process. Default true. */
   readonly signals?: boolean

@@ -51,6 +51,18 @@ export const duration: SettingType<number> = {
   },
 }
 
+/** 'off' is null; so is 0, as gunicorn has it. */
+export const durationOrOff: SettingType<number | null> = {
+  placeholder: 'TIME|off',
+  expected: "a duration such as 500ms, 5s or 2m, or 'off'",
+  read(found) {
+    if (found === 'off' || found === false || found === null) return null
+    const ms = duration.read(found)
+    return ms === 0 ? null : ms
+  },
+  show: value => (value === null ? 'off' : duration.show(value)),
+}
+
 /** Held in bytes; written 65536, '64KiB', '1MiB'. */
 export const size: SettingType<number> = {
   placeholder: 'SIZE',

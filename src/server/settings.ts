@@ -1,13 +1,14 @@
 // Every setting of the server, one row each. Flag, environment variable, validation, --help and docs/reference/settings.md follow
 // from the row; a new setting is a new row and nothing else.
-import { availableParallelism } from 'node:os'
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
+import { processors } from './cgroup.ts'
 import {
   addressOrOff,
   countOrAuto,
   countOrOff,
   descriptor,
   duration,
+  durationOrOff,
   fileMode,
   forwardedFields,
   list,
@@ -204,11 +205,12 @@ export const SETTINGS = {
       'most connections of one client address (IPv6: of its first 64 bits) in one worker; trusted proxies have no limit',
   }),
   workers: row({
-    type: workerCount(availableParallelism),
+    type: workerCount(processors),
     default: 1,
     variables: ['WEB_CONCURRENCY'],
     commands: ['serve'],
-    meaning: 'number of worker processes; auto is one for each processor this process may use',
+    meaning:
+      'number of worker processes; auto is one for each processor this process may use, by a quota of its container too',
   }),
   admin: row({
     type: addressOrOff,
@@ -243,6 +245,19 @@ export const SETTINGS = {
     type: duration,
     default: 60_000,
     meaning: 'time a worker gets until it is ready',
+  }),
+  // 10 s: ten heartbeats. Node's own long pauses (a large heap collected, a machine swapping) stay below; gunicorn waits 30 s.
+  workerTimeout: row({
+    type: durationOrOff,
+    default: 10_000,
+    meaning: 'time the event loop of a worker may be blocked; then it is reported, killed 2 s later and replaced',
+  }),
+  reportDir: row({
+    type: text('DIR', 'a directory'),
+    default: '',
+    isRare: true,
+    meaning:
+      'where the diagnostic reports of blocked workers go; by default a new folder for temporary files, of this user alone',
   }),
   requestTimeout: row({
     type: duration,

@@ -54,7 +54,7 @@ export class Supervisor implements Controlled {
   readonly #warm: WarmProcesses | undefined
   readonly #stopAsked = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
-  readonly #startedAtMs = Date.now()
+  readonly #startedAtMs = performance.now()
   /** For as long as we live: a reload of the workers must not end the sessions of clients. */
   readonly #ticketKeys = randomBytes(48).toString('base64')
   #log: Logger = createLogger({ format: 'lines' })
@@ -212,7 +212,7 @@ export class Supervisor implements Controlled {
       url: this.#socket === undefined ? '' : urlOf(this.#socket.address, usesTls(this.#generation!.settings)),
       hasStarted: this.#hasStarted,
       isStopping: this.isStopping,
-      upForMs: Date.now() - this.#startedAtMs,
+      upForMs: Math.round(performance.now() - this.#startedAtMs),
       wantedWorkers: this.#crew.size,
       restarts: this.#crew.restarts,
       reloads: this.#reloads,

@@ -6,14 +6,10 @@ import type { Environment } from './environment.ts'
 import { errorOf, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import type { DrainMode, FromWorker, ToWorker, WorkerPlan } from './messages.ts'
+import { endedHow, type WorkerExit } from './worker-exit.ts'
 
 /** In this order, except that any can be followed by 'gone'. */
 export type WorkerState = 'starting' | 'loaded' | 'ready' | 'draining' | 'gone'
-
-export interface WorkerExit {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
 
 export interface WorkerFacts {
   readonly plan: Omit<WorkerPlan, 'listenFd'>
@@ -40,6 +36,8 @@ export class WorkerProcess {
   counters: Counters = NO_COUNTS
   /** performance.now() when it became ready; undefined before. */
   readyAtMs: number | undefined
+  /** By this process. */
+  isKilled = false
   /** Watch ticks since it was last heard of. */
   silentTicks = 0
   readonly #child: ChildProcess
@@ -55,7 +53,6 @@ export class WorkerProcess {
     // Whoever launches a worker looks at `ready` when it suits; a failure before that is not unhandled.
     this.ready.catch(() => {})
     this.#child.on('message', (message: FromWorker) => {
-      this.silentTicks = 0
       if (message.type === 'heartbeat') this.counters = message.counters
       else if (message.type === 'loaded') this.#become('loaded')
       else if (message.type === 'ready') {
@@ -65,6 +62,7 @@ export class WorkerProcess {
         readiness.resolve()
       } else if (message.type === 'failed') readiness.reject(errorOf(message.failure))
       onMessage(this, message)
+      this.silentTicks = 0
     })
     // A message to a worker that has just died is lost with it; its exit is what counts.
     this.#child.on('error', () => {})
@@ -121,16 +119,20 @@ export class WorkerProcess {
     return this.exited
   }
 
+  /** It ends by itself, as it has said; it is killed when it has not by the time it should. */
+  expectEnd(withinMs: number): void {
+    if (!this.isAlive || this.state === 'draining') return
+    this.state = 'draining'
+    clearTimeout(this.#startTimer)
+    this.#killTimer = setTimeout(() => this.kill(), withinMs + KILL_AFTER_MS)
+  }
+
   kill(): void {
+    this.isKilled = true
     this.#child.kill('SIGKILL')
   }
 
   #become(state: WorkerState): void {
     if (this.state !== 'draining' && this.state !== 'gone') this.state = state
   }
-}
-
-/** "was killed by SIGKILL", "ended with code 1". */
-export function endedHow({ code, signal }: WorkerExit): string {
-  return signal === null ? `ended with code ${code}` : `was killed by ${signal}`
 }

@@ -11,16 +11,21 @@ import { drain } from './drain.ts'
 import { type Doorway, openDoorway } from './doorway.ts'
 import { engineOptions } from './engine-options.ts'
 import { failureOf } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
 import { inspect } from './inspection.ts'
 import { startApp } from './load-app.ts'
 import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
+import { BEAT_MS, LoopWatch, silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
 import { warmUp } from './warm-up.ts'
 import { WorkerHost } from './worker-host.ts'
 
-const HEARTBEAT_MS = 1_000
 // monitorEventLoopDelay reports the time between two ticks of this many ms; what is above it is delay.
 const RESOLUTION_MS = 20
+
+// After an error that nobody caught, what is in flight gets so long and no more: the state it left behind is unknown, and its successor
+// starts already.
+const FAULT_GRACE_MS = 2_000
 
 const send = (message: FromWorker): void => {
   if (process.connected) process.send!(message)
@@ -37,7 +42,9 @@ class Worker {
   #engine: Engine | undefined
   #doorway: Doorway | undefined
   #server: Server | undefined
+  #watch: LoopWatch | undefined
   #isDraining = false
+  #isFaulted = false
   #memory = { heapUsed: 0, rss: 0 }
 
   constructor(plan: WorkerPlan) {
@@ -85,7 +92,13 @@ class Worker {
       return fail(listenError(error, listenAddress(settings)))
     }
     this.#loopDelay.enable()
-    setInterval(() => send(this.#heartbeat()), HEARTBEAT_MS).unref()
+    const { workerTimeout } = settings
+    if (workerTimeout !== null)
+      this.#watch = new LoopWatch({
+        silentTicks: silentTicksOf(workerTimeout),
+        file: stallReportFile(this.#plan.reportDir, this.#plan.worker, process.pid),
+      })
+    setInterval(() => this.#beat(), BEAT_MS).unref()
     send(this.#heartbeat())
     send({ type: 'ready' })
   }
@@ -101,8 +114,24 @@ class Worker {
     if (app && engine && doorway && server)
       await drain({ app, engine, doorway, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
     else if (app) await app.stop(graceMs)
-    if (this.#engine) process.send?.(this.#heartbeat(), () => process.exit(0))
-    else process.exit(0)
+    const code = this.#isFaulted ? EXIT.fault : EXIT.stopped
+    if (this.#engine) process.send?.(this.#heartbeat(), () => process.exit(code))
+    else process.exit(code)
+  }
+
+  /**
+   * An error that nobody caught, which by itself would cut every other request. They may finish, for a moment; nothing new is accepted,
+   * and the supervisor has somebody else for that by now.
+   */
+  async fault(error: unknown, what: string): Promise<void> {
+    this.#log.error({ err: error }, `${what}; worker ${this.#plan.worker} ends`)
+    if (this.#isFaulted || this.#isDraining) return
+    this.#isFaulted = true
+    // It has not begun to serve: there is nothing to finish.
+    if (!this.#server) return process.exit(EXIT.fault)
+    send({ type: 'faulted' })
+    const graceMs = Math.min(FAULT_GRACE_MS, this.#plan.settings.graceTimeout)
+    await this.drain({ type: 'drain', mode: 'orderly', delayMs: 0, graceMs })
   }
 
   receive(message: ToWorker): void {
@@ -115,6 +144,11 @@ class Worker {
         bytes => send({ type: 'inspected', id: message.id, bytes }),
         (error: unknown) => send({ type: 'inspected', id: message.id, failure: failureOf(error) }),
       )
+  }
+
+  #beat(): void {
+    this.#watch?.beat()
+    send(this.#heartbeat())
   }
 
   #heartbeat(): FromWorker {
@@ -158,6 +192,15 @@ process.on('disconnect', () => process.exit(1))
 const isWarm = process.argv[2] === 'warm' ? warmUp(process.cwd()) : undefined
 
 let worker: Worker | undefined
+
+// With a listener of ours an error that nobody caught does not end the process at once; a rejection that nobody handles comes here too.
+process.on('uncaughtException', (error, origin) => {
+  const what = origin === 'unhandledRejection' ? 'a rejection that nobody handled' : 'an error that nobody caught'
+  if (worker) return void worker.fault(error, what)
+  process.stderr.write(`${error.stack ?? String(error)}\n`)
+  process.exit(EXIT.fault)
+})
+
 process.on('message', (message: ToWorker) => {
   if (message.type !== 'start') return worker?.receive(message)
   worker = new Worker(message.plan)

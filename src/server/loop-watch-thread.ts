@@ -1,0 +1,70 @@
+// The thread that counts the beats of a worker's event loop, and reports what holds it when they stay away. Started by loop-watch.ts.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import type { Debugger, Runtime, Session } from 'node:inspector'
+import { dirname } from 'node:path'
+import { workerData } from 'node:worker_threads'
+import { BEAT_MS, type LoopWatchOrders } from './loop-watch.ts'
+
+const { beats, silentTicks, file } = workerData as LoopWatchOrders
+
+// Runs where the code was stopped, so that the stack is its own. Not the variables: they hold passwords. Not the network: it would
+// resolve the names of all peers. 100 frames: deeper than a stack that somebody reads.
+const REPORT = `(() => {
+  const { process, Error, JSON } = globalThis
+  const { report } = process
+  const before = { limit: Error.stackTraceLimit, env: report.excludeEnv, network: report.excludeNetwork }
+  Error.stackTraceLimit = 100
+  report.excludeEnv = report.excludeNetwork = true
+  try {
+    return JSON.stringify(report.getReport(new Error('the event loop is blocked')), undefined, 2)
+  } finally {
+    Error.stackTraceLimit = before.limit
+    report.excludeEnv = before.env
+    report.excludeNetwork = before.network
+  }
+})()`
+
+let [seen, ticks] = [-1, 0]
+
+// Ticks and not time: when the process was stopped or the machine slept, this thread has as well.
+setInterval(() => {
+  const beat = Atomics.load(beats, 0)
+  if (beat !== seen) [seen, ticks] = [beat, 0]
+  else if (++ticks === silentTicks) void report()
+}, BEAT_MS)
+
+async function report(): Promise<void> {
+  // Only now: the module is a megabyte that most workers never need.
+  const inspector = await import('node:inspector')
+  const session = new inspector.Session()
+  session.connectToMainThread()
+  session.once('Debugger.paused', ({ params }) => {
+    evaluate(session, params.callFrames[0]!, text => {
+      session.post('Debugger.disable', () => session.disconnect())
+      if (text !== undefined) write(text)
+    })
+  })
+  session.post('Debugger.enable')
+  // Takes effect at the next function call or turn of a loop; inside a call of the system, when that returns.
+  session.post('Debugger.pause')
+}
+
+function evaluate(session: Session, frame: Debugger.CallFrame, done: (text: string | undefined) => void): void {
+  session.post(
+    'Debugger.evaluateOnCallFrame',
+    { callFrameId: frame.callFrameId, expression: REPORT, returnByValue: true, silent: true },
+    (error: Error | null, answer: { result: Runtime.RemoteObject } | undefined) =>
+      done(error === null && typeof answer?.result.value === 'string' ? answer.result.value : undefined),
+  )
+}
+
+function write(text: string): void {
+  try {
+    // eslint-disable-next-line n/no-sync -- a thread that does nothing else
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // eslint-disable-next-line n/no-sync -- a thread that does nothing else
+    writeFileSync(file, text, { mode: 0o600 })
+  } catch {
+    // A full disk: the worker is killed without a report.
+  }
+}
