@@ -1,4 +1,4 @@
-// Keep-alive connections that ask without pause until told to stop, and count every answer and every broken connection.
+// Keep-alive connections that ask again and again until told to stop, and count every answer and every broken connection.
 import net from 'node:net'
 import { TLSSocket } from 'node:tls'
 
@@ -11,13 +11,20 @@ export interface Broken {
 export class SteadyLoad {
   readonly #connect: () => net.Socket
   readonly #done: Promise<unknown>
+  readonly #pauseMs: number
   #isOver = false
   answered = 0
   readonly broken: Broken[] = []
   readonly pids = new Set<number>()
 
-  /** The path must answer `{ pid }`. @param connect  a port of this machine, or what makes each connection */
-  constructor(connect: number | (() => net.Socket), connections: number) {
+  /**
+   * The path must answer `{ pid }`.
+   *
+   * @param connect  a port of this machine, or what makes each connection
+   * @param pauseMs  between an answer and the next question; 0 leaves nothing of the processor to whoever else is tested
+   */
+  constructor(connect: number | (() => net.Socket), connections: number, pauseMs = 0) {
+    this.#pauseMs = pauseMs
     this.#connect =
       typeof connect === 'number' ? () => net.connect({ port: connect, host: '127.0.0.1', noDelay: true }) : connect
     this.#done = Promise.all(Array.from({ length: connections }, () => this.#keepConnected()))
@@ -63,7 +70,8 @@ export class SteadyLoad {
         const closes = /^connection: close\r$/im.test(text)
         text = ''
         if (closes || this.#isOver) socket.destroy()
-        else ask()
+        else if (this.#pauseMs === 0) ask()
+        else setTimeout(() => (this.#isOver ? socket.destroy() : ask()), this.#pauseMs)
       })
       socket.on('error', error => broke((error as NodeJS.ErrnoException).code ?? error.message))
       socket.on('end', () => broke('closed'))
