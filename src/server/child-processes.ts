@@ -38,6 +38,6 @@ function childArguments(): string[] {
 }
 
 /** A module of this folder, with the extension that this one has: .ts in a clone, .js in the package. */
-function modulePath(name: string): string {
+export function modulePath(name: string): string {
   return join(import.meta.dirname, name + extname(import.meta.filename))
 }

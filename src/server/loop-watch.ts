@@ -5,7 +5,7 @@
 // debugger's port. It costs a worker about 6.5 MB of memory and one look a second (Node 26, private memory with and without).
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { modulePath } from './'
+import { modulePath } from './child-processes.ts'
 
 /** Between two beats, and between two looks of whoever counts them. */
 export const BEAT_MS = 1_000
