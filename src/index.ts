@@ -17,6 +17,8 @@ export {
   type TextReply,
 } from './app/content.ts'
 export { channel, type Channel, type SubscribeOptions } from './app/channel.ts'
+export { counter, type Counter, type CounterOptions } from './app/counter.ts'
+export type { Leader } from './app/leader-task.ts'
 export type { Content } from './app/content-kind.ts'
 export type { CookieOptions } from './app/cookie.ts'
 export { dependency, type Dependency, type Scope, type Uses, type Values } from './app/dependency.ts'

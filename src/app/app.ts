@@ -9,6 +9,7 @@ import { CleanUp, type WorkerValues } from './dependencies.ts'
 import { type Dependency, DependencyDefinition, type Scope, type Uses } from './dependency.ts'
 import { Embedded } from './embedded.ts'
 import { fetchThrough } from './fetch-exchange.ts'
+import { endLeading, lead } from './leader-task.ts'
 import { LiveStreams } from './live-streams.ts'
 import type { Surroundings } from './handle.ts'
 import { mountedFacts, startMounted, stopMounted } from './mounted-apps.ts'
@@ -203,12 +204,14 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       stopping.abort(error)
       throw await worker.fail(error)
     }
+    const leading = this['~leaders']().map(task => lead(task, log))
     return {
       handler: rootPath === '' ? ways.handler : rooted(ways.handler, rootPath),
       bodyLimits: own.body,
       takes: ways.takes,
       leave() {
         streams.leave()
+        for (const end of leading) void end()
         for (const app of inner) app.leave()
       },
       async stop(graceMs: number) {
@@ -216,6 +219,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
         streams.leave()
         await streams.settled(graceMs)
         for (const socket of sockets) socket.close()
+        if (leading.length > 0) await endLeading(leading, Math.max(0, untilMs - performance.now()), log)
         await afterResponse.drain(Math.max(0, untilMs - performance.now()))
         await stopMounted(inner, Math.max(0, untilMs - performance.now()))
         stopping.abort()

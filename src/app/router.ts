@@ -7,6 +7,7 @@ import type { WorkerContext } from './context.ts'
 import type { GroupFacts } from './openapi/facts.ts'
 import { parseHost } from './host-pattern.ts'
 import { checkMountable, type Mountable, MountDefinition, type MountOptions } from './mount.ts'
+import type { Leader } from './leader-task.ts'
 import { parsePattern } from './pattern.ts'
 import type { OutMap, StatusMap } from './reply.ts'
 import type { DecompressOptions } from './request-content.ts'
@@ -48,6 +49,11 @@ export interface RouterOptions<Base, U, E> extends GroupFacts {
   use?: readonly Middleware[]
   /** Before the `yield` at start, after it when the worker has drained; once per worker. Those of routers run behind the app's own. */
   lifespan?: Lifespan
+  /**
+   * Runs in one worker of the server at a time, from when it has started: schedules, pumps, a listener for all. When that worker leaves, `signal`
+   * aborts, and another begins as soon as this has ended. One that throws is started again, ever later; one that returns is done.
+   */
+  leader?: Leader
   /** Request bodies of its routes may come compressed, unless a route says otherwise. */
   decompress?: boolean | DecompressOptions
 }
@@ -83,6 +89,7 @@ export class Router<
   readonly #use: Middleware[]
   readonly #entries: Entry[] = []
   readonly #lifespan: Lifespan | undefined
+  readonly #leader: Leader | undefined
 
   declare readonly get: Add<'GET', Base, V, O, X>
   declare readonly post: Add<'POST', Base, V, O, X>
@@ -97,6 +104,7 @@ export class Router<
   constructor(of: RouterOptions<Base, U, E> = {}) {
     this.#use = [...(of.use ?? [])]
     this.#lifespan = of.lifespan
+    this.#leader = of.leader
     this.#group = group({ ...of, use: this.#use })
   }
 
@@ -174,6 +182,11 @@ export class Router<
   }
 
   /** Its own and those of the routers in it, each once. For the app. */
+  '~leaders'(): readonly Leader[] {
+    const inner = this.#entries.flatMap(entry => (entry.group ? entry.router['~leaders']() : []))
+    return [...new Set([...(this.#leader ? [this.#leader] : []), ...inner])]
+  }
+
   '~lifespans'(): readonly Lifespan[] {
     const inner = this.#entries.flatMap(entry => (entry.group ? entry.router['~lifespans']() : []))
     return [...new Set([...(this.#lifespan ? [this.#lifespan] : []), ...inner])]

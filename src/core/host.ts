@@ -2,6 +2,8 @@
 //
 // Parts that have to reach their siblings (a cache that invalidates, a database that must be started once) speak to the Host and
 // never learn that a supervisor exists. In-process by default; server/worker provides the other one before the app is loaded.
+import { CounterTable } from './counter-table.ts'
+import { Leadership, type LeaderTask } from './leadership.ts'
 
 /** A server that the app needs started once for all workers, as data, so that a supervisor can start it without user code. */
 export interface ServiceSpec {
@@ -46,6 +48,14 @@ export interface Host {
    */
   request(channel: string, message: unknown, timeoutMs: number): Promise<Answers>
   respond(channel: string, responder: (message: unknown) => unknown): () => void
+  /**
+   * Runs in one process of all at a time: when this one leads, and no other does any more. Handles its own errors.
+   *
+   * @returns the function that takes it back, and resolves when it has ended
+   */
+  lead(task: LeaderTask): () => Promise<void>
+  /** Adds to a count that all share; `lifeMs` after the first it starts anew. @param by  0 to look. @returns the count with it */
+  count(name: string, by: number, lifeMs: number): Promise<number>
   /** Runs in reverse order of registration once, after in-flight requests are done. */
   onDrain(name: string, drain: Drain): void
   /** The address of a service that was started once; starts it in this process when alone. */
@@ -60,6 +70,8 @@ export class LocalHost implements Host {
   readonly #responders = new Map<string, Set<(message: unknown) => unknown>>()
   readonly #drains: { name: string; drain: Drain }[] = []
   readonly #services = new Map<string, Promise<RunningService>>()
+  readonly #leadership = new Leadership()
+  readonly #counts = new CounterTable()
 
   publish(channel: string, message: unknown): void {
     for (const listener of this.#listeners.get(channel) ?? []) listener(message)
@@ -92,6 +104,16 @@ export class LocalHost implements Host {
 
   respond(channel: string, responder: (message: unknown) => unknown): () => void {
     return register(this.#responders, channel, responder)
+  }
+
+  /** Alone, one leads as soon as there is something to lead. */
+  lead(task: LeaderTask): () => Promise<void> {
+    this.#leadership.lead()
+    return this.#leadership.add(task)
+  }
+
+  count(name: string, by: number, lifeMs: number): Promise<number> {
+    return Promise.resolve(this.#counts.add(name, by, lifeMs))
   }
 
   onDrain(name: string, drain: Drain): void {

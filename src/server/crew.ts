@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CounterTable } from '../core/counter-table.ts'
 import type { Logger } from '../observe/logger.ts'
 import { oomKills } from './cgroup.ts'
 import { ControlError } from './control-protocol.ts'
@@ -13,6 +14,7 @@ import type { InspectionOrder } from './inspection.ts'
 import { Inspections } from './inspections.ts'
 import { silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { DrainMode, FromWorker, StartedService } from './messages.ts'
+import { LeaderSeat } from './leader-seat.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
 import { RestartPolicy } from './restart-policy.ts'
@@ -53,6 +55,9 @@ export class Crew {
   /** A name that nobody can guess and take before us; made when the first report is. */
   readonly #reportDir = join(tmpdir(), `millrace-${randomBytes(8).toString('hex')}`)
   readonly #relay = new Relay<WorkerProcess>(this.#workers)
+  readonly #seat = new LeaderSeat<WorkerProcess>(this.#workers)
+  /** Of the app, shared by its workers. */
+  readonly #counts = new CounterTable()
   readonly #inspections = new Inspections<WorkerProcess>()
   #keepsFilled = false
   #buried: Counters = NO_COUNTS
@@ -66,6 +71,11 @@ export class Crew {
   /** How many are wanted. */
   get size(): number {
     return this.#slots.size
+  }
+
+  /** The number of the worker that leads. */
+  get leader(): number | undefined {
+    return this.#seat.leader
   }
 
   get restarts(): number {
@@ -267,6 +277,17 @@ export class Crew {
       case 'answer':
         this.#relay.answer(worker, message)
         break
+      case 'ready':
+        this.#seat.fill()
+        break
+      case 'resigned':
+        this.#seat.leave(worker)
+        break
+      case 'count': {
+        const { id, name, by, lifeMs } = message
+        worker.send({ type: 'counted', id, value: this.#counts.add(name, by, lifeMs ?? Infinity) })
+        break
+      }
       case 'inspected':
         this.#inspections.answered(message)
         break
@@ -283,6 +304,7 @@ export class Crew {
   #bury(worker: WorkerProcess, slot: Slot, exit: WorkerExit): void {
     this.#workers.delete(worker)
     this.#relay.gone(worker)
+    this.#seat.leave(worker)
     this.#inspections.gone(worker)
     this.#buried = addCounters(this.#buried, totalsOnly(worker.counters))
     const killed = this.#oomKills

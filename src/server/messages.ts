@@ -43,6 +43,9 @@ export type ToWorker =
   | { readonly type: 'open' }
   | { readonly type: 'drain'; readonly mode: DrainMode; readonly delayMs: number; readonly graceMs: number }
   | { readonly type: 'workers'; readonly count: number }
+  /** This worker leads, until it says 'resigned'. */
+  | { readonly type: 'lead' }
+  | { readonly type: 'counted'; readonly id: number; readonly value: number }
   /** In development: newer code cannot run, and this is why. */
   | { readonly type: 'broken'; readonly message: string }
   | { readonly type: 'inspect'; readonly id: number; readonly order: InspectionOrder }
@@ -88,6 +91,16 @@ export type FromWorker =
       readonly timeoutMs: number
     }
   | { readonly type: 'answer'; readonly id: number; readonly answers: readonly unknown[]; readonly complete: boolean }
+  /** What this worker did as the leader has ended. */
+  | { readonly type: 'resigned' }
+  /** `lifeMs` null: for good. */
+  | {
+      readonly type: 'count'
+      readonly id: number
+      readonly name: string
+      readonly by: number
+      readonly lifeMs: number | null
+    }
   | { readonly type: 'service'; readonly id: number; readonly spec: ServiceSpec }
   /** The end of 'inspect'. */
   | { readonly type: 'inspected'; readonly id: number; readonly bytes?: number; readonly failure?: Failure }

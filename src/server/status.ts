@@ -20,6 +20,8 @@ export interface ServerStatus {
   readonly isStopping: boolean
   readonly upForMs: number
   readonly wantedWorkers: number
+  /** The number of the worker that does what one does for all. */
+  readonly leader: number | undefined
   /** Workers started again after a death. */
   readonly restarts: number
   readonly reloads: number

@@ -214,6 +214,7 @@ export class Supervisor implements Controlled {
       isStopping: this.isStopping,
       upForMs: Math.round(performance.now() - this.#startedAtMs),
       wantedWorkers: this.#crew.size,
+      leader: this.#crew.leader,
       restarts: this.#crew.restarts,
       reloads: this.#reloads,
       total: this.#crew.counters,

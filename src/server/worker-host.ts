@@ -1,5 +1,6 @@
 // The Host of a worker: what concerns its siblings goes to the supervisor, which relays it; the rest stays in the process.
 import { type Answers, type Drain, type Host, LocalHost, type ServiceSpec } from '../core/host.ts'
+import { Leadership, type LeaderTask } from '../core/leadership.ts'
 import { errorOf } from './errors.ts'
 import type { FromWorker, StartedService, ToWorker } from './messages.ts'
 
@@ -14,6 +15,8 @@ export class WorkerHost implements Host {
   readonly #requests = new Map<number, (answers: Answers) => void>()
   readonly #serviceCalls = new Map<number, { resolve(address: Address): void; reject(error: unknown): void }>()
   readonly #responding = new Set<Promise<void>>()
+  readonly #counts = new Map<number, (value: number) => void>()
+  readonly #leadership = new Leadership(() => this.#send({ type: 'resigned' }))
   #lastId = 0
 
   /** @param services  what the supervisor has started already */
@@ -57,6 +60,19 @@ export class WorkerHost implements Host {
     return this.#local.respond(channel, responder)
   }
 
+  lead(task: LeaderTask): () => Promise<void> {
+    return this.#leadership.add(task)
+  }
+
+  count(name: string, by: number, lifeMs: number): Promise<number> {
+    const id = ++this.#lastId
+    return new Promise(resolve => {
+      this.#counts.set(id, resolve)
+      // JSON has no Infinity.
+      this.#send({ type: 'count', id, name, by, lifeMs: Number.isFinite(lifeMs) ? lifeMs : null })
+    })
+  }
+
   onDrain(name: string, drain: Drain): void {
     this.#local.onDrain(name, drain)
   }
@@ -91,6 +107,13 @@ export class WorkerHost implements Host {
       case 'asked':
         this.#requests.get(message.id)?.({ answers: message.answers, silent: message.silent })
         this.#requests.delete(message.id)
+        break
+      case 'lead':
+        this.#leadership.lead()
+        break
+      case 'counted':
+        this.#counts.get(message.id)?.(message.value)
+        this.#counts.delete(message.id)
         break
       case 'service': {
         const call = this.#serviceCalls.get(message.id)

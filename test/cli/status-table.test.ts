@@ -13,6 +13,7 @@ const status: ServerStatus = {
   isStopping: false,
   upForMs: 75_000,
   wantedWorkers: 2,
+  leader: 1,
   restarts: 1,
   reloads: 3,
   total: counters,

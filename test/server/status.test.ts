@@ -18,6 +18,7 @@ const status: ServerStatus = {
   isStopping: false,
   upForMs: 10,
   wantedWorkers: 1,
+  leader: 1,
   restarts: 2,
   reloads: 0,
   total: { ...NO_COUNTS, requests: [1, 0, 20, 0, 4, 5], accepted: 6 },
