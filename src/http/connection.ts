@@ -32,7 +32,7 @@ import {
 } from './errors.ts'
 import type { Peer, TakenConnection } from './exchange.ts'
 import type { FieldSection } from './field-section.ts'
-import { HandedOver } from './handed-over.ts'
+import { HandedOver, Taken } from './handed-over.ts'
 import { HttpExchange, type ExchangeLine } from './http-exchange.ts'
 import { type Lean, READER } from './lean-socket.ts'
 import { SHORT_LIMIT_MS } from './live-exchange.ts'
@@ -428,7 +428,7 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     if (this.#exchange !== exchange || this.#peerEnded) return undefined
     // It goes on from the same socket: what has been answered here goes first.
     this.out.flush()
-    const head = Buffer.from(this.#in.bytes.subarray(this.#in.start, this.#in.end))
+    const taken = new Taken(this.#socket, this.#in.bytes.subarray(this.#in.start, this.#in.end), exchange)
     this.#in.clear()
     exchange.switched(new SwitchedLine(this.#socket, this.#peer, this.trustedProxies))
     this.#conclude(exchange)
@@ -440,7 +440,7 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
     wired.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
     this.#owner.handedOver(this, new HandedOver(wired, this.#owner))
     this.#resume()
-    return { socket: wired, head, abort: reason => exchange.abort(reason) }
+    return taken
   }
 
   // The end

@@ -23,7 +23,7 @@ import type { HandlerView, RequestState } from '../request-state.ts'
 import type { MountedRoute } from '../route.ts'
 import { checkHandshake } from './handshake.ts'
 import { type InvalidMessage, MessageCodec } from './message-codec.ts'
-import { MessageSocket, SocketClosedError, type SocketRoute } from './message-socket.ts'
+import { MessageSocket, SocketClosedError, type SocketRoute, wiredClass } from './message-socket.ts'
 import { Rooms } from './rooms.ts'
 import type { PublishOptions, SocketDefinition, SocketRules } from './socket-route.ts'
 import { loadWs, type WsRequest, type WsServer } from './ws-library.ts'
@@ -52,12 +52,13 @@ export class CompiledSocket extends CompiledRoute implements SocketRoute {
 
   /** Before the first request. */
   async open(streams: LiveStreams, log: Log): Promise<void> {
-    const { WebSocketServer } = await loadWs()
+    const { WebSocket, WebSocketServer } = await loadWs()
     const { maxMessageBytes, compressFrom } = this.rules
     this.#streams = streams
     this.#log = log
     const server = new WebSocketServer({
       noServer: true,
+      WebSocket: wiredClass(WebSocket),
       clientTracking: false,
       maxPayload: maxMessageBytes,
       closeTimeout: CLOSE_TIMEOUT_MS,
@@ -87,7 +88,6 @@ export class CompiledSocket extends CompiledRoute implements SocketRoute {
       await limiter.acquire(this.priority, state.signal)
       state.isQueued = false
     }
-    const release = () => limiter?.release()
     const cleanUp = new CleanUp()
     try {
       const made: unknown[] = []
@@ -99,10 +99,10 @@ export class CompiledSocket extends CompiledRoute implements SocketRoute {
       await plan.make(plan.others, made, state, workerValues, read.steps, cleanUp)
       const view = this.view(exchange, state.log, read.own, state)
       plan.give(view, made)
-      return new SocketAnswer(this, { view, state, cleanUp, protocol, release })
+      return new SocketAnswer(this, { view, state, cleanUp, protocol })
     } catch (error) {
       const failure = await cleanUp.fail(error)
-      release()
+      this.release()
       throw guard && shown ? guard.told(failure, shown) : failure
     }
   }
@@ -130,10 +130,18 @@ export class CompiledSocket extends CompiledRoute implements SocketRoute {
     return opened
   }
 
-  /** A stop of the app waits for it, and tells it to leave. @param run  never rejects */
-  runs(stream: LiveStream, run: Promise<void>): Promise<void> {
+  /** The permit of a socket that is gone. */
+  release(): void {
+    this.limiter?.release()
+  }
+
+  /** A stop of the app waits for it, and tells it to leave. */
+  began(stream: LiveStream): void {
     this.#streams!.add(stream)
-    return run.then(() => this.#streams!.delete(stream))
+  }
+
+  ended(stream: LiveStream): void {
+    this.#streams!.delete(stream)
   }
 
   // What its sockets ask of it
@@ -184,7 +192,6 @@ interface Ready {
   readonly state: RequestState
   readonly cleanUp: CleanUp
   readonly protocol: string
-  readonly release: () => void
 }
 
 /** Yes: middleware may still look at it, add fields, or answer otherwise. */
@@ -206,66 +213,105 @@ class SocketAnswer extends SwitchAnswer {
     if (ready === undefined) return Promise.resolve()
     const socket = this.#route.upgrade(exchange, ready.protocol, lines)
     return socket === undefined
-      ? this.#route.runs(new LiveSocket(), given(ready, exchange.signal.reason))
-      : this.#route.runs(new LiveSocket(socket), this.#run(ready, socket))
+      ? cleanedUp(this.#route, ready, exchange.signal.reason)
+      : new OpenSocket(this.#route, socket, ready, this).run(ready.view as SocketView)
   }
 
   override abandon(): void {
     const ready = this.#ready
     this.#ready = undefined
     if (ready === undefined) return
-    void this.#route.runs(new LiveSocket(), given(ready, new HttpError(503, 'The handshake was answered otherwise')))
-  }
-
-  /** Never rejects. */
-  async #run({ view, state, cleanUp, release }: Ready, socket: MessageSocket): Promise<void> {
-    const startedMs = performance.now()
-    const { log } = state
-    const facts = { route: this.#route.pattern }
-    ;(view as SocketView).socket = socket
-    try {
-      await this.#route.handler(view)
-      await cleanUp.finish()
-      if (!socket.closed) socket.close(1000)
-    } catch (error) {
-      const failure = await cleanUp.fail(error)
-      this.error = failure
-      const { code, reason, isOurs } = closingOf(failure)
-      if (isOurs && failure !== state.signal.reason && !logged.has(failure as object))
-        log.error({ ...facts, err: failure }, 'WebSocket handler failed')
-      if (!socket.closed) socket.close(code, reason)
-    }
-    await socket.gone()
-    release()
-    const { code } = socket.closed!
-    log.debug({ ...facts, code, ms: Math.round(performance.now() - startedMs) }, 'WebSocket closed')
+    void cleanedUp(this.#route, ready, new HttpError(503, 'The handshake was answered otherwise'))
   }
 }
 
-/** A socket, or clean-up alone, as one of the app's streams. */
-class LiveSocket implements LiveStream {
-  readonly #socket: MessageSocket | undefined
+/**
+ * A socket in the hands of its handler, as one of the app's streams.
+ *
+ * It waits by `then` and not as an async function: thousands of them are idle, and what such a function keeps is 300 bytes more (bench ws).
+ */
+class OpenSocket implements LiveStream {
+  readonly #route: CompiledSocket
+  readonly #socket: MessageSocket
+  readonly #state: RequestState
+  readonly #cleanUp: CleanUp
+  readonly #answer: Answer
+  readonly #startedMs = performance.now()
 
-  constructor(socket?: MessageSocket) {
+  constructor(route: CompiledSocket, socket: MessageSocket, { state, cleanUp }: Ready, answer: Answer) {
+    this.#route = route
     this.#socket = socket
+    this.#state = state
+    this.#cleanUp = cleanUp
+    this.#answer = answer
+  }
+
+  /** Never rejects. */
+  run(view: SocketView): Promise<void> {
+    this.#route.began(this)
+    view.socket = this.#socket
+    let ran: unknown
+    try {
+      ran = this.#route.handler(view)
+    } catch (error) {
+      return this.#failed(error)
+    }
+    return Promise.resolve(ran).then(
+      () => this.#finished(),
+      (error: unknown) => this.#failed(error),
+    )
   }
 
   tick(): void {
-    this.#socket?.tick()
+    this.#socket.tick()
   }
 
   leave(): void {
-    this.#socket?.hangUp()
+    this.#socket.hangUp()
   }
+
+  async #finished(): Promise<void> {
+    try {
+      await this.#cleanUp.finish()
+    } catch (error) {
+      return this.#failed(error)
+    }
+    if (!this.#socket.closed) this.#socket.close(1000)
+    return this.#gone()
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const { log } = this.#state
+    const failure = await this.#cleanUp.fail(error)
+    this.#answer.error = failure
+    const { code, reason, isOurs } = closingOf(failure)
+    if (isOurs && failure !== this.#state.signal.reason && !logged.has(failure as object))
+      log.error({ route: this.#route.pattern, err: failure }, 'WebSocket handler failed')
+    if (!this.#socket.closed) this.#socket.close(code, reason)
+    return this.#gone()
+  }
+
+  async #gone(): Promise<void> {
+    await this.#socket.gone()
+    this.#route.release()
+    const { code } = this.#socket.closed!
+    const ms = Math.round(performance.now() - this.#startedMs)
+    this.#state.log.debug({ route: this.#route.pattern, code, ms }, 'WebSocket closed')
+    this.#route.ended(this)
+  }
+}
+
+/** Dependencies that were made for a socket which never was. A stop of the app waits for their end. */
+async function cleanedUp(route: CompiledSocket, { cleanUp }: Ready, reason: unknown): Promise<void> {
+  const stream: LiveStream = { tick() {}, leave() {} }
+  route.began(stream)
+  await cleanUp.fail(reason)
+  route.release()
+  route.ended(stream)
 }
 
 interface SocketView extends HandlerView {
   socket: MessageSocket
-}
-
-async function given({ cleanUp, release }: Ready, reason: unknown): Promise<void> {
-  await cleanUp.fail(reason)
-  release()
 }
 
 /** What a handler threw, as a close code: it decided, or it failed. */

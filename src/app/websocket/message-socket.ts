@@ -15,7 +15,7 @@ import { type DirectWriter, directWriter } from '../../http/lean-socket.ts'
 import { InvalidMessage, type MessageCodec, type Sent } from './message-codec.ts'
 import type { PublishOptions, Socket, SocketClosing, SocketRules } from './socket-route.ts'
 import { frameOf } from './frame.ts'
-import type { WsSocket } from './ws-library.ts'
+import type { WsLibrary, WsServerOptions, WsSocket } from './ws-library.ts'
 
 /** Messages, and bytes, that are read ahead of the handler. 16: as many as pipelined requests are served in one turn. */
 const READ_AHEAD = 16
@@ -54,6 +54,9 @@ interface Arrived {
   readonly data: Buffer
   readonly isBinary: boolean
 }
+type Next = IteratorResult<unknown, undefined>
+/** Takes a result, or the promise of one, for who waits for it. */
+type Waiter = (next: Next | Promise<Next>) => void
 
 const OPEN = 1
 const TAKEN = Promise.resolve()
@@ -70,9 +73,12 @@ export class MessageSocket implements Socket<any, any> {
   readonly #direct: DirectWriter | undefined
   /** What is sent goes through the library's compression, in its order. */
   readonly #isCompressed: boolean
-  #arrived: Arrived[] = []
+  // Most sockets are idle, and wait in one place: what only others need is made when it is needed (bench ws).
+  #arrived: Arrived[] | undefined = undefined
   #arrivedBytes = 0
-  #waiting: ((arrived: Arrived | undefined) => void)[] = []
+  #waiter: Waiter | undefined = undefined
+  /** Behind the first, in order. */
+  #otherWaiters: Waiter[] | undefined = undefined
   #isPaused = false
   #isGone = false
   #error: SocketClosedError | undefined = undefined
@@ -100,13 +106,7 @@ export class MessageSocket implements Socket<any, any> {
     this.#direct = this.#isCompressed ? undefined : directWriter(connection.socket)
     // Those that came together are not asked together.
     this.#heardMs -= Math.random() * (route.rules.pingMs / 4)
-    const wired = ws as WiredWs
-    wired[SOCKET] = this
-    wired.on('message', onMessage)
-    wired.on('ping', onHeard)
-    wired.on('pong', onHeard)
-    wired.on('error', onError)
-    wired.on('close', onClose)
+    ;(ws as WiredWs)[SOCKET] = this
   }
 
   get protocol(): string {
@@ -119,37 +119,72 @@ export class MessageSocket implements Socket<any, any> {
 
   // Receiving
 
-  async receive(): Promise<any> {
-    const { done, value } = await this.#next()
-    return done ? undefined : value
+  receive(): Promise<any> {
+    return this.next().then(valueOf)
   }
 
   [Symbol.asyncIterator](): AsyncIterator<any> {
-    return { next: () => this.#next() }
+    return new Messages(this)
   }
 
-  async #next(): Promise<IteratorResult<unknown, undefined>> {
-    for (;;) {
-      const arrived = this.#take() ?? (await this.#arrival())
-      if (arrived === undefined) return { done: true, value: undefined }
-      const decoded = this.#route.codec.decode(arrived.data, arrived.isBinary)
-      const value: unknown = decoded instanceof Promise ? await decoded : decoded
-      if (!(value instanceof InvalidMessage)) return { done: false, value }
-      this.#refuse(value)
+  /** For an iteration. It rejects with what a schema's own code throws. */
+  next(): Promise<Next> {
+    try {
+      for (let arrived = this.#take(); arrived !== undefined; arrived = this.#take()) {
+        const next = this.#read(arrived)
+        if (next !== undefined) return Promise.resolve(next)
+      }
+    } catch (error) {
+      return Promise.reject(error)
     }
+    if (this.closed) return Promise.resolve(ended())
+    return new Promise(resolve => this.#wait(resolve))
+  }
+
+  /** @returns undefined for a message that has been refused */
+  #read({ data, isBinary }: Arrived): Next | Promise<Next> | undefined {
+    const decoded = this.#route.codec.decode(data, isBinary)
+    return decoded instanceof Promise ? decoded.then(value => this.#taken(value) ?? this.next()) : this.#taken(decoded)
+  }
+
+  #taken(value: unknown): Next | undefined {
+    if (!(value instanceof InvalidMessage)) return { done: false, value }
+    this.#refuse(value)
+    return undefined
   }
 
   #take(): Arrived | undefined {
-    const first = this.#arrived.shift()
+    const first = this.#arrived?.shift()
     if (first === undefined) return undefined
     this.#arrivedBytes -= first.data.length
-    if (this.#isPaused && this.#arrived.length === 0) this.#resume()
+    if (this.#arrived!.length > 0) return first
+    this.#arrived = undefined
+    if (this.#isPaused) this.#resume()
     return first
   }
 
-  #arrival(): Promise<Arrived | undefined> {
-    if (this.closed) return Promise.resolve(undefined)
-    return new Promise(resolve => this.#waiting.push(resolve))
+  #wait(waiter: Waiter): void {
+    if (this.#waiter === undefined) this.#waiter = waiter
+    else (this.#otherWaiters ??= []).push(waiter)
+  }
+
+  /** Whose message is refused waits on, before all others. */
+  #waitFirst(waiter: Waiter): void {
+    if (this.#waiter !== undefined) (this.#otherWaiters ??= []).unshift(this.#waiter)
+    this.#waiter = waiter
+  }
+
+  #hand(arrived: Arrived, waiter: Waiter): void {
+    this.#waiter = this.#otherWaiters?.shift()
+    let next
+    try {
+      next = this.#read(arrived)
+    } catch (error) {
+      return waiter(Promise.reject(error))
+    }
+    if (next !== undefined) waiter(next)
+    else if (this.closed) waiter(ended())
+    else this.#waitFirst(waiter)
   }
 
   received(data: Buffer, isBinary: boolean): void {
@@ -157,12 +192,12 @@ export class MessageSocket implements Socket<any, any> {
     if (this.closed) return
     const { rules } = this.#route
     if (++this.#messages > rules.maxMessagesPerSecond) return this.#fail(1008, 'too many messages')
-    const waiting = this.#waiting.shift()
-    if (waiting) return waiting({ data, isBinary })
+    if (this.#waiter !== undefined) return this.#hand({ data, isBinary }, this.#waiter)
     if (rules.receives === null) return this.#fail(1008, 'no messages are taken here')
-    this.#arrived.push({ data, isBinary })
+    const arrived = (this.#arrived ??= [])
+    arrived.push({ data, isBinary })
     this.#arrivedBytes += data.length
-    if (this.#isPaused || (this.#arrived.length < READ_AHEAD && this.#arrivedBytes < READ_AHEAD_BYTES)) return
+    if (this.#isPaused || (arrived.length < READ_AHEAD && this.#arrivedBytes < READ_AHEAD_BYTES)) return
     this.#isPaused = true
     this.#ws.pause()
   }
@@ -263,7 +298,7 @@ export class MessageSocket implements Socket<any, any> {
     if (this.closed) return
     const closing = { code, reason: shortened(reason) }
     this.#ws.close(closing.code, closing.reason)
-    this.#arrived = []
+    this.#arrived = undefined
     this.#end(closing)
   }
 
@@ -284,7 +319,9 @@ export class MessageSocket implements Socket<any, any> {
     if (this.rooms) for (const room of this.rooms) this.#route.leave(this, room)
     // The answer to our close frame has to be read.
     if (this.#isPaused) this.#resume()
-    for (const resolve of this.#waiting.splice(0)) resolve(undefined)
+    const waiters = [this.#waiter, ...(this.#otherWaiters ?? [])]
+    this.#waiter = this.#otherWaiters = undefined
+    for (const waiter of waiters) waiter?.(ended())
     this.#connection.abort(this.error())
   }
 
@@ -390,26 +427,54 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
 
 function ignore(): void {}
 
-// Listeners are shared by all sockets, as in http/connection.ts.
+function ended(): Next {
+  return { done: true, value: undefined }
+}
+
+function valueOf({ value }: Next): unknown {
+  return value
+}
+
+class Messages implements AsyncIterator<unknown, undefined> {
+  readonly #socket: MessageSocket
+
+  constructor(socket: MessageSocket) {
+    this.#socket = socket
+  }
+
+  next(): Promise<Next> {
+    return this.#socket.next()
+  }
+}
 
 const SOCKET = Symbol('socket')
 
 interface WiredWs extends WsSocket {
-  [SOCKET]: MessageSocket
+  [SOCKET]: MessageSocket | undefined
 }
 
-function onMessage(this: unknown, data: Buffer, isBinary: boolean): void {
-  ;(this as WiredWs)[SOCKET].received(data, isBinary)
+/**
+ * The library's class for sockets of a server, telling its events to the MessageSocket of each: five listeners would be kept in a table of 280 bytes
+ * a socket.
+ */
+export function wiredClass(WebSocket: WsLibrary['WebSocket']): WsServerOptions['WebSocket'] {
+  const Base = WebSocket as unknown as new (...of: readonly unknown[]) => Emitting
+  return class extends Base {
+    [SOCKET]: MessageSocket | undefined = undefined
+
+    override emit(event: string, ...of: readonly unknown[]): boolean {
+      const socket = this[SOCKET]
+      if (socket === undefined) return super.emit(event, ...of)
+      if (event === 'message') socket.received(of[0] as Buffer, of[1] as boolean)
+      else if (event === 'ping' || event === 'pong') socket.heard()
+      else if (event === 'error') socket.errored(of[0] as Error)
+      else if (event === 'close') socket.wasClosed(of[0] as number, (of[1] as Buffer).toString())
+      else return super.emit(event, ...of)
+      return true
+    }
+  }
 }
 
-function onHeard(this: unknown): void {
-  ;(this as WiredWs)[SOCKET].heard()
-}
-
-function onError(this: unknown, error: Error): void {
-  ;(this as WiredWs)[SOCKET].errored(error)
-}
-
-function onClose(this: unknown, code: number, reason: Buffer): void {
-  ;(this as WiredWs)[SOCKET].wasClosed(code, reason.toString())
+interface Emitting {
+  emit(event: string, ...of: readonly unknown[]): boolean
 }

@@ -17,10 +17,6 @@ export interface WsSocket {
   pause(): void
   resume(): void
   terminate(): void
-  on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): this
-  on(event: 'ping' | 'pong', listener: () => void): this
-  on(event: 'close', listener: (code: number, reason: Buffer) => void): this
-  on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): this
 }
 
 export interface WsSendOptions {
@@ -44,6 +40,8 @@ export interface WsServer {
 
 export interface WsServerOptions {
   readonly noServer: true
+  /** Its own class, or one that extends it: of the sockets that it makes. */
+  readonly WebSocket: new (...of: readonly unknown[]) => object
   readonly clientTracking: false
   readonly maxPayload: number
   readonly closeTimeout: number
@@ -52,7 +50,7 @@ export interface WsServerOptions {
 }
 
 /** The library's client, for tests of applications. */
-export interface WsClient extends Omit<WsSocket, 'on'> {
+export interface WsClient extends WsSocket {
   on(event: 'open', listener: () => void): this
   on(event: 'unexpected-response', listener: (request: ClientRequest, response: IncomingMessage) => void): this
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): this
