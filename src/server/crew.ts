@@ -15,6 +15,8 @@ import { Inspections } from './inspections.ts'
 import { silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { DrainMode, FromWorker, StartedService } from './messages.ts'
 import { LeaderSeat } from './leader-seat.ts'
+import { workerShare } from './memory-share.ts'
+import { type RecycleLimits, type RecycleReason, Recycling } from './recycle.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
 import { RestartPolicy } from './restart-policy.ts'
@@ -59,6 +61,15 @@ export class Crew {
   /** Of the app, shared by its workers. */
   readonly #counts = new CounterTable()
   readonly #inspections = new Inspections<WorkerProcess>()
+  readonly #recycling = new Recycling<Slot>({
+    limits: () => this.#recycleLimits(),
+    replace: (slot, signal) => this.#rollNow([slot], signal),
+    log: () => this.#log,
+    nowMs: () => performance.now(),
+    random: Math.random,
+  })
+  /** Reloads and the like that are under way or wait for each other. */
+  #rolls = 0
   #keepsFilled = false
   #buried: Counters = NO_COUNTS
   #restarts = 0
@@ -76,6 +87,10 @@ export class Crew {
   /** The number of the worker that leads. */
   get leader(): number | undefined {
     return this.#seat.leader
+  }
+
+  get recycles(): Readonly<Record<RecycleReason, number>> {
+    return { ...this.#recycling.counts }
   }
 
   get restarts(): number {
@@ -135,7 +150,18 @@ export class Crew {
     await Promise.all([...this.#slots.values()].flatMap(({ current }) => current?.ready ?? []))
   }
 
-  #roll(slots: readonly Slot[], signal: AbortSignal): Promise<number> {
+  /** What somebody asked for goes before what is done by itself. */
+  async #roll(slots: readonly Slot[], signal: AbortSignal): Promise<number> {
+    this.#rolls++
+    try {
+      await this.#recycling.stop()
+      return await this.#rollNow(slots, signal)
+    } finally {
+      this.#rolls--
+    }
+  }
+
+  #rollNow(slots: readonly Slot[], signal: AbortSignal): Promise<number> {
     return roll({
       slots,
       launch: slot => this.#launch(slot),
@@ -165,6 +191,7 @@ export class Crew {
   /** Nobody is replaced from now on; resolves when all are gone. Again with 'quick' for those who take long. */
   async dismiss(mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
     this.#keepsFilled = false
+    void this.#recycling.stop()
     for (const { timer } of this.#slots.values()) clearTimeout(timer)
     const gone = this.workers.map(worker => {
       if (mode === 'quick') return worker.drain('quick', 0, 0)
@@ -175,9 +202,14 @@ export class Crew {
     await Promise.all(gone)
   }
 
-  // Counts its own ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.
   /** Called once a second. */
-  killSilent(): void {
+  watch(): void {
+    this.#killSilent()
+    if (this.#keepsFilled && this.#rolls === 0) this.#recycling.look([...this.#slots.values()])
+  }
+
+  // Counts ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.
+  #killSilent(): void {
     const limit = this.#silentTicks
     for (const worker of this.#workers) {
       if (!worker.isOpen || this.#inspections.excuses(worker)) continue
@@ -186,6 +218,16 @@ export class Crew {
         `${told(worker)} was silent for ${limit} s and is killed: ${whatHolds(worker.pid, this.#reportFile(worker))}`,
       )
       worker.kill()
+    }
+  }
+
+  #recycleLimits(): RecycleLimits {
+    const { maxRequests, maxRequestsJitter, maxWorkerAge, maxWorkerMemory } = this.#facts.orders().generation.settings
+    return {
+      maxRequests,
+      maxRequestsJitter,
+      maxAgeMs: maxWorkerAge,
+      maxBytes: maxWorkerMemory === 'auto' ? workerShare(this.size) : maxWorkerMemory,
     }
   }
 

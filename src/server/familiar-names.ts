@@ -72,6 +72,8 @@ export const FAMILIAR_NAMES: Readonly<Record<string, SameSetting | OtherWay>> = 
   'worker-tmp-dir': otherwise(gunicorn, 'heartbeats are messages, and no files'),
   'graceful-timeout': seconds(gunicorn, 'graceTimeout', '`--grace-timeout VALUE`'),
   'timeout-graceful-shutdown': seconds(uvicorn, 'graceTimeout', '`--grace-timeout VALUE`'),
+  'limit-max-requests': same(uvicorn, 'maxRequests', '`--max-requests VALUE`'),
+  'limit-max-requests-jitter': same(uvicorn, 'maxRequestsJitter', '`--max-requests-jitter VALUE`'),
   timeout: seconds(gunicorn, 'workerTimeout', '`--worker-timeout VALUE`'),
   'timeout-worker-healthcheck': seconds(uvicorn, 'workerTimeout', '`--worker-timeout VALUE`'),
   preload: otherwise(gunicorn, 'processes of Node cannot share what was loaded; each worker loads the app'),

@@ -20,6 +20,10 @@ type SupervisedSetting =
   | 'startTimeout'
   | 'workerTimeout'
   | 'reportDir'
+  | 'maxRequests'
+  | 'maxRequestsJitter'
+  | 'maxWorkerAge'
+  | 'maxWorkerMemory'
   | 'controlSocket'
   | 'controlSocketMode'
 

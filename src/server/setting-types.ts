@@ -71,6 +71,19 @@ export const size: SettingType<number> = {
   show: sizeText,
 }
 
+/** 'auto' is worked out by who needs it; 'off' is null, and so is 0. */
+export const sizeOrAuto: SettingType<number | 'auto' | null> = {
+  placeholder: 'SIZE|auto|off',
+  expected: "a size such as 512MiB, 'auto' or 'off'",
+  read(found) {
+    if (found === 'auto') return 'auto'
+    if (found === 'off' || found === false || found === null) return null
+    const bytes = size.read(found)
+    return bytes === 0 ? null : bytes
+  },
+  show: value => (value === null ? 'off' : value === 'auto' ? 'auto' : size.show(value)),
+}
+
 export function text(placeholder: string, expected: string): SettingType<string> {
   return {
     placeholder,
@@ -163,6 +176,12 @@ export const countOrOff: SettingType<number | null> = {
   expected: "a whole number, 1 or more, or 'off'",
   read: found => (found === 'off' || found === false || found === null ? null : wholeNumber(1).read(found)),
   show: value => (value === null ? 'off' : String(value)),
+}
+
+/** 'off' is null; so is 0, as gunicorn has it. */
+export const requestsOrOff: SettingType<number | null> = {
+  ...countOrOff,
+  read: found => (found === 0 || found === '0' ? null : countOrOff.read(found)),
 }
 
 /** Of a file: 660, 0660 or, in code, 0o660. */

@@ -17,8 +17,10 @@ import {
   pathOrAutoOrOff,
   pathPrefix,
   proxies,
+  requestsOrOff,
   type SettingType,
   size,
+  sizeOrAuto,
   text,
   wholeNumber,
   workerCount,
@@ -251,6 +253,31 @@ export const SETTINGS = {
     type: durationOrOff,
     default: 10_000,
     meaning: 'time the event loop of a worker may be blocked; then it is reported, killed 2 s later and replaced',
+  }),
+  maxRequests: row({
+    type: requestsOrOff,
+    default: null,
+    commands: ['serve'],
+    meaning: 'requests after which a worker is replaced, the new one ready first',
+  }),
+  maxRequestsJitter: row({
+    type: wholeNumber(0),
+    default: 0,
+    commands: ['serve'],
+    meaning: 'up to so many requests more than maxRequests, by chance, so that workers are not replaced all at once',
+  }),
+  maxWorkerAge: row({
+    type: durationOrOff,
+    default: null,
+    commands: ['serve'],
+    meaning: 'age at which a worker is replaced, the new one ready first',
+  }),
+  maxWorkerMemory: row({
+    type: sizeOrAuto,
+    default: 'auto',
+    commands: ['serve'],
+    meaning:
+      'resident memory beyond which a worker is replaced, the new one ready first; auto is 0.8 of its share of what the container, or the machine, allows',
   }),
   reportDir: row({
     type: text('DIR', 'a directory'),

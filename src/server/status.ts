@@ -1,5 +1,6 @@
 // What the supervisor knows, as data for /status and as Prometheus text for /metrics.
 import type { Counters } from './counters.ts'
+import type { RecycleReason } from './recycle.ts'
 import type { WorkerState } from './worker-process.ts'
 
 export interface WorkerStatus {
@@ -25,6 +26,8 @@ export interface ServerStatus {
   /** Workers started again after a death. */
   readonly restarts: number
   readonly reloads: number
+  /** Workers replaced because they had served long enough. */
+  readonly recycles: Readonly<Record<RecycleReason, number>>
   /** Totals include workers that are gone; what is open is of those alive. */
   readonly total: Counters
   readonly workers: readonly WorkerStatus[]
@@ -92,6 +95,12 @@ export function prometheusText(status: ServerStatus): string {
     family('millrace_worker_restarts_total', 'counter', 'Workers started again after a death.', [
       ['', status.restarts],
     ]),
+    family(
+      'millrace_worker_recycles_total',
+      'counter',
+      'Workers replaced because they had served long enough: requests, age or memory.',
+      Object.entries(status.recycles).map(([reason, count]) => [`{reason="${reason}"}`, count]),
+    ),
     family('millrace_reloads_total', 'counter', 'Reloads that replaced the workers.', [['', status.reloads]]),
   ].join('')
 }

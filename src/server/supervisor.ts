@@ -106,7 +106,7 @@ export class Supervisor implements Controlled {
       if (this.isStopping) return await this.#endStart()
       this.#hasStarted = true
       this.#prepareNext()
-      this.#watch = setInterval(() => this.#crew.killSilent(), WATCH_MS)
+      this.#watch = setInterval(() => this.#crew.watch(), WATCH_MS)
       const tookMs = performance.now() - beganMs
       return {
         address: socket.address,
@@ -217,6 +217,7 @@ export class Supervisor implements Controlled {
       leader: this.#crew.leader,
       restarts: this.#crew.restarts,
       reloads: this.#reloads,
+      recycles: this.#crew.recycles,
       total: this.#crew.counters,
       workers: this.#crew.workers.map(({ number, pid, state, readyAtMs, counters }) => ({
         number,

@@ -21,6 +21,7 @@ const status: ServerStatus = {
   leader: 1,
   restarts: 2,
   reloads: 0,
+  recycles: { requests: 3, age: 0, memory: 1 },
   total: { ...NO_COUNTS, requests: [1, 0, 20, 0, 4, 5], accepted: 6 },
   workers: [worker],
 }
@@ -53,6 +54,7 @@ test('metrics are in the exposition format, each family once', () => {
   assert.match(text, /^millrace_requests_total\{class="cut"\} 1$/m)
   assert.match(text, /^millrace_connections\{worker="1",pid="77"\} 3$/m)
   assert.match(text, /^millrace_worker_restarts_total 2$/m)
+  assert.match(text, /^millrace_worker_recycles_total\{reason="memory"\} 1$/m)
   for (const line of text.trimEnd().split('\n'))
     assert.match(line, /^(# (HELP|TYPE) millrace_\w+ .+|millrace_\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?)$/)
   const types = [...text.matchAll(/^# TYPE (\w+)/gm)].map(match => match[1])
