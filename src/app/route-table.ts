@@ -22,9 +22,10 @@ export interface Found<T> {
 const MOST_COMPARED = 8
 
 class Node<T> {
-  readonly texts = new Map<string, Node<T>>()
-  /** The same, in order of declaration. */
+  /** In order of declaration. */
   readonly list: { readonly text: string; readonly node: Node<T> }[] = []
+  /** The same, where they are many: most nodes of a large table have none below them, and an empty map is 200 bytes. */
+  texts: Map<string, Node<T>> | undefined
   value: Node<T> | undefined
   entry: PathEntry<T> | undefined
   rest: PathEntry<T> | undefined
@@ -92,12 +93,7 @@ export class RouteTable<T> {
       if (segment.kind === 'rest') return (node.rest ??= { methods: new Map(), pattern })
       if (segment.kind === 'value') node = node.value ??= new Node()
       else {
-        let next = node.texts.get(segment.text)
-        if (!next) {
-          node.texts.set(segment.text, (next = new Node()))
-          node.list.push({ text: segment.text, node: next })
-        }
-        node = next
+        node = below(node, segment.text) ?? grown(node, segment.text)
       }
     }
     return (node.entry ??= { methods: new Map(), pattern })
@@ -126,7 +122,7 @@ export class RouteTable<T> {
   #each(node: Node<T>, path: string, at: number, visit: (entry: PathEntry<T>) => void): void {
     const slash = path.indexOf('/', at)
     const text = path.slice(at, slash === -1 ? path.length : slash)
-    for (const next of [node.texts.get(text), text === '' ? undefined : node.value]) {
+    for (const next of [below(node, text), text === '' ? undefined : node.value]) {
       if (!next) continue
       if (slash !== -1) this.#each(next, path, slash + 1, visit)
       else if (next.entry) visit(next.entry)
@@ -135,8 +131,20 @@ export class RouteTable<T> {
   }
 }
 
+function below<T>(node: Node<T>, text: string): Node<T> | undefined {
+  return textAt(node, text, 0, text.length)
+}
+
+function grown<T>(node: Node<T>, text: string): Node<T> {
+  const next = new Node<T>()
+  node.list.push({ text, node: next })
+  if (node.texts) node.texts.set(text, next)
+  else if (node.list.length > MOST_COMPARED) node.texts = new Map(node.list.map(each => [each.text, each.node]))
+  return next
+}
+
 function textAt<T>({ list, texts }: Node<T>, path: string, at: number, end: number): Node<T> | undefined {
-  if (list.length > MOST_COMPARED) return texts.get(path.slice(at, end))
+  if (texts !== undefined) return texts.get(path.slice(at, end))
   for (let n = 0; n < list.length; n++) {
     const { text, node } = list[n]!
     if (text.length === end - at && path.startsWith(text, at)) return node

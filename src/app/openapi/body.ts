@@ -91,6 +91,9 @@ interface Standard {
 
 /** True only for a schema that takes `undefined` without an issue and without waiting: `z.object({...}).optional()`. */
 function acceptsNothing(schema: Schema): boolean {
+  // The usual bodies never do, and what would tell it is kept by Zod ever after (600 bytes).
+  const { type } = (schema as { readonly _zod?: { readonly def: { readonly type: string } } })._zod?.def ?? {}
+  if (type === 'object' || type === 'array') return false
   const standard = (schema as { readonly '~standard'?: Standard })['~standard']
   if (!standard) return false
   try {

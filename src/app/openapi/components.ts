@@ -11,14 +11,29 @@ export interface JsonObject {
   [key: string]: unknown
 }
 
-interface Component {
+class Component {
   readonly schema: JsonObject
-  /** With its keys in order, for comparison. */
-  readonly text: string
   /** The route and place that named it first. */
   readonly where: string
+  #text: string | undefined
+  #refs: ReadonlySet<string> | undefined
+
+  constructor(schema: JsonObject, where: string) {
+    this.schema = schema
+    this.where = where
+  }
+
+  // Most names are used by one schema and in one direction, and are compared with nothing.
+
+  /** With its keys in order, for comparison. */
+  get text(): string {
+    return (this.#text ??= canonical(this.schema))
+  }
+
   /** Names of the components it refers to. */
-  readonly refs: ReadonlySet<string>
+  get refs(): ReadonlySet<string> {
+    return (this.#refs ??= references(this.schema))
+  }
 }
 
 const REF = '#/components/schemas/'
@@ -121,9 +136,8 @@ export class Components {
   #add(name: string, schema: JsonObject, direction: Direction, where: string): void {
     const known = this.#named[direction]
     const before = known.get(name)
-    const text = canonical(schema)
-    if (!before) known.set(name, { schema, text, where, refs: references(schema) })
-    else if (before.text !== text)
+    if (!before) known.set(name, new Component(schema, where))
+    else if (before.schema !== schema && before.text !== canonical(schema))
       throw new UsageError(
         'APP_COMPONENT_CLASH',
         `two different schemas are called ${name}: in ${before.where} and in ${where}; give one of them another id`,
@@ -160,15 +174,40 @@ function references(schema: JsonObject): ReadonlySet<string> {
   return found
 }
 
-/** A copy with other references. They stand in `$ref`, and as values in a discriminator's mapping. */
+/** A copy, of what of it is JSON, with other references. They stand in `$ref`, and as values in a discriminator's mapping. */
 function withRefs(schema: JsonObject, spell: (name: string) => string): JsonObject {
-  return JSON.parse(JSON.stringify(schema), (key, value: unknown) => {
-    if (key === '$ref' && isRef(value)) return spell(value.slice(REF.length))
-    if (key !== 'mapping' || typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(
-      Object.entries(value).map(([tag, ref]) => [tag, isRef(ref) ? spell(ref.slice(REF.length)) : (ref as unknown)]),
-    )
-  }) as JsonObject
+  return copied(schema, spell) as JsonObject
+}
+
+function copied(value: unknown, spell: (name: string) => string): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (Array.isArray(value)) return value.map(item => copied(item, spell) ?? null)
+  // Numbers that JSON has not, dates and the like, and what it refuses.
+  if (!isPlain(value)) return JSON.parse(JSON.stringify(value) ?? 'null')
+  const copy: JsonObject = {}
+  for (const key of Object.keys(value)) {
+    const of = value[key]
+    if (of === undefined || typeof of === 'function' || typeof of === 'symbol') continue
+    const inner = key === '$ref' && isRef(of) ? spell(of.slice(REF.length)) : copied(of, spell)
+    const respelled = key === 'mapping' && isPlain(inner) ? mapped(inner, spell) : inner
+    if (key === '__proto__')
+      Object.defineProperty(copy, key, { value: respelled, enumerable: true, configurable: true, writable: true })
+    else copy[key] = respelled
+  }
+  return copy
+}
+
+function mapped(mapping: JsonObject, spell: (name: string) => string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(mapping).map(([tag, ref]) => [tag, isRef(ref) ? spell(ref.slice(REF.length)) : ref]),
+  )
+}
+
+function isPlain(value: unknown): value is JsonObject {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && typeof (value as JsonObject)['toJSON'] !== 'function'
 }
 
 function isRef(value: unknown): value is string {
