@@ -11,5 +11,7 @@ export function text(maxLength: number) {
       .max(maxLength)
       // No pattern: that one would be shown to readers, and filled in for them by Swagger UI.
       .refine(text => !text.includes('\0'), 'Text cannot hold the character U+0000')
+      // What is trimmed must have something left, which its length alone does not say.
+      .meta({ pattern: '\\S' })
   )
 }

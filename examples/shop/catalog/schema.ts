@@ -54,7 +54,11 @@ const limit = z.int().min(1).max(100).default(20).describe('How many to give at 
 
 export const ListQuery = z.object({
   limit,
-  cursor: z.string().max(1000).optional().describe('`nextCursor` of the page before'),
+  cursor: z
+    .string()
+    .max(1000)
+    .optional()
+    .meta({ description: '`nextCursor` of the page before', pattern: '^[\\w-]+$' }),
   category: category.optional(),
   sort: Sort.default('newest').describe('`-price` is the highest price first'),
 })
