@@ -28,6 +28,15 @@ export function forkManifestChild(environment: Environment, warmth: Warmth): Chi
   })
 }
 
+/** Waits to be told which function to call. */
+export function forkHooksChild(environment: Environment): ChildProcess {
+  return fork(modulePath('hooks-child'), [], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...environment },
+    execArgv: childArguments(),
+  })
+}
+
 /** Node options for children: ours, without a debugger's port, which only one process can have. */
 function childArguments(): string[] {
   const inherited = process.execArgv.filter(option => !option.startsWith('--inspect'))

@@ -48,6 +48,14 @@ export function explainStartError(error: unknown, directory: string): StartError
   })
 }
 
+/** A hook that threw. @param name  of the function */
+export function explainHookError(error: unknown, name: string, directory: string): StartError {
+  if (error instanceof StartError) return error
+  const place = placeOf(error)
+  const at = place ? `${shorten(place.file, directory)}:${place.line}` : name
+  return new StartError('HOOK_FAILED', EXIT.app, `${name} failed: ${threw(error, at, directory)}`, { cause: error })
+}
+
 const CONSTRUCTS: readonly (readonly [found: RegExp, construct: string, wayOut: string])[] = [
   [/enum/, 'an enum', "write `const Color = { red: 'red', green: 'green' } as const` instead"],
   [/namespace|module declaration/, 'a namespace', 'use a module (a file of its own) or a plain object instead'],

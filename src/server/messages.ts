@@ -116,6 +116,15 @@ export interface ToManifestChild {
 export type FromManifestChild =
   { readonly type: 'manifest'; readonly manifest: Manifest } | { readonly type: 'failed'; readonly failure: Failure }
 
+/** Which function of which module to call. */
+export interface ToHooksChild {
+  readonly name: string
+  readonly file: string
+  readonly services: readonly StartedService[]
+}
+
+export type FromHooksChild = { readonly type: 'done' } | { readonly type: 'failed'; readonly failure: Failure }
+
 /** The app as data, read in a child: the supervisor never runs user code. */
 export interface Manifest {
   readonly title: string

@@ -337,6 +337,11 @@ export const SETTINGS = {
     'most requests on one connection, up to a tenth fewer by chance; 0 is no limit',
   ),
   lingerTime: rareLimit('lingerMs', duration, 'time a connection closed after an error is still read'),
+  hooks: row({
+    type: text('FILE', 'the path of a module that exports onStart, onReady, onReload or onStop'),
+    default: '',
+    meaning: 'functions that run once for the server: before its workers, and after them',
+  }),
   logLevel: row({
     type: oneOf('error', 'warn', 'info', 'debug'),
     default: 'info',

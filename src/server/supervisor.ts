@@ -17,6 +17,7 @@ import { Crew, type Orders } from './crew.ts'
 import { failureOf } from './errors.ts'
 import { fixedChanges, type Generation, type GenerationSource, readGeneration } from './generation.ts'
 import type { InspectionOrder } from './inspection.ts'
+import { type HookName, runHook } from './hooks.ts'
 import { type HeldSocket, holdSocket, listenAddress, type ListenAddress, urlOf } from './listener.ts'
 import type { StartedService } from './messages.ts'
 import type { ChangeOutcome } from './reload.ts'
@@ -53,6 +54,8 @@ export class Supervisor implements Controlled {
   readonly #services = new Services()
   readonly #warm: WarmProcesses | undefined
   readonly #stopAsked = new AbortController()
+  /** Asked again: what takes long is ended. */
+  readonly #quick = new AbortController()
   readonly #finished = Promise.withResolvers<void>()
   readonly #startedAtMs = performance.now()
   /** For as long as we live: a reload of the workers must not end the sessions of clients. */
@@ -102,7 +105,9 @@ export class Supervisor implements Controlled {
       this.#admin = await openAdmin(settings.admin, sources.has('admin'), () => this.status(), this.#log)
       await this.#openControl(settings)
       if (!this.isStopping) await this.#startServices(manifest.services)
+      if (!this.isStopping) await this.#hook('onStart', this.#stopAsked.signal)
       if (!this.isStopping) await this.#crew.start(settings.workers)
+      if (!this.isStopping) await this.#hook('onReady', this.#stopAsked.signal)
       if (this.isStopping) return await this.#endStart()
       this.#hasStarted = true
       this.#prepareNext()
@@ -189,6 +194,7 @@ export class Supervisor implements Controlled {
   /** Ends everything; a second call is quick whatever it says. Resolves when all is gone. */
   async stop(mode: 'orderly' | 'quick'): Promise<void> {
     if (this.isStopping) {
+      this.#quick.abort()
       void this.#crew.dismiss('quick', 0, 0)
       return this.finished
     }
@@ -202,6 +208,8 @@ export class Supervisor implements Controlled {
     if (mode === 'orderly') this.#log.info('stopping: requests in flight are finished first')
     const { drainDelay, graceTimeout } = this.#generation!.settings
     await this.#crew.dismiss(mode === 'quick' ? 'quick' : this.#drainMode, drainDelay, graceTimeout)
+    if (mode === 'orderly')
+      await this.#hook('onStop', this.#quick.signal).catch(error => this.#log.error(failureOf(error).message))
     await this.#end()
   }
 
@@ -302,6 +310,7 @@ export class Supervisor implements Controlled {
       if (!signal.aborted) await this.#startServices(next.manifest.services)
       if (signal.aborted) return { state: 'superseded' }
       this.#use(next)
+      await this.#hook('onReload', signal)
       const replaced = await this.#crew.roll(signal)
       if (signal.aborted) return { state: 'superseded' }
       this.#reloads++
@@ -319,6 +328,13 @@ export class Supervisor implements Controlled {
     } finally {
       this.#prepareNext()
     }
+  }
+
+  /** @throws StartError of a function that failed or took too long, or whose module cannot be loaded */
+  async #hook(name: HookName, signal: AbortSignal): Promise<void> {
+    const { environment, settings } = this.#generation!
+    const timeoutMs = name === 'onStop' ? settings.graceTimeout : settings.startTimeout
+    await runHook({ name, file: settings.hooks, environment, services: this.#startedServices, timeoutMs, signal })
   }
 
   /** Processes for the next reload, where there will be many. */

@@ -1,0 +1,69 @@
+// What a server does once, and not once in each worker: functions of the module that the setting `hooks` names. Each call runs in a process
+// of its own, so that no user code runs in the one that supervises.
+import { once } from 'node:events'
+import { forkHooksChild } from './child-processes.ts'
+import type { Environment } from './environment.ts'
+import { errorOf, StartError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
+import type { FromHooksChild, StartedService, ToHooksChild } from './messages.ts'
+import { endedHow } from './worker-exit.ts'
+
+/**
+ * The functions that a hooks module may export:
+ *
+ * - `onStart` before the first worker, with services such as an embedded database running; one that throws stops the start
+ * - `onReady` when the workers are ready
+ * - `onReload` before the workers are replaced, from the new code; one that throws leaves the old ones serving
+ * - `onStop` after the last worker of a server that was asked to stop
+ */
+export interface Hooks {
+  readonly onStart?: () => void | Promise<void>
+  readonly onReady?: () => void | Promise<void>
+  readonly onReload?: () => void | Promise<void>
+  readonly onStop?: () => void | Promise<void>
+}
+
+export type HookName = keyof Hooks
+
+export const HOOK_NAMES = ['onStart', 'onReady', 'onReload', 'onStop'] as const satisfies readonly HookName[]
+
+export interface HookCall {
+  readonly name: HookName
+  /** Path of the module, from the working directory. */
+  readonly file: string
+  readonly environment: Environment
+  readonly services: readonly StartedService[]
+  readonly timeoutMs: number
+  /** Ends the process; the promise rejects. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Resolves when the function has settled and what it registered with the host (pools) is closed; at once where the module has none of the name.
+ *
+ * @throws StartError `LOAD_*` for the module, `HOOK_FAILED`
+ */
+export async function runHook({ name, file, environment, services, timeoutMs, signal }: HookCall): Promise<void> {
+  if (file === '') return
+  const child = forkHooksChild(environment)
+  let message: FromHooksChild | undefined
+  child.once('message', received => (message = received as FromHooksChild))
+  const kill = () => void child.kill('SIGKILL')
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    kill()
+  }, timeoutMs)
+  signal?.addEventListener('abort', kill, { once: true })
+  try {
+    child.send({ name, file, services } satisfies ToHooksChild, () => {})
+    const [code, ended] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+    if (message?.type === 'done') return
+    if (message) throw errorOf(message.failure)
+    const how = isLate ? `has not ended within ${timeoutMs / 1000} s` : endedHow({ code, signal: ended })
+    throw new StartError('HOOK_FAILED', EXIT.app, `${name} of ${file} ${how}`)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', kill)
+  }
+}
