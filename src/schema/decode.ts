@@ -95,15 +95,21 @@ type Decode<Input = unknown> = (input: Input, issues: Issue[]) => unknown
 
 /** What the first value compiles takes its own place: the values after it call that and nothing besides. */
 class OnFirstUse<Input> {
-  decode: Decode<Input>
+  decode: Decode<Input> = decodeFirst
+  readonly #compile: () => Decode<Input>
 
   constructor(compile: () => Decode<Input>) {
-    let compiled: Decode<Input> | undefined
-    this.decode = (input, issues) => {
-      this.decode = compiled ??= compile()
-      return compiled(input, issues)
-    }
+    this.#compile = compile
   }
+
+  compile(): Decode<Input> {
+    return (this.decode = this.#compile())
+  }
+}
+
+/** The same for all: a decoder that is never asked keeps no function of its own for it. */
+function decodeFirst<Input>(this: OnFirstUse<Input>, input: Input, issues: Issue[]): unknown {
+  return this.compile()(input, issues)
 }
 
 class BodyOnFirstUse extends OnFirstUse<unknown> implements BodyDecoder {

@@ -40,15 +40,21 @@ export function compileResponse(schema: Schema, where: string, finish?: (json: u
 
 /** What the first value compiles takes its own place: the values after it call that and nothing besides. */
 class OnFirstUse implements Encoder {
-  encode: Encoder['encode']
+  encode: Encoder['encode'] = encodeFirst
+  readonly #compile: () => Encoder['encode']
 
   constructor(compile: () => Encoder['encode']) {
-    let compiled: Encoder['encode'] | undefined
-    this.encode = value => {
-      this.encode = compiled ??= compile()
-      return compiled(value)
-    }
+    this.#compile = compile
   }
+
+  compile(): Encoder['encode'] {
+    return (this.encode = this.#compile())
+  }
+}
+
+/** The same for all: an encoder that is never asked keeps no function of its own for it. */
+function encodeFirst(this: OnFirstUse, value: unknown): string {
+  return this.compile()(value)
 }
 
 const picks = new WeakMap<Described, Pick>()

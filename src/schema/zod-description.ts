@@ -32,6 +32,9 @@ import {
 /** ISO texts that Zod gives no format, because JSON Schema's asks for an offset. */
 const FORMS: Readonly<Record<string, 'date-time' | 'time' | undefined>> = { datetime: 'date-time', time: 'time' }
 
+/** What Zod would copy into each leaf is ours to put around it. */
+let noMetadata: object | undefined
+
 /** Kinds with no schema inside. */
 const LEAVES = new Set(['string', 'number', 'boolean', 'null', 'any', 'unknown', 'never', 'literal', 'enum', 'file'])
 
@@ -41,11 +44,15 @@ export type Direction = 'input' | 'output'
 export function describeZod(schema: ZodSchema, direction: Direction, where: string): Described {
   const walk = new ZodWalk(direction, where)
   const node = walk.visit(schema)
-  return { schema: node, components: walk.components }
+  return { schema: node, components: walk.hasComponents ? walk.components : NONE }
 }
+
+/** Of the many schemas that name nothing. */
+const NONE: Described['components'] = Object.freeze({})
 
 class ZodWalk {
   readonly components: Record<string, Node> = {}
+  hasComponents = false
   readonly #direction: Direction
   readonly #where: string
   readonly #core = zodCore()
@@ -53,6 +60,8 @@ class ZodWalk {
   /** Schemas that are components, or have turned out to be by meeting themselves inside. */
   readonly #names = new Map<ZodSchema, string>()
   readonly #open = new Set<ZodSchema>()
+  /** Of Zod's converter. */
+  #context: object | undefined
 
   constructor(direction: Direction, where: string) {
     this.#direction = direction
@@ -72,7 +81,8 @@ class ZodWalk {
     }
     if (id !== undefined) this.#names.set(schema, id)
     this.#open.add(schema)
-    const node = { ...(this.#relative(schema) ?? this.#build(schema, meta)), ...annotations(meta) }
+    const built = this.#relative(schema) ?? this.#build(schema, meta)
+    const node = meta === undefined ? built : { ...built, ...annotations(meta) }
     // What documents have for a secret: input fields that show dots.
     if (node[SECRET] && node.type === 'string') node.format ??= 'password'
     this.#open.delete(schema)
@@ -82,6 +92,7 @@ class ZodWalk {
     if (taken !== undefined && JSON.stringify(taken) !== JSON.stringify(node))
       throw new UsageError('SCHEMA_DUPLICATE_ID', `${this.#where}: two different schemas have the id "${name}"`)
     this.components[name] = node
+    this.hasComponents = true
     return { $ref: REF + name }
   }
 
@@ -175,12 +186,12 @@ class ZodWalk {
 
   /** By the half of Zod's converter that a leaf needs: the whole of it also makes a `~standard` on each, of 600 bytes. */
   #converted(schema: ZodSchema): Node {
-    const { initializeContext, processSchema = this.#core.process } = this.#core
+    const { initializeContext, processSchema = this.#core.process, toJSONSchema } = this.#core
     const { def, processJSONSchema } = schema._zod
-    const of = { io: this.#direction, metadata: this.#core.registry() }
+    const of = { io: this.#direction, metadata: (noMetadata ??= this.#core.registry()) }
     if (processSchema && processJSONSchema && LEAVES.has(def.type))
-      return JSON.parse(JSON.stringify(processSchema(schema, initializeContext(of)))) as Node
-    const { $schema: _, ...node } = this.#core.toJSONSchema(schema, of)
+      return JSON.parse(JSON.stringify(processSchema(schema, (this.#context ??= initializeContext(of))))) as Node
+    const { $schema: _, ...node } = toJSONSchema(schema, of)
     return node
   }
 
