@@ -70,6 +70,8 @@ function testFiles(asked: readonly string[]): string[] {
 const files = testFiles(process.argv.slice(2))
 if (files.includes('test/system/tls.test.ts'))
   install(['/usr/bin/h2load', '/usr/bin/openssl'], ['nghttp2-client', 'openssl'], 'TLS')
+if (files.includes('test/system/systemd.test.ts'))
+  install(['/usr/bin/systemd-notify', '/usr/bin/python3'], ['systemd', 'python3'], 'systemd')
 if (files.some(file => file.includes('.browser.'))) install(['/usr/bin/chromium'], ['chromium'], 'browser')
 if (files.some(file => file.includes('.proxy.')))
   install(['/usr/sbin/nginx', '/usr/sbin/haproxy', '/usr/bin/openssl'], ['nginx-light', 'haproxy', 'openssl'], 'proxy')

@@ -80,6 +80,12 @@ export const CTL_COMMANDS: Readonly<Record<ControlRequest['command'], CtlCommand
       }
     },
   },
+  upgrade: {
+    operands: '',
+    meaning: 'a new server, of the Millrace that is installed now, takes over the sockets; waits',
+    mostOperands: 0,
+    read: () => ({ command: 'upgrade' }),
+  },
   stop: {
     operands: '',
     meaning: 'finish requests, then end; --quick ends at once',

@@ -1,5 +1,8 @@
 // The command line: checks the version of Node, then runs the command. Everything else is imported after the check.
+import { claimDebuggerSignal } from '../server/debugger-signal.ts'
 import { isSupportedNode, tooOldNode } from './node-version.ts'
+
+claimDebuggerSignal()
 
 if (isSupportedNode(process.versions.node)) {
   const { run } = await import('./run.ts')

@@ -61,4 +61,6 @@ const SIGNAL_MEANINGS = {
   reload: 'new code and settings, worker by worker; nothing is lost',
   'more-workers': 'one worker more',
   'fewer-workers': 'one worker fewer',
+  reopen: 'read the files of the certificate again',
+  upgrade: 'a new server, of the Millrace that is installed now, takes over the sockets; nothing is lost',
 } as const

@@ -9,6 +9,9 @@ import { isReady, prometheusText, type ServerStatus } from './status.ts'
 
 export interface Admin {
   readonly url: string
+  readonly address: SocketAddress
+  /** Of the listener; undefined where the system has none. */
+  readonly fd: number | undefined
   close(): Promise<void>
 }
 
@@ -43,6 +46,7 @@ const PAGES: Readonly<Record<string, (status: ServerStatus) => Answer>> = {
 /**
  * @param isExplicit  somebody asked for this address: a busy one is an error. By default it is a warning, and the server goes on
  *   without: two servers on one machine should not need a flag.
+ * @param fd  it is bound already, to this address
  * @returns undefined when off, or busy by default
  * @throws StartError `LISTEN_*`, exit code 4
  */
@@ -51,13 +55,16 @@ export async function openAdmin(
   isExplicit: boolean,
   status: () => ServerStatus,
   log: Logger,
+  fd?: number,
 ): Promise<Admin | undefined> {
   if (address === null) return undefined
   const server = http.createServer((request, response) => respond(request, response, status))
   const wanted = { kind: 'tcp', ...address } as const
   try {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).once('listening', resolve).listen(address.port, address.host)
+      server.once('error', reject).once('listening', resolve)
+      if (fd === undefined) server.listen(address.port, address.host)
+      else server.listen({ fd })
     })
   } catch (error) {
     const failure = listenError(error, wanted, 'admin')
@@ -69,12 +76,20 @@ export async function openAdmin(
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
   return {
     url: urlOf({ ...wanted, port }),
+    address: { ...address, port },
+    fd: descriptorOf(server),
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())
         server.closeAllConnections()
       }),
   }
+}
+
+/** Node keeps it under this name, and tells it by no other. */
+function descriptorOf(server: http.Server): number | undefined {
+  const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: number } }
+  return handle?.fd !== undefined && handle.fd > 2 ? handle.fd : undefined
 }
 
 function respond(request: http.IncomingMessage, response: http.ServerResponse, status: () => ServerStatus): void {

@@ -14,6 +14,7 @@ export interface Controlled {
   replace(worker: number): Promise<ChangeOutcome>
   /** @returns bytes that were written */
   inspect(worker: number, order: InspectionOrder): Promise<number>
+  upgrade(): Promise<ChangeOutcome>
   /** Resolves when all is gone, which nobody may live to hear. */
   stop(mode: 'orderly' | 'quick'): Promise<void>
 }
@@ -38,6 +39,8 @@ export async function obey(request: ControlRequest, controlled: Controlled): Pro
       const { file, seconds } = request
       return { bytes: await controlled.inspect(request.worker, { what: 'cpu-profile', file, seconds }) }
     }
+    case 'upgrade':
+      return changed(await controlled.upgrade())
     case 'stop':
       void controlled.stop(request.quick ? 'quick' : 'orderly')
       return { stopping: true }
@@ -48,7 +51,7 @@ function changed(outcome: ChangeOutcome): { readonly workers: number; readonly t
   if (outcome.state === 'done') return { workers: outcome.replaced, tookMs: Math.round(outcome.tookMs) }
   const message =
     outcome.state === 'failed'
-      ? `not done, the old workers go on: ${outcome.message}`
+      ? `not done, what served before goes on: ${outcome.message}`
       : 'not done: a reload or the end of the server came in between'
   throw new ControlError('CONTROL_NOT_DONE', message)
 }

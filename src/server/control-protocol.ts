@@ -19,6 +19,7 @@ export type ControlRequest =
   | { readonly command: 'drain'; readonly worker: number }
   | { readonly command: 'heap-snapshot'; readonly worker: number; readonly file: string }
   | { readonly command: 'cpu-profile'; readonly worker: number; readonly file: string; readonly seconds: number }
+  | { readonly command: 'upgrade' }
   | { readonly command: 'stop'; readonly quick: boolean }
 
 export type ControlAnswer =
@@ -67,6 +68,7 @@ const READERS: Readonly<Record<ControlRequest['command'], (found: Members) => Co
     file: fileOf(file),
     seconds: whole('seconds', seconds, 1, MOST_PROFILE_SECONDS),
   }),
+  upgrade: () => ({ command: 'upgrade' }),
   stop: ({ quick = false }) => {
     if (typeof quick !== 'boolean') throw bad('a `quick` that is neither true nor false')
     return { command: 'stop', quick }

@@ -50,6 +50,9 @@ const REPORT_TICKS = 2
 // What a worker that has met an error which nobody caught takes at most: for its requests, then for the end of its app.
 const FAULT_END_MS = 5_000
 
+// What systemd is told of is decided sooner than what is killed.
+const SERVING_TICKS = 3
+
 export class Crew {
   readonly #facts: CrewFacts
   readonly #workers = new Set<WorkerProcess>()
@@ -200,6 +203,11 @@ export class Crew {
       return worker.state === 'ready' ? worker.drain(mode, delayMs, graceMs) : worker.exited
     })
     await Promise.all(gone)
+  }
+
+  /** Somebody serves, and has been heard of of late. */
+  get isServing(): boolean {
+    return this.workers.some(worker => worker.isOpen && worker.silentTicks <= SERVING_TICKS)
   }
 
   /** Called once a second. */
@@ -373,6 +381,11 @@ export class Crew {
     const { drainMode, generation } = this.#facts.orders()
     if (!worker.isOpen) worker.kill()
     return worker.drain(drainMode, 0, generation.settings.graceTimeout)
+  }
+
+  /** Everybody reads files again that may have been replaced. */
+  reopen(): void {
+    for (const worker of this.#workers) worker.send({ type: 'reopen' })
   }
 
   #tellSize(): void {

@@ -14,6 +14,7 @@ import { readCertificate, usesTls } from './certificate.ts'
 import type { RequestCounter } from './counters.ts'
 import { entranceOptions } from './engine-options.ts'
 import { Entrance } from './entrance.ts'
+import { failureOf } from './errors.ts'
 import type { Settings } from './settings.ts'
 import { TlsDoor } from './tls-door.ts'
 
@@ -24,6 +25,8 @@ export interface Doorway {
   admit(socket: Socket): void
   /** Resolves when nobody is on the way between entrance and engine. */
   settled(): Promise<void>
+  /** Reads the files of the certificate again; without one there is nothing to do. */
+  reopen(): Promise<void>
   /** Who is on the way is closed. */
   close(): void
 }
@@ -47,6 +50,7 @@ export async function openDoorway(
       isPlain: true,
       admit: socket => entrance.admit(socket),
       settled: () => Promise.resolve(),
+      reopen: () => Promise.resolve(),
       close: () => entrance.close(),
     }
   }
@@ -73,6 +77,14 @@ export async function openDoorway(
     isPlain: false,
     admit: socket => entrance.admit(socket),
     settled: () => door.settled(),
+    reopen: async () => {
+      try {
+        door.renew(await readCertificate(settings))
+        log.info(`${settings.tlsCert} was read again, as asked`)
+      } catch (error) {
+        log.error(`the certificate is not read again, the old one stays: ${failureOf(error).message}`)
+      }
+    },
     close: () => {
       unwatch()
       entrance.close()

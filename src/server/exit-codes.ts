@@ -9,7 +9,7 @@ export const EXIT = {
   usage: 2,
   /** The app could not be loaded, or did not start. */
   app: 3,
-  /** The address is busy or cannot be bound. */
+  /** The address is busy or cannot be bound, or another server has the pid file. */
   address: 4,
   /** A service that the app needs (an embedded database) could not be started. */
   service: 5,
@@ -23,6 +23,6 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.fault, 'a fault of Millrace itself, or a Node that is too old'],
   [EXIT.usage, 'unknown command or flag, or a bad value of a setting'],
   [EXIT.app, 'the app could not be loaded, or did not start'],
-  [EXIT.address, 'the address is busy or cannot be bound'],
+  [EXIT.address, 'the address is busy or cannot be bound, or another server has the pid file'],
   [EXIT.service, 'a service the app needs, such as its embedded database, could not be started'],
 ]

@@ -69,6 +69,8 @@ export const FAMILIAR_NAMES: Readonly<Record<string, SameSetting | OtherWay>> = 
   threads: otherwise(gunicorn, 'a worker answers many requests in one thread; `--workers auto` uses all processors'),
   'worker-class': otherwise(gunicorn, ONE_ENGINE),
   'worker-connections': same(gunicorn, 'maxConnections', '`--max-connections VALUE`'),
+  pid: same(gunicorn, 'pidfile', '`--pidfile VALUE`'),
+  'control-socket-disable': otherwise(gunicorn, '`--control-socket off`'),
   'worker-tmp-dir': otherwise(gunicorn, 'heartbeats are messages, and no files'),
   'graceful-timeout': seconds(gunicorn, 'graceTimeout', '`--grace-timeout VALUE`'),
   'timeout-graceful-shutdown': seconds(uvicorn, 'graceTimeout', '`--grace-timeout VALUE`'),

@@ -58,6 +58,7 @@ const FIXED: readonly SettingName[] = [
   'admin',
   'controlSocket',
   'controlSocketMode',
+  'pidfile',
 ]
 
 /** Settings that a reload would have to change but cannot. */

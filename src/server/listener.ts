@@ -3,6 +3,7 @@
 // The supervisor never polls it. It only keeps it alive, so that a connection which arrives while workers come and go waits in the
 // kernel's queue and none is lost (docs/decisions/0002-accept-mode.md).
 import { lookup } from 'node:dns/promises'
+import { rmSync } from 'node:fs'
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
@@ -30,6 +31,8 @@ export interface HeldSocket {
   readonly address: ListenAddress
   readonly fd: number
   close(): void
+  /** Somebody else holds it as well and goes on: nothing of it is removed, now or by close(). */
+  leave(): void
 }
 
 export function listenAddress(settings: {
@@ -57,7 +60,7 @@ export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
     await clearSocketFile(wanted.path)
     const handle = bindHandle(wanted.path, -1, -1, wanted)
     await chmod(wanted.path, wanted.mode ?? UNIX_MODE)
-    return { address: wanted, fd: handle.fd, close: () => handle.close() }
+    return leavable(wanted, handle.fd, () => handle.close())
   }
   if (wanted.kind === 'descriptor') return holdDescriptor(wanted)
   const { address: ip, family } = await lookup(wanted.host).catch((error: unknown) => {
@@ -69,11 +72,11 @@ export async function holdSocket(wanted: ListenAddress): Promise<HeldSocket> {
     const handle = bindHandle(ip, wanted.port, family, wanted)
     const name: { port?: number } = {}
     handle.getsockname?.(name)
-    return { address: { ...wanted, port: name.port ?? wanted.port }, fd: handle.fd, close: () => handle.close() }
+    return leavable({ ...wanted, port: name.port ?? wanted.port }, handle.fd, () => handle.close())
   }
   try {
     const bound = new net.BoundSocket({ host: ip, port: wanted.port })
-    return { address: { ...wanted, port: bound.address().port }, fd: bound.fd(), close: () => bound.close() }
+    return leavable({ ...wanted, port: bound.address().port }, bound.fd(), () => bound.close())
   } catch (error) {
     throw listenError(error, wanted)
   }
@@ -87,7 +90,33 @@ function holdDescriptor(wanted: ListenAddress & { kind: 'descriptor' }): HeldSoc
   handle.getsockname?.(name)
   const { address: host, port } = name
   const address = host === undefined || port === undefined ? wanted : ({ kind: 'tcp', host, port } as const)
-  return { address, fd: wanted.fd, close: () => handle.close() }
+  return leavable(address, wanted.fd, () => handle.close())
+}
+
+/** One that a server of ours has bound and leaves to us: a socket file goes when we do. */
+export function adoptSocket(fd: number, address: ListenAddress): HeldSocket {
+  const handle = bindHandle(null, 0, 0, address, fd)
+  return leavable(address, fd, () => {
+    handle.close()
+    // Only who has bound it has its name removed by libuv.
+    // eslint-disable-next-line n/no-sync
+    if (address.kind === 'unix') rmSync(address.path, { force: true })
+  })
+}
+
+// Closing is what removes a socket file; one that is not closed goes with the process, and leaves its file.
+function leavable(address: ListenAddress, fd: number, close: () => void): HeldSocket {
+  let isLeft = false
+  return {
+    address,
+    fd,
+    leave: () => {
+      isLeft = true
+    },
+    close: () => {
+      if (!isLeft) close()
+    },
+  }
 }
 
 /** Accepts from an inherited descriptor. */

@@ -48,6 +48,8 @@ export type ToWorker =
   | { readonly type: 'counted'; readonly id: number; readonly value: number }
   /** In development: newer code cannot run, and this is why. */
   | { readonly type: 'broken'; readonly message: string }
+  /** Read the files of the certificate again. */
+  | { readonly type: 'reopen' }
   | { readonly type: 'inspect'; readonly id: number; readonly order: InspectionOrder }
   | { readonly type: 'deliver'; readonly channel: string; readonly message: unknown }
   | {

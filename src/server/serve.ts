@@ -26,6 +26,7 @@ type SupervisedSetting =
   | 'maxWorkerMemory'
   | 'controlSocket'
   | 'controlSocketMode'
+  | 'pidfile'
 
 /** Settings by their names in docs/reference/settings.md: durations as '5s' or milliseconds, sizes as '1MiB' or bytes. */
 export type ServeOptions = {

@@ -231,6 +231,11 @@ export const SETTINGS = {
     isRare: true,
     meaning: 'who may command the server: the mode of the control socket',
   }),
+  pidfile: row({
+    type: text('PATH', 'a path'),
+    default: '',
+    meaning: 'file that names the process of the server, for scripts that signal it; removed at the end',
+  }),
   // 30 s: gunicorn's graceful_timeout and the terminationGracePeriodSeconds of Kubernetes.
   graceTimeout: row({
     type: duration,

@@ -1,6 +1,6 @@
 // Which signal asks the supervisor for what. A handler only passes the wish on; what is done about it is the supervisor's.
 
-export type Intention = 'stop' | 'stop-quickly' | 'reload' | 'more-workers' | 'fewer-workers'
+export type Intention = 'stop' | 'stop-quickly' | 'reload' | 'more-workers' | 'fewer-workers' | 'reopen' | 'upgrade'
 
 /** A second 'stop' counts as 'stop-quickly'. */
 export const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, Intention>>> = {
@@ -10,6 +10,8 @@ export const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, Intention>>> = {
   SIGHUP: 'reload',
   SIGTTIN: 'more-workers',
   SIGTTOU: 'fewer-workers',
+  SIGUSR1: 'reopen',
+  SIGUSR2: 'upgrade',
 }
 
 /** @returns the function that gives the signals back to Node */

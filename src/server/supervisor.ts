@@ -5,26 +5,29 @@
 //   reload   read the app again, replace the workers one by one (reload.ts); what fails leaves the old ones serving
 //   scale    one more or one fewer
 //   command  what `millrace ctl` asks for, by the control socket (control-socket.ts)
-//   stop     readiness red, workers drain, then services, admin listener, socket
+//   upgrade  a new process takes the sockets, and this one stops (handover.ts)
+//   stop     readiness red, workers drain, then services, and what the server holds (holdings.ts)
 import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
-import { type Admin, openAdmin } from './admin.ts'
 import { readCertificate, usesTls } from './certificate.ts'
 import type { Controlled } from './control-commands.ts'
 import { ControlError } from './control-protocol.ts'
-import { type ControlSocket, openControlSocket } from './control-socket.ts'
 import { Crew, type Orders } from './crew.ts'
 import { failureOf } from './errors.ts'
 import { fixedChanges, type Generation, type GenerationSource, readGeneration } from './generation.ts'
+import { type Predecessor, startSuccessor } from './handover.ts'
+import { Holdings } from './holdings.ts'
 import type { InspectionOrder } from './inspection.ts'
 import { type HookName, runHook } from './hooks.ts'
-import { type HeldSocket, holdSocket, listenAddress, type ListenAddress, urlOf } from './listener.ts'
+import { type ListenAddress, urlOf } from './listener.ts'
 import type { StartedService } from './messages.ts'
+import { ServiceManager } from './notify.ts'
+import type { Relaunch } from './relaunch.ts'
 import type { ChangeOutcome } from './reload.ts'
 import { Services } from './services.ts'
 import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
-import { handedDescriptor } from './systemd.ts'
+import { refusePlatform, surroundingWarnings } from './surroundings.ts'
 import { WarmProcesses } from './warm-processes.ts'
 
 export interface StartedServer {
@@ -39,7 +42,15 @@ export interface StartedServer {
 
 const WATCH_MS = 1_000
 
-/** A reload, or the replacement of one worker. */
+/** How this process came to be, where it may be more than a program that was started. */
+export interface Kin {
+  /** What started it, to be started again. */
+  readonly relaunch?: Relaunch
+  /** The server whose place it takes. */
+  readonly predecessor?: Predecessor | undefined
+}
+
+/** A reload, an upgrade, or the replacement of one worker. */
 interface Change {
   readonly abort: AbortController
   readonly done: Promise<ChangeOutcome>
@@ -59,13 +70,15 @@ export class Supervisor implements Controlled {
   readonly #finished = Promise.withResolvers<void>()
   readonly #startedAtMs = performance.now()
   /** For as long as we live: a reload of the workers must not end the sessions of clients. */
-  readonly #ticketKeys = randomBytes(48).toString('base64')
+  #ticketKeys = randomBytes(48).toString('base64')
+  readonly #manager = new ServiceManager(process.env, () => this.#log)
+  readonly #kin: Kin
+  /** Another process serves in our place. */
+  #isSucceeded = false
   #log: Logger = createLogger({ format: 'lines' })
   #generation: Generation | undefined
   #startedServices: readonly StartedService[] = []
-  #socket: HeldSocket | undefined
-  #admin: Admin | undefined
-  #control: ControlSocket | undefined
+  #holdings: Holdings | undefined
   #watch: NodeJS.Timeout | undefined
   #hasStarted = false
   /** The latest; there is one at a time. */
@@ -73,9 +86,12 @@ export class Supervisor implements Controlled {
   #reloads = 0
   #isChanging = false
 
-  constructor(source: GenerationSource) {
+  constructor(source: GenerationSource, kin: Kin = {}) {
     this.#source = source
     this.#warm = source.command === 'dev' ? new WarmProcesses() : undefined
+    this.#kin = kin
+    // Nobody's child: whoever wanted this server is gone.
+    kin.predecessor?.lost.addEventListener('abort', () => void this.stop('quick'))
   }
 
   /** Resolves when everything this supervisor started is gone. */
@@ -94,16 +110,22 @@ export class Supervisor implements Controlled {
   async start(): Promise<StartedServer | undefined> {
     const beganMs = performance.now()
     try {
+      refusePlatform(process.platform)
+      const estate = await this.#unlessStopped(this.#kin.predecessor?.estate)
+      if (estate) this.#ticketKeys = estate.ticketKeys
       const generation = await readGeneration(this.#source, this.#stopAsked.signal)
       this.#use(generation)
       const { settings, sources, manifest } = generation
       for (const line of strangeVariables(generation.environment)) this.#log.warn(line)
       if (usesTls(settings)) await readCertificate(settings)
-      const fd = settings.fd ?? handedDescriptor(process.env, process.pid)
-      const socket = await holdSocket(listenAddress({ ...settings, fd: fd ?? null }))
-      this.#socket = socket
-      this.#admin = await openAdmin(settings.admin, sources.has('admin'), () => this.status(), this.#log)
-      await this.#openControl(settings)
+      for (const line of surroundingWarnings(process.pid)) this.#log.warn(line)
+      const holdings = (this.#holdings = await Holdings.open({
+        settings,
+        asksForAdmin: sources.has('admin'),
+        controlled: this,
+        log: this.#log,
+        estate,
+      }))
       if (!this.isStopping) await this.#startServices(manifest.services)
       if (!this.isStopping) await this.#hook('onStart', this.#stopAsked.signal)
       if (!this.isStopping) await this.#crew.start(settings.workers)
@@ -112,11 +134,18 @@ export class Supervisor implements Controlled {
       this.#hasStarted = true
       this.#prepareNext()
       this.#watch = setInterval(() => this.#crew.watch(), WATCH_MS)
+      if (estate) {
+        await this.#unlessStopped(this.#kin.predecessor!.ready())
+        if (this.isStopping) return await this.finished.then(() => undefined)
+        await holdings.takeOver()
+      }
+      void this.#manager.ready(this.#statusLine)
+      this.#manager.startWatchdog(() => this.isStopping || this.#crew.isServing)
       const tookMs = performance.now() - beganMs
       return {
-        address: socket.address,
+        address: holdings.address,
         isTls: usesTls(settings),
-        admin: this.#admin?.url,
+        admin: holdings.adminUrl,
         generation,
         workers: this.#crew.size,
         tookMs,
@@ -125,6 +154,7 @@ export class Supervisor implements Controlled {
       if (this.isStopping) return this.#endStart()
       this.#stopAsked.abort()
       await this.#end()
+      await this.#kin.predecessor?.failed(failureOf(error))
       throw error
     }
   }
@@ -184,6 +214,23 @@ export class Supervisor implements Controlled {
     this.#warm?.clear()
   }
 
+  /**
+   * A new process of the same command line takes our place, with the Millrace that is installed now; then this one drains and ends.
+   *
+   * @returns 'failed' when the new one did not become ready, which is logged: this one goes on
+   */
+  async upgrade(): Promise<ChangeOutcome> {
+    const { relaunch } = this.#kin
+    if (!this.#hasStarted || relaunch === undefined)
+      return { state: 'failed', message: 'the server has not started yet' }
+    return this.#begin(signal => this.#upgradeOnce(relaunch, signal)).done
+  }
+
+  /** Files that may have been replaced are read again. */
+  reopen(): void {
+    this.#crew.reopen()
+  }
+
   /** @param by  1 or -1; there is always at least one worker */
   scale(by: 1 | -1): void {
     if (!this.#hasStarted || this.isStopping) return
@@ -206,8 +253,11 @@ export class Supervisor implements Controlled {
     }
     clearInterval(this.#watch)
     if (mode === 'orderly') this.#log.info('stopping: requests in flight are finished first')
+    if (!this.#isSucceeded) void this.#manager.stopping()
     const { drainDelay, graceTimeout } = this.#generation!.settings
-    await this.#crew.dismiss(mode === 'quick' ? 'quick' : this.#drainMode, drainDelay, graceTimeout)
+    // With a successor nobody has to look away from us.
+    const delayMs = this.#isSucceeded ? 0 : drainDelay
+    await this.#crew.dismiss(mode === 'quick' ? 'quick' : this.#drainMode, delayMs, graceTimeout)
     if (mode === 'orderly')
       await this.#hook('onStop', this.#quick.signal).catch(error => this.#log.error(failureOf(error).message))
     await this.#end()
@@ -217,7 +267,7 @@ export class Supervisor implements Controlled {
     return {
       title: this.#generation?.manifest.title ?? '',
       pid: process.pid,
-      url: this.#socket === undefined ? '' : urlOf(this.#socket.address, usesTls(this.#generation!.settings)),
+      url: this.#url,
       hasStarted: this.#hasStarted,
       isStopping: this.isStopping,
       upForMs: Math.round(performance.now() - this.#startedAtMs),
@@ -237,6 +287,15 @@ export class Supervisor implements Controlled {
     }
   }
 
+  /** '' until it has one. */
+  get #url(): string {
+    return this.#holdings === undefined ? '' : urlOf(this.#holdings.address, usesTls(this.#generation!.settings))
+  }
+
+  get #statusLine(): string {
+    return `${this.#crew.size} ${this.#crew.size === 1 ? 'worker serves' : 'workers serve'} ${this.#url}`
+  }
+
   get #drainMode(): 'orderly' | 'prompt' {
     return this.#isDevelopment ? 'prompt' : 'orderly'
   }
@@ -250,7 +309,7 @@ export class Supervisor implements Controlled {
       app: this.#source.app,
       generation: this.#generation!,
       services: this.#startedServices,
-      socketFd: this.#socket!.fd,
+      socketFd: this.#holdings!.socketFd,
       ticketKeys: this.#ticketKeys,
       drainMode: this.#drainMode,
       isDevelopment: this.#isDevelopment,
@@ -267,16 +326,6 @@ export class Supervisor implements Controlled {
   async #startServices(specs: Generation['manifest']['services']): Promise<void> {
     await this.#services.start(specs)
     this.#startedServices = await this.#services.started()
-  }
-
-  async #openControl({ controlSocket, controlSocketMode }: Generation['settings']): Promise<void> {
-    if (controlSocket === null) return
-    this.#control = await openControlSocket({
-      path: controlSocket,
-      mode: controlSocketMode,
-      controlled: this,
-      log: this.#log,
-    })
   }
 
   /** Waits for the end of what it supersedes. */
@@ -302,6 +351,7 @@ export class Supervisor implements Controlled {
   async #reloadOnce(signal: AbortSignal): Promise<ChangeOutcome> {
     const before = this.#generation!
     const beganMs = performance.now()
+    void this.#manager.reloading()
     try {
       const next = await readGeneration(this.#source, signal, this.#warm)
       for (const name of fixedChanges(before.settings, next.settings))
@@ -326,6 +376,7 @@ export class Supervisor implements Controlled {
       if (this.#isDevelopment) for (const worker of this.#crew.workers) worker.send({ type: 'broken', message })
       return { state: 'failed', message }
     } finally {
+      if (!this.isStopping) void this.#manager.ready(this.#statusLine)
       this.#prepareNext()
     }
   }
@@ -339,7 +390,47 @@ export class Supervisor implements Controlled {
 
   /** Processes for the next reload, where there will be many. */
   #prepareNext(): void {
-    if (!this.isStopping) this.#warm?.prepare(this.#generation!.environment, this.#socket!.fd)
+    if (!this.isStopping) this.#warm?.prepare(this.#generation!.environment, this.#holdings!.socketFd)
+  }
+
+  async #upgradeOnce(relaunch: Relaunch, signal: AbortSignal): Promise<ChangeOutcome> {
+    const holdings = this.#holdings!
+    const beganMs = performance.now()
+    this.#log.info('upgrading: a new server is started, this one goes on until it is ready')
+    try {
+      const successor = await startSuccessor({
+        relaunch,
+        estate: holdings.estate(this.#ticketKeys),
+        listenFd: holdings.socketFd,
+        adminFd: holdings.adminFd,
+        signal,
+      })
+      if (signal.aborted) return { state: 'superseded' }
+      this.#isSucceeded = true
+      this.#manager.stopWatchdog()
+      await this.#manager.tell(`MAINPID=${successor.pid}`)
+      await holdings.letGo()
+      successor.release()
+      this.#log.info(`upgraded: process ${successor.pid} serves in our place`)
+      // Who asked hears of it first.
+      setImmediate(() => void this.stop('orderly'))
+      return { state: 'done', replaced: this.#crew.size, tookMs: performance.now() - beganMs }
+    } catch (error) {
+      if (signal.aborted) return { state: 'superseded' }
+      const { message } = failureOf(error)
+      this.#log.error(`not upgraded, this server goes on: ${message}`)
+      return { state: 'failed', message }
+    }
+  }
+
+  /** @returns undefined when the server is told to stop before it comes to that */
+  async #unlessStopped<T>(promise: Promise<T> | undefined): Promise<T | undefined> {
+    const { signal } = this.#stopAsked
+    if (signal.aborted || promise === undefined) return undefined
+    const stopped = new Promise<undefined>(resolve =>
+      signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+    )
+    return Promise.race([promise, stopped])
   }
 
   /** stop() came while the server was starting. */
@@ -352,9 +443,8 @@ export class Supervisor implements Controlled {
     this.#warm?.clear()
     await this.#crew.dismiss('quick', 0, 0)
     for (const error of await this.#services.stop()) this.#log.error({ err: error }, 'a service could not be stopped')
-    await this.#admin?.close()
-    await this.#control?.close()
-    this.#socket?.close()
+    await this.#holdings?.close()
+    this.#manager.stopWatchdog()
     this.#finished.resolve()
   }
 }

@@ -139,6 +139,7 @@ class Worker {
     if (message.type === 'open') void this.open()
     if (message.type === 'drain') void this.drain(message)
     if (message.type === 'broken') this.#dev?.break(message.message)
+    if (message.type === 'reopen') void this.#doorway?.reopen()
     if (message.type === 'inspect')
       inspect(message.order).then(
         bytes => send({ type: 'inspected', id: message.id, bytes }),

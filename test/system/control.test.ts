@@ -56,7 +56,7 @@ describe('millrace ctl', limit, () => {
 
   test('reload, scale and drain wait for their end, and no request is lost', async context => {
     const { start, ctl } = await place(context)
-    const server = await start(['--workers', '2'])
+    const server = await start(['--workers', '2', '--keep-alive-timeout', '5s'])
     const load = new SteadyLoad(server.port, 20)
     await load.more(100)
     const before = await server.status()
@@ -87,7 +87,10 @@ describe('millrace ctl', limit, () => {
     await writeFile(join(folder, 'app.ts'), 'export default nothing\n')
     const { code, output, errors } = await ctl('reload')
     assert.deepEqual([code, output], [1, ''])
-    assert.match(errors, /^error: not done, the old workers go on: app\.ts:1: ReferenceError: nothing is not defined/)
+    assert.match(
+      errors,
+      /^error: not done, what served before goes on: app\.ts:1: ReferenceError: nothing is not defined/,
+    )
     assert.equal((await fetch(server.url)).status, 200)
     assert.deepEqual(
       (await server.status()).workers.map(({ pid }) => pid),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, renameSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import http2 from 'node:http2'
 import { after, describe, test } from 'node:test'
 import tls from 'node:tls'
@@ -171,6 +171,21 @@ describe('HTTPS by workers', limit, () => {
     assert.deepEqual(load2.broken, [])
     const { workers } = await server.status()
     assert.equal(workers.length, 1)
+  })
+
+  test('USR1 reads the certificate again at once, and one that cannot be used is not taken', async context => {
+    const files = authority.issue('one.test')
+    const server = await startServer(context, [
+      ...['serve', 'steady.ts', '--port', '0', '--workers', '2', '--keep-alive-timeout', '500ms'],
+      ...['--tls-cert', files.cert, '--tls-key', files.key],
+    ])
+    assert.match(await certificateOf(server), /one\.test/)
+    server.signal('SIGUSR1')
+    await server.says(/was read again, as asked[^]*was read again, as asked/)
+    writeFileSync(files.cert, 'no certificate')
+    server.signal('SIGUSR1')
+    await server.says(/the certificate is not read again, the old one stays/)
+    assert.match(await certificateOf(server), /one\.test/)
   })
 
   test('a certificate that cannot be used stops the start before anything listens, and a reload leaves the old workers', async context => {

@@ -1,0 +1,177 @@
+// USR2 puts a new process in the place of a server that runs: under load, with real processes, and with new ones that fail.
+import assert from 'node:assert/strict'
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import http from 'node:http'
+import { join } from 'node:path'
+import { describe, test, type TestContext } from 'node:test'
+import { APPS, isRunning, RunningCommand, type RunningServer, startServer } from './running-server.ts'
+import { SteadyLoad } from './steady-load.ts'
+
+const limit = { timeout: 60_000 }
+const CLOSE = { headers: { connection: 'close' } }
+
+/** A server with a folder, an app and a place for control sockets of its own. Whoever takes its place ends with the test as well. */
+async function upgradable(context: TestContext, args: readonly string[] = []) {
+  const folder = await mkdtemp(join(APPS, 'upgraded-'))
+  const pids = new Set<number>()
+  context.after(async () => {
+    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+    await rm(folder, { recursive: true, maxRetries: 20 })
+  })
+  const app = join(folder, 'app.ts')
+  await cp(join(APPS, 'steady.ts'), app)
+  const pidFile = join(folder, 'server.pid')
+  const flags = ['--pidfile', pidFile]
+  const environment = { TMPDIR: folder, XDG_RUNTIME_DIR: '' }
+  const where = args.includes('--uds') ? [] : ['--port', '0']
+  const server = await startServer(context, ['serve', 'app.ts', ...where, ...flags, ...args], {
+    directory: folder,
+    environment,
+  })
+  pids.add(server.pid)
+  return {
+    server,
+    folder,
+    app,
+    pidFile,
+    ended: new Promise<number | null>(resolve => server.child.once('exit', resolve)),
+    /** Resolves when another process serves, with its pid. */
+    upgraded: async (): Promise<number> => {
+      const [, text] = await server.says(/upgraded: process (\d+) serves in our place/)
+      pids.add(Number(text))
+      server.errors = server.errors.replace('upgraded:', 'upgraded before:')
+      await server.statusWhen(({ pid }) => pid === Number(text))
+      return Number(text)
+    },
+    ctl: async (...args: string[]) => {
+      const command = new RunningCommand(['ctl', ...args], { directory: folder, environment })
+      const { code } = await command.exited
+      return { code, output: command.output, errors: command.errors }
+    },
+  }
+}
+
+const namedIn = async (pidFile: string): Promise<number> => Number(await readFile(pidFile, 'utf8'))
+
+/** The new one has no parent here whom it would tell: it is asked until it is gone. */
+async function gone(pid: number): Promise<void> {
+  while (isRunning(pid)) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+describe('USR2', limit, () => {
+  test('twice in a row under load: a new process each time, the old one ends with 0, and no request fails', async context => {
+    const { server, pidFile, ended, upgraded, ctl } = await upgradable(context, ['--workers', '2'])
+    assert.equal(await namedIn(pidFile), server.pid)
+    const oldWorkers = (await server.status()).workers.map(({ pid }) => pid)
+    const load = new SteadyLoad(server.port, 20)
+    await load.more(100)
+    server.signal('SIGUSR2')
+    const second = await upgraded()
+    await load.more(100)
+    assert.equal(await ended, 0)
+    assert.deepEqual(oldWorkers.filter(isRunning), [])
+    while ((await namedIn(pidFile)) !== second) await new Promise(resolve => setTimeout(resolve, 20))
+    // By ctl, which finds the new one by itself.
+    const { code, output } = await ctl('upgrade')
+    assert.equal(code, 0, output)
+    const third = await upgraded()
+    assert.notEqual(third, second)
+    await load.more(100)
+    await gone(second)
+    await load.more(100)
+    await load.stop()
+    assert.deepEqual(load.broken, [])
+    assert.equal(load.pids.size, 6)
+    process.kill(third, 'SIGTERM')
+    await gone(third)
+    await assert.rejects(stat(pidFile), { code: 'ENOENT' })
+    await assert.rejects(fetch(server.url, CLOSE))
+  })
+
+  test('with an app or a config that is broken leaves everything as it was and says why; mended, it is done', async context => {
+    const { server, folder, app, pidFile, ended, upgraded, ctl } = await upgradable(context)
+    const load = new SteadyLoad(server.port, 10)
+    const before = (await server.status()).workers.map(({ pid }) => pid)
+    await cp(join(APPS, 'bad/lifespan.ts'), app)
+    server.signal('SIGUSR2')
+    await server.says(/not upgraded, this server goes on: the app did not start: app\.ts:12: no connection/)
+    await writeFile(join(folder, 'millrace.config.ts'), 'export default { prot: 1 }\n')
+    const { code, errors } = await ctl('upgrade')
+    assert.equal(code, 1)
+    assert.match(errors, /^error: not done, what served before goes on: millrace\.config\.ts holds prot/)
+    await load.more(50)
+    const status = await server.status()
+    assert.deepEqual([status.pid, status.workers.map(({ pid }) => pid)], [server.pid, before])
+    assert.equal(await namedIn(pidFile), server.pid)
+    await rm(join(folder, 'millrace.config.ts'))
+    await cp(join(APPS, 'steady.ts'), app)
+    server.signal('SIGUSR2')
+    await upgraded()
+    assert.equal(await ended, 0)
+    await load.more(50)
+    await load.stop()
+    assert.deepEqual(load.broken, [])
+  })
+
+  test('hands over a unix socket and a control socket by their names', async context => {
+    const place = await mkdtemp('/tmp/millrace-up-')
+    context.after(() => rm(place, { recursive: true, maxRetries: 20 }))
+    const [socketPath, control] = [join(place, 'app.sock'), join(place, 'control.sock')]
+    const { server, ended, upgraded, ctl } = await upgradable(context, [
+      '--uds',
+      socketPath,
+      '--control-socket',
+      control,
+    ])
+    const ask = () =>
+      new Promise<number | undefined>((resolve, reject) => {
+        http
+          .get({ socketPath, path: '/', agent: false }, response => resolve(response.resume().statusCode))
+          .on('error', reject)
+      })
+    assert.equal(await ask(), 200)
+    server.signal('SIGUSR2')
+    const next = await upgraded()
+    assert.equal(await ended, 0)
+    assert.equal(await ask(), 200)
+    const { output } = await ctl('status', '--socket', control)
+    assert.match(output, new RegExp(`unix:${socketPath}  pid ${next} `))
+    assert.equal((await ctl('stop', '--socket', control)).code, 0)
+    await gone(next)
+    for (const path of [socketPath, control]) await assert.rejects(stat(path), { code: 'ENOENT' })
+  })
+
+  test('and TERM before the new one is ready: both end, and the old one with 0', async context => {
+    const { server, app, ended } = await upgradable(context)
+    await cp(join(APPS, 'slow-start.ts'), app)
+    server.signal('SIGUSR2')
+    await server.says(/the lifespan has begun/)
+    server.signal('SIGTERM')
+    assert.equal(await ended, 0)
+    // The pipes are closed when nobody has them any more: no process is left.
+    assert.deepEqual(await server.exited, { code: 0, signal: null })
+    await assert.rejects(fetch(server.url, CLOSE))
+  })
+
+  test('and kill -9 of the old one before the new one is ready: nobody is left, and the port is free', async context => {
+    const { server, app } = await upgradable(context)
+    await cp(join(APPS, 'slow-start.ts'), app)
+    server.signal('SIGUSR2')
+    await server.says(/the lifespan has begun/)
+    server.signal('SIGKILL')
+    assert.deepEqual(await server.exited, { code: null, signal: 'SIGKILL' })
+    await assert.rejects(fetch(server.url, CLOSE))
+  })
+})
+
+test('a reload that comes during an upgrade takes its place', limit, async context => {
+  const { server, app }: { server: RunningServer; app: string } = await upgradable(context)
+  await cp(join(APPS, 'slow-start.ts'), app)
+  server.signal('SIGUSR2')
+  await server.says(/the lifespan has begun/)
+  await cp(join(APPS, 'steady.ts'), app)
+  server.signal('SIGHUP')
+  await server.says(/reloaded 1 worker/)
+  assert.equal((await server.status()).pid, server.pid)
+  assert.equal((await fetch(server.url, CLOSE)).status, 200)
+})
