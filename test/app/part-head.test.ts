@@ -28,6 +28,19 @@ describe('the head of a part', () => {
     assert.equal(filename('filename="名前.txt"'), '名前.txt')
   })
 
+  test('has control characters in quoted names, as browsers send them, and nowhere else', () => {
+    assert.equal(disposition('form-data; name="a\x08\x7fb"').name, 'a\x08\x7fb')
+    assert.equal(filename('filename="bell\x07.txt"'), 'bell.txt')
+    for (const bad of [
+      'form-data;\x08 name="a"',
+      'form-data; name="a\0"',
+      'form-data; name="a\r"',
+      'form-data; name="\n"',
+    ])
+      refused(() => disposition(bad))
+    refused(() => disposition('form-data; name="a"', '\r\nX: a\x08b'))
+  })
+
   test('gives a file name without folders, controls and marks of direction', () => {
     for (const sent of [
       '../../etc/passwd',
