@@ -53,19 +53,20 @@ const ASKED: Readonly<Record<string, Asked>> = {
       { operation: 'GET /me', why: 'ignores other cookies', settings: ['generation.allow-extra-parameters = false'] },
     ],
   },
+  // A name that ends in a backslash is refused: some readers take what follows for a part of it.
   '24': {
     onPurpose: [
       {
         operation: 'POST /login',
-        why: 'takes 0 for false, and no controls in names of parts',
+        why: 'takes 0 for false, and no backslash before a quote',
         takes: { positive_data_acceptance: [400] },
-        without: ['negative_data_rejection'],
+        settings: ['phases.coverage.checks.negative_data_rejection.enabled = false'],
       },
       {
         operation: 'POST /albums',
-        why: 'takes any bytes for files, and no controls in names of parts',
+        why: 'takes any bytes for files, and no backslash before a quote',
         takes: { positive_data_acceptance: [400] },
-        without: ['negative_data_rejection'],
+        settings: ['phases.fuzzing.checks.negative_data_rejection.enabled = false'],
       },
     ],
   },
