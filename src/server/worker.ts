@@ -18,6 +18,7 @@ import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
 import { BEAT_MS, LoopWatch, silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
 import { warmUp } from './warm-up.ts'
+import { guardOutput } from './output.ts'
 import { WorkerHost } from './worker-host.ts'
 
 // monitorEventLoopDelay reports the time between two ticks of this many ms; what is above it is delay.
@@ -191,6 +192,8 @@ process.on('disconnect', () => process.exit(1))
 
 // Started ahead of time by a development server; 'start' comes later, and finds all loaded.
 const isWarm = process.argv[2] === 'warm' ? warmUp(process.cwd()) : undefined
+
+guardOutput(process.stdout, process.stderr)
 
 let worker: Worker | undefined
 

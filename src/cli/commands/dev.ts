@@ -4,6 +4,7 @@ import { readyText } from '../../server/banner.ts'
 import { StartError } from '../../server/errors.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
 import { openPlaceholder, type Placeholder } from '../../server/placeholder.ts'
+import { guardOutput } from '../../server/output.ts'
 import { onSignals } from '../../server/signals.ts'
 import { Supervisor } from '../../server/supervisor.ts'
 import { readArguments } from '../arguments.ts'
@@ -11,6 +12,7 @@ import { errorText } from '../error-text.ts'
 import { watchCode } from '../watch.ts'
 
 export async function run(argv: readonly string[]): Promise<ExitCode> {
+  guardOutput(process.stdout, process.stderr)
   const { app, flags } = readArguments(argv, 'dev', 'dev')
   const session = new DevSession(app, flags)
   onSignals(intention => {

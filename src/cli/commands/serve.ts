@@ -2,12 +2,14 @@
 import { readyText } from '../../server/banner.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
 import { findPredecessor } from '../../server/handover.ts'
+import { guardOutput } from '../../server/output.ts'
 import { relaunchOf } from '../../server/relaunch.ts'
 import { onSignals } from '../../server/signals.ts'
 import { Supervisor } from '../../server/supervisor.ts'
 import { readArguments } from '../arguments.ts'
 
 export async function run(argv: readonly string[]): Promise<ExitCode> {
+  guardOutput(process.stdout, process.stderr)
   const { app, flags } = readArguments(argv, 'serve', 'serve')
   const kin = { relaunch: relaunchOf(), predecessor: findPredecessor() }
   const supervisor = new Supervisor({ app, flags, command: 'serve' }, kin)
