@@ -212,6 +212,8 @@ class SocketAnswer extends SwitchAnswer {
     this.#ready = undefined
     if (ready === undefined) return Promise.resolve()
     const socket = this.#route.upgrade(exchange, ready.protocol, lines)
+    // From here on nothing of it can be overdue.
+    ready.state.overdue = undefined
     return socket === undefined
       ? cleanedUp(this.#route, ready, exchange.signal.reason)
       : new OpenSocket(this.#route, socket, ready, this).run(ready.view as SocketView)
