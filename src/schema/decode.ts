@@ -4,6 +4,7 @@
 // is wrong with it, and its decoder is compiled by the first value. Routes with the same schema have the same decoder.
 import { headerName } from '../core/header-name.ts'
 import { compileCoercion, isList, takesBlank } from './coerce.ts'
+import { compileConversion, putField } from './convert-fields.ts'
 import { type Described, type Node, resolve } from './described.ts'
 import { compileBodyReading } from './fastapi-body.ts'
 import { fastapiLoc } from './fastapi-loc.ts'
@@ -248,18 +249,15 @@ function fieldsDecode(
     ...(place === 'header' ? SECRET_HEADERS : []),
   ])
 
+  const convert = compileConversion(coercions)
+
   function coerceAll(fields: Fields): Record<string, unknown> {
-    const values: Record<string, unknown> = {}
-    for (let n = 0; n < coercions.length; n++) {
-      const { name, wire, coerce, failed } = coercions[n]!
-      const text = fields[wire]
-      if (text !== undefined) set(values, name, coerce(text, failed))
-    }
+    const values = convert(fields)
     if (!takesAll) return values
     for (const name of Object.keys(fields)) {
       if (declared.has(name)) continue
       const text = fields[name]!
-      set(
+      putField(
         values,
         name,
         rest ? rest(text, (type, path, ctx) => void mistakes.push(mistake(type, name, path, ctx))) : lastOf(text),
@@ -350,13 +348,6 @@ const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie']
 
 function lastOf(text: string | readonly string[]): string {
   return typeof text === 'string' ? text : text[text.length - 1]!
-}
-
-/** Assignment that is safe for the one key to which plain assignment means something else. */
-function set(values: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__')
-    Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
-  else values[name] = value
 }
 
 function wireNames({ fields }: Shape, place: Place): readonly string[] {
