@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly passed?: number
   /** With the variables that systemd sets for a socket that it passes. */
   readonly isActivated?: boolean
+  /** As process 1 of a namespace of its own, which needs root. */
+  readonly isFirst?: boolean
 }
 
 /** A started command: what it printed so far, and its end. */
@@ -30,9 +32,10 @@ export class RunningCommand {
   #wake: (() => void)[] = []
 
   constructor(args: readonly string[], options: CommandOptions = {}) {
-    const { directory = APPS, environment = {}, descriptors, passed, isActivated = false } = options
+    const { directory = APPS, environment = {}, descriptors, passed, isActivated = false, isFirst = false } = options
     const { PORT: _port, HOST: _host, WEB_CONCURRENCY: _workers, ...inherited } = process.env
-    const command = [process.execPath, '--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), ...args]
+    const first = isFirst ? ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'] : []
+    const command = [...first, process.execPath, '--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), ...args]
     // By a shell that becomes it: nobody else knows its pid before it runs.
     const setUp = [
       descriptors === undefined ? '' : `ulimit -n ${descriptors} && `,
