@@ -20,31 +20,14 @@ const TAKEN = {
   missing_required_header: ['400', '401', '403', '406', '415', '422'],
 } as const
 
-/** Its own list of how what is wrong may be refused lacks the refusals of what is too large. */
-const REFUSED = [
-  '400',
-  '401',
-  '403',
-  '404',
-  '405',
-  '406',
-  '409',
-  '413',
-  '414',
-  '415',
-  '422',
-  '428',
-  '429',
-  '431',
-  '5xx',
-]
-const ALL = ['checks.enabled = true', `checks.negative_data_rejection.expected-statuses = ${JSON.stringify(REFUSED)}`]
+/** How what is wrong may be refused: its own list, and the refusals of what is too large. */
+const REFUSED = '400 401 403 404 405 406 409 413 414 415 422 428 429 431 5xx'.split(' ')
 
 /** What one operation does on purpose that no document can say. All else is held against it, as against the others. */
 export interface OnPurpose {
   /** 'GET /slow'. */
   readonly operation: string
-  /** Behind "but". */
+  /** Goes on from its name, as part of the test's. */
   readonly why: string
   /** Statuses that a check is to take for good beside its own. */
   readonly takes?: { readonly [C in keyof typeof TAKEN]?: readonly number[] }
@@ -54,11 +37,16 @@ export interface OnPurpose {
   readonly settings?: readonly string[]
 }
 
+const FOR_ALL = [
+  'checks.enabled = true',
+  `checks.negative_data_rejection.expected-statuses = ${JSON.stringify(REFUSED)}`,
+]
+
 export interface Asked {
   /** Instead of the one that the server gives out. */
   readonly document?: object
   readonly onPurpose?: readonly OnPurpose[]
-  /** Lines of its configuration, for all operations. */
+  /** Lines of its configuration; tables of single operations come last. */
   readonly settings?: readonly string[]
 }
 
@@ -73,7 +61,7 @@ export async function holdTo(url: string, { document, onPurpose = [], settings =
   // More by hand, to find what a few examples do not: EXAMPLES=200 SEED=2 npm test -- test/app/openapi/schemathesis.test.ts
   const { EXAMPLES = '20', SEED = '1' } = process.env
   try {
-    await writeFile(config, [...ALL, ...settings, ...onPurpose.flatMap(told)].join('\n'))
+    await writeFile(config, [...FOR_ALL, ...settings, ...onPurpose.flatMap(told)].join('\n'))
     if (document !== undefined) await writeFile(join(folder, 'openapi.json'), JSON.stringify(document))
     const at = document === undefined ? `${url}/openapi.json` : join(folder, 'openapi.json')
     const asked = [at, '--url', url, '--max-examples', EXAMPLES, '--seed', SEED]
