@@ -28,6 +28,12 @@ export interface ConnectionOwner {
 export interface OwnedConnection {
   /** The engine drains: finish, and tell the peer. */
   leave(): void
+  /**
+   * Ends politely: the answer to the next request is the last.
+   *
+   * @returns false where there is no such way, and when it is ending already
+   */
+  part(): boolean
   /** Now, whatever is under way. */
   destroy(reason: ConnectionError): void
   /** @param elapsedMs  since the last sweep */

@@ -488,6 +488,12 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
   /** Nothing to do: each answer from now on says `Connection: close`. */
   leave(): void {}
 
+  part(): boolean {
+    if (this.#requestsLeft === 0 || this.#requestsLeft === 1) return false
+    this.#requestsLeft = 1
+    return true
+  }
+
   /** Now, whatever is under way. */
   destroy(reason: ConnectionError): void {
     if (this.#phase === 'closed') return

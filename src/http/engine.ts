@@ -144,6 +144,20 @@ export class Engine implements ConnectionOwner {
     return promise
   }
 
+  /**
+   * Ends up to `count` kept connections with the answer to their next request, those open longest first; for a balance between processes.
+   *
+   * @returns how many
+   */
+  part(count: number): number {
+    let parted = 0
+    for (const connection of this.#open) {
+      if (parted >= count) break
+      if (connection.part()) parted++
+    }
+    return parted
+  }
+
   /** @returns resolves when nothing speaks another protocol any more, and after `graceMs` at the latest */
   handedOverGone(graceMs: number): Promise<void> {
     if (this.#handedOver.size === 0) return Promise.resolve()

@@ -18,6 +18,10 @@ export class HandedOver implements OwnedConnection {
   // Its end, and its time, are the business of who has it.
   leave(): void {}
 
+  part(): boolean {
+    return false
+  }
+
   sweep(): void {}
 
   look(): boolean {

@@ -88,6 +88,11 @@ export class Http2Session implements OwnedConnection, StreamSession {
     if (this.#lines.size > 0) this.#session.close()
   }
 
+  // GOAWAY without a warning before it can cross a request: only for the end of the server.
+  part(): boolean {
+    return false
+  }
+
   destroy(reason: ConnectionError): void {
     // NO_ERROR to a stream in the middle of its answer could pass for its end.
     this.#end(reason, this.#lines.size > 0 ? NGHTTP2_CANCEL : NGHTTP2_NO_ERROR)

@@ -8,6 +8,8 @@ export interface Counters {
   readonly accepted: number
   /** Accepted connections that were closed again before anything was served. */
   readonly refused: Readonly<Record<RefusalReason, number>>
+  /** Connections that were ended with an answer, because this worker had too many. */
+  readonly parted: number
   readonly connections: number
   readonly inflight: number
   /** Longest the event loop was late in the last second. */
@@ -20,6 +22,7 @@ export const NO_COUNTS: Counters = {
   requests: [0, 0, 0, 0, 0, 0],
   accepted: 0,
   refused: { full: 0, address: 0, 'proxy-header': 0, 'tls-handshake': 0 },
+  parted: 0,
   connections: 0,
   inflight: 0,
   loopDelayMs: 0,
@@ -29,7 +32,8 @@ export const NO_COUNTS: Counters = {
 
 /** The totals of a worker that is gone: nothing of it is open any more. */
 export function totalsOnly(counters: Counters): Counters {
-  return { ...NO_COUNTS, requests: counters.requests, accepted: counters.accepted, refused: counters.refused }
+  const { requests, accepted, refused, parted } = counters
+  return { ...NO_COUNTS, requests, accepted, refused, parted }
 }
 
 export function addCounters(a: Counters, b: Counters): Counters {
@@ -42,6 +46,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
       'proxy-header': a.refused['proxy-header'] + b.refused['proxy-header'],
       'tls-handshake': a.refused['tls-handshake'] + b.refused['tls-handshake'],
     },
+    parted: a.parted + b.parted,
     connections: a.connections + b.connections,
     inflight: a.inflight + b.inflight,
     loopDelayMs: Math.max(a.loopDelayMs, b.loopDelayMs),
@@ -53,6 +58,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
 /** Counts in one process. */
 export class RequestCounter {
   accepted = 0
+  parted = 0
   readonly refused = { ...NO_COUNTS.refused }
   readonly requests = [0, 0, 0, 0, 0, 0]
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CounterTable } from '../core/counter-table.ts'
 import type { Logger } from '../observe/logger.ts'
+import { Balance } from './balance.ts'
 import { oomKills } from './cgroup.ts'
 import { ControlError } from './control-protocol.ts'
 import { addCounters, type Counters, NO_COUNTS, totalsOnly } from './counters.ts'
@@ -71,6 +72,7 @@ export class Crew {
     nowMs: () => performance.now(),
     random: Math.random,
   })
+  readonly #balance = new Balance<WorkerProcess>()
   /** Reloads and the like that are under way or wait for each other. */
   #rolls = 0
   #keepsFilled = false
@@ -213,7 +215,14 @@ export class Crew {
   /** Called once a second. */
   watch(): void {
     this.#killSilent()
-    if (this.#keepsFilled && this.#rolls === 0) this.#recycling.look([...this.#slots.values()])
+    if (!this.#keepsFilled || this.#rolls > 0) return
+    if (this.#facts.orders().generation.settings.rebalance) this.#rebalance()
+    this.#recycling.look([...this.#slots.values()])
+  }
+
+  #rebalance(): void {
+    const ready = this.workers.filter(({ state }) => state === 'ready')
+    for (const [worker, count] of this.#balance.look(ready)) worker.send({ type: 'part', count })
   }
 
   // Counts ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.

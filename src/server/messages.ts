@@ -46,6 +46,8 @@ export type ToWorker =
   /** This worker leads, until it says 'resigned'. */
   | { readonly type: 'lead' }
   | { readonly type: 'counted'; readonly id: number; readonly value: number }
+  /** Too many connections are here, and too few elsewhere. */
+  | { readonly type: 'part'; readonly count: number }
   /** In development: newer code cannot run, and this is why. */
   | { readonly type: 'broken'; readonly message: string }
   /** Read the files of the certificate again. */

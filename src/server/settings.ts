@@ -214,6 +214,13 @@ export const SETTINGS = {
     meaning:
       'number of worker processes; auto is one for each processor this process may use, by a quota of its container too',
   }),
+  rebalance: row({
+    type: onOrOff,
+    default: true,
+    isRare: true,
+    commands: ['serve'],
+    meaning: 'a worker with over a tenth more connections than the mean ends some with their next answer',
+  }),
   admin: row({
     type: addressOrOff,
     default: { host: '127.0.0.1', port: 9000 },

@@ -28,6 +28,8 @@ export interface ServerStatus {
   readonly reloads: number
   /** Workers replaced because they had served long enough. */
   readonly recycles: Readonly<Record<RecycleReason, number>>
+  /** (most - mean) / mean of the open connections of ready workers. */
+  readonly connectionSkew: number
   /** Totals include workers that are gone; what is open is of those alive. */
   readonly total: Counters
   readonly workers: readonly WorkerStatus[]
@@ -57,6 +59,18 @@ export function prometheusText(status: ServerStatus): string {
       'counter',
       'Connections refused: at the cap of the worker or of one address, or for want of a PROXY protocol header or a TLS handshake.',
       Object.entries(total.refused).map(([reason, count]) => [`{reason="${reason}"}`, count]),
+    ),
+    family(
+      'millrace_connections_parted_total',
+      'counter',
+      'Connections ended with an answer because their worker had too many.',
+      [['', total.parted]],
+    ),
+    family(
+      'millrace_connection_skew',
+      'gauge',
+      'How far the worker with most connections is above the mean, as a part of it.',
+      [['', status.connectionSkew]],
     ),
     family(
       'millrace_connections',

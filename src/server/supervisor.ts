@@ -9,6 +9,7 @@
 //   stop     readiness red, workers drain, then services, and what the server holds (holdings.ts)
 import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
+import { skewOf } from './balance.ts'
 import { readCertificate, usesTls } from './certificate.ts'
 import type { Controlled } from './control-commands.ts'
 import { ControlError } from './control-protocol.ts'
@@ -258,7 +259,8 @@ export class Supervisor implements Controlled {
     // With a successor nobody has to look away from us.
     const delayMs = this.#isSucceeded ? 0 : drainDelay
     await this.#crew.dismiss(mode === 'quick' ? 'quick' : this.#drainMode, delayMs, graceTimeout)
-    if (mode === 'orderly')
+    // A successor goes on.
+    if (mode === 'orderly' && !this.#isSucceeded)
       await this.#hook('onStop', this.#quick.signal).catch(error => this.#log.error(failureOf(error).message))
     await this.#end()
   }
@@ -276,6 +278,7 @@ export class Supervisor implements Controlled {
       restarts: this.#crew.restarts,
       reloads: this.#reloads,
       recycles: this.#crew.recycles,
+      connectionSkew: skewOf(this.#crew.workers.filter(({ state }) => state === 'ready')),
       total: this.#crew.counters,
       workers: this.#crew.workers.map(({ number, pid, state, readyAtMs, counters }) => ({
         number,

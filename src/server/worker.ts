@@ -139,6 +139,7 @@ class Worker {
     this.#host.receive(message)
     if (message.type === 'open') void this.open()
     if (message.type === 'drain') void this.drain(message)
+    if (message.type === 'part') this.#counter.parted += this.#engine?.part(message.count) ?? 0
     if (message.type === 'broken') this.#dev?.break(message.message)
     if (message.type === 'reopen') void this.#doorway?.reopen()
     if (message.type === 'inspect')
@@ -159,6 +160,7 @@ class Worker {
       requests: this.#counter.requests,
       accepted: this.#counter.accepted,
       refused: this.#counter.refused,
+      parted: this.#counter.parted,
       connections: this.#engine!.connections,
       inflight: this.#engine!.inflight,
       loopDelayMs: Math.max(0, Math.round(this.#loopDelay.max / 1e6) - RESOLUTION_MS),

@@ -16,6 +16,7 @@ const status: ServerStatus = {
   leader: 1,
   restarts: 1,
   reloads: 3,
+  connectionSkew: 0.25,
   recycles: { requests: 0, age: 0, memory: 0 },
   total: counters,
   workers: [{ number: 1, pid: 77, state: 'ready', readyForMs: 10_000, counters }],

@@ -220,6 +220,28 @@ for (const way of ways) {
     })
   })
 
+  describe(`parting ${way.name}`, () => {
+    test('so many kept connections end with the answer to their next request, those open longest first, and each is asked once', async () => {
+      const engine = engineOf(exchange => exchange.send(OK, null))
+      const clients = [await open(way, engine), await open(way, engine), await open(way, engine)]
+      for (const client of clients) await client.write(GET).answers(1)
+      assert.equal(engine.part(2), 2)
+      assert.equal(engine.part(1), 1)
+      assert.equal(engine.part(1), 0)
+      const [first, second] = clients
+      // Two at once: the second is not answered, and its client knows that it has to come again.
+      first!.write(GET + GET)
+      second!.write(GET)
+      for (const client of [first!, second!]) {
+        const answers = await client.ended()
+        assert.deepEqual(
+          answers.map(({ fields }) => fields.get('connection') ?? 'kept'),
+          ['kept', 'close'],
+        )
+      }
+    })
+  })
+
   describe(`draining ${way.name}`, () => {
     test('answers what arrives with Connection: close, leaves idle connections to their time-out, and resolves when all are gone', async () => {
       const engine = engineOf(exchange => exchange.send(OK, null), { limits: { keepAliveTimeoutMs: 150 } })

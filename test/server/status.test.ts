@@ -21,6 +21,7 @@ const status: ServerStatus = {
   leader: 1,
   restarts: 2,
   reloads: 0,
+  connectionSkew: 0.25,
   recycles: { requests: 3, age: 0, memory: 1 },
   total: { ...NO_COUNTS, requests: [1, 0, 20, 0, 4, 5], accepted: 6 },
   workers: [worker],
