@@ -121,6 +121,31 @@ describe('messages', () => {
     }
   })
 
+  test('go to those who wait for them in their order; who was to have one that is refused has the next', async () => {
+    const app = new App({ log: silent })
+    const { promise: waiting, resolve: wait } = Promise.withResolvers<void>()
+    const kind = app.ws(
+      '/kind',
+      { receives: z.int(), sends: z.array(z.int()), onInvalid: 'tell' },
+      async ({ socket }) => {
+        const three = Promise.all([socket.receive(), socket.receive(), socket.receive()])
+        wait()
+        await socket.send((await three) as number[])
+        // And when it ends, all of them hear of it.
+        assert.deepEqual(await Promise.all([socket.receive(), socket.receive()]), [undefined, undefined])
+      },
+    )
+    const api = testClient(app)
+    const socket = await api.socket(kind)
+    await waiting
+    for (const raw of ['"no number"', '1', '{', '2', '3']) socket.sendRaw(raw)
+    for (const status of [422, 400])
+      assert.match(JSON.stringify(await socket.receive()), new RegExp(`"status":${status}`))
+    assert.deepEqual(await socket.receive(), [1, 2, 3])
+    assert.equal((await socket.close()).code, 1000)
+    await api.close()
+  })
+
   test('are text, bytes or both, and the wrong kind closes with 1003', async () => {
     const app = new App({ log: silent })
     const echo = async ({ socket }: { socket: Socket<any, any> }) => {
