@@ -14,6 +14,8 @@ export interface Counters {
   readonly inflight: number
   /** Longest the event loop was late in the last second. */
   readonly loopDelayMs: number
+  /** Share of the last second in which the event loop did not wait, 0 to 1. */
+  readonly loopUtilisation: number
   readonly heapBytes: number
   readonly rssBytes: number
 }
@@ -26,6 +28,7 @@ export const NO_COUNTS: Counters = {
   connections: 0,
   inflight: 0,
   loopDelayMs: 0,
+  loopUtilisation: 0,
   heapBytes: 0,
   rssBytes: 0,
 }
@@ -50,6 +53,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
     connections: a.connections + b.connections,
     inflight: a.inflight + b.inflight,
     loopDelayMs: Math.max(a.loopDelayMs, b.loopDelayMs),
+    loopUtilisation: Math.max(a.loopUtilisation, b.loopUtilisation),
     heapBytes: a.heapBytes + b.heapBytes,
     rssBytes: a.rssBytes + b.rssBytes,
   }

@@ -207,6 +207,18 @@ export class Crew {
     await Promise.all(gone)
   }
 
+  /**
+   * How busy the event loop of each was in the last second, 0 to 1.
+   *
+   * @returns undefined while one starts or ends: those who are there now are not those who will be
+   */
+  get utilisations(): readonly number[] | undefined {
+    const { workers } = this
+    if (workers.length !== this.size || workers.some(({ state }) => state !== 'ready')) return undefined
+    // One that is not heard of does not wait for anything.
+    return workers.map(({ silentTicks, counters }) => (silentTicks > SERVING_TICKS ? 1 : counters.loopUtilisation))
+  }
+
   /** Somebody serves, and has been heard of of late. */
   get isServing(): boolean {
     return this.workers.some(worker => worker.isOpen && worker.silentTicks <= SERVING_TICKS)

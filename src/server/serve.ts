@@ -15,6 +15,7 @@ import type { Settings } from './settings.ts'
 /** Nobody watches over one process alone. */
 type SupervisedSetting =
   | 'workers'
+  | 'maxWorkers'
   | 'admin'
   | 'reloadDir'
   | 'startTimeout'

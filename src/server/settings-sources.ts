@@ -125,7 +125,12 @@ function lookUp(name: SettingName, sources: SettingSources): Found | undefined {
   return undefined
 }
 
-function refuseContradiction({ proxyProtocol, trustedProxies }: Settings): void {
+function refuseContradiction({ proxyProtocol, trustedProxies, workers, maxWorkers }: Settings): void {
+  if (maxWorkers !== null && maxWorkers < workers)
+    throw new SettingsError(
+      'SETTINGS_BAD_VALUE',
+      `maxWorkers is ${maxWorkers}, less than workers, which is ${workers}: the number grows from workers to maxWorkers`,
+    )
   if (proxyProtocol && trustedProxies.length === 0)
     throw new SettingsError(
       'SETTINGS_BAD_VALUE',

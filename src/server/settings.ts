@@ -221,6 +221,12 @@ export const SETTINGS = {
     commands: ['serve'],
     meaning: 'a worker with over a tenth more connections than the mean ends some with their next answer',
   }),
+  maxWorkers: row({
+    type: countOrOff,
+    default: null,
+    commands: ['serve'],
+    meaning: 'with busy event loops grow from workers to so many, one by one, and shrink again; off keeps the number',
+  }),
   admin: row({
     type: addressOrOff,
     default: { host: '127.0.0.1', port: 9000 },

@@ -91,6 +91,12 @@ export function prometheusText(status: ServerStatus): string {
       perWorker(({ counters }) => counters.loopDelayMs / 1000),
     ),
     family(
+      'millrace_event_loop_utilisation_ratio',
+      'gauge',
+      'Share of the last second in which the event loop did not wait.',
+      perWorker(({ counters }) => Math.round(counters.loopUtilisation * 1000) / 1000),
+    ),
+    family(
       'millrace_heap_bytes',
       'gauge',
       'JavaScript heap in use.',

@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import { skewOf } from './balance.ts'
+import { Autoscale } from './autoscale.ts'
 import { readCertificate, usesTls } from './certificate.ts'
 import type { Controlled } from './control-commands.ts'
 import { ControlError } from './control-protocol.ts'
@@ -84,6 +85,7 @@ export class Supervisor implements Controlled {
   #hasStarted = false
   /** The latest; there is one at a time. */
   #change: Change | undefined
+  readonly #autoscale = new Autoscale()
   #reloads = 0
   #isChanging = false
 
@@ -134,7 +136,7 @@ export class Supervisor implements Controlled {
       if (this.isStopping) return await this.#endStart()
       this.#hasStarted = true
       this.#prepareNext()
-      this.#watch = setInterval(() => this.#crew.watch(), WATCH_MS)
+      this.#watch = setInterval(() => this.#look(), WATCH_MS)
       if (estate) {
         await this.#unlessStopped(this.#kin.predecessor!.ready())
         if (this.isStopping) return await this.finished.then(() => undefined)
@@ -389,6 +391,20 @@ export class Supervisor implements Controlled {
     const { environment, settings } = this.#generation!
     const timeoutMs = name === 'onStop' ? settings.graceTimeout : settings.startTimeout
     await runHook({ name, file: settings.hooks, environment, services: this.#startedServices, timeoutMs, signal })
+  }
+
+  /** Once a second. */
+  #look(): void {
+    this.#crew.watch()
+    const { workers: least, maxWorkers: most } = this.#generation!.settings
+    if (most === null) return
+    const utilisations = this.#isChanging ? undefined : this.#crew.utilisations
+    if (utilisations === undefined) return this.#autoscale.startOver()
+    const by = this.#autoscale.look(utilisations, { least, most })
+    if (by === 0) return
+    const mean = utilisations.reduce((sum, each) => sum + each, 0) / utilisations.length
+    this.#log.info(`event loops are ${Math.round(mean * 100)}% busy: one worker ${by === 1 ? 'more' : 'fewer'}`)
+    this.scale(by)
   }
 
   /** Processes for the next reload, where there will be many. */

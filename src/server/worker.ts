@@ -1,6 +1,6 @@
 // A worker process: loads the app, serves it on the inherited socket, and does what the supervisor says. Forked by worker-process.ts.
 import type { Server, Socket } from 'node:net'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { StartedApp } from '../app/servable.ts'
 import { provideHost } from '../core/host.ts'
 import { Engine } from '../http/engine.ts'
@@ -46,6 +46,7 @@ class Worker {
   #watch: LoopWatch | undefined
   #isDraining = false
   #isFaulted = false
+  #utilisation = performance.eventLoopUtilization()
   #memory = { heapUsed: 0, rss: 0 }
 
   constructor(plan: WorkerPlan) {
@@ -156,6 +157,9 @@ class Worker {
 
   #heartbeat(): FromWorker {
     this.#memory = memoryUsage() ?? this.#memory
+    const utilisation = performance.eventLoopUtilization()
+    const { utilization: loopUtilisation } = performance.eventLoopUtilization(utilisation, this.#utilisation)
+    this.#utilisation = utilisation
     const counters: Counters = {
       requests: this.#counter.requests,
       accepted: this.#counter.accepted,
@@ -164,6 +168,7 @@ class Worker {
       connections: this.#engine!.connections,
       inflight: this.#engine!.inflight,
       loopDelayMs: Math.max(0, Math.round(this.#loopDelay.max / 1e6) - RESOLUTION_MS),
+      loopUtilisation,
       heapBytes: this.#memory.heapUsed,
       rssBytes: this.#memory.rss,
     }

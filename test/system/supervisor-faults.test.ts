@@ -77,8 +77,8 @@ describe('a supervisor', limit, () => {
     const next = net.createServer().listen(server.port, '127.0.0.1')
     await once(next, 'listening')
     next.close()
-    // Of each connection what was being answered, and once more what came while the last worker went.
-    assert.ok(cost.lost <= 40, `${cost.lost} lost`)
+    // Of each connection what was being answered, and what it asked of workers that were about to go.
+    assert.ok(cost.lost <= 80, `${cost.lost} lost`)
     assert.equal(cost.failed, 0)
   })
 
