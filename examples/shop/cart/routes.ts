@@ -33,7 +33,7 @@ export const addCartItem = carts.post(
       `At most ${MAX_LINES} products, and at most ${MAX_QUANTITY} of each.`,
     params,
     body: NewItem,
-    returns: { 200: Cart, 404: Problem, 409: Problem },
+    returns: { 200: Cart, 404: Problem, 409: Problem, 422: Problem },
     uses: { db },
   },
   async ({ params, body, db }) => {

@@ -21,7 +21,7 @@ export const placeOrder = checkout.post(
       'All of it or nothing. Each cart can be ordered once. A confirmation is mailed afterwards. ' +
       'Who is signed in finds the order among theirs; guests keep its id.',
     body: NewOrder,
-    returns: { 201: Order, 404: Problem, 409: OrderRefused },
+    returns: { 201: Order, 404: Problem, 409: OrderRefused, 422: Problem },
     uses: { db, outbox, visitor },
     // Every buyer gets an answer, also in a rush for the last few: they wait here, where waiting costs no connection. Fewer at once than
     // there are connections (10), so that buyers who wait for each other's locks leave some to the readers.

@@ -44,11 +44,13 @@ export function responsesOf(
   for (const [status, schema] of Object.entries<Schema | null>({ ...outer, ...own })) {
     const response = declared(status, schema, JSON_TYPE, `${route.name} returns ${status}`, components)
     // `reply(404, ...)` sends what was declared; `fail(404)` and Millrace itself send a problem.
-    if (format === 'problem' && Number(status) >= 400 && schema !== null)
-      (response['content'] as JsonObject)[errors.type] = {
-        schema:
-          status === '422' && readsInput(route) ? validationSchema(components, format) : components.own(...errors.any),
-      }
+    if (format === 'problem' && Number(status) >= 400 && schema !== null) {
+      const any = components.own(...errors.any)
+      // Who declares a 422 says it of inputs that are valid by themselves: `fail(422)` lists none.
+      const isOfInput = status === '422' && readsInput(route)
+      const said = isOfInput ? { anyOf: [validationSchema(components, format), any] } : any
+      ;(response['content'] as JsonObject)[errors.type] = { schema: said }
+    }
     responses.set(status, response)
   }
   if (!responses.has('200') && !Object.keys(own).some(status => /^[23]/.test(status)))

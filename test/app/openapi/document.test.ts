@@ -181,7 +181,11 @@ describe('the OpenAPI document', () => {
     const { responses } = operation(app, '/a', 'get')
     const problemOf = (status: number) => responses[status].content['application/problem+json'].schema.$ref
     assert.equal(problemOf(404), '#/components/schemas/Problem')
-    assert.equal(problemOf(422), '#/components/schemas/ValidationProblem')
+    // Of an input that is not valid, or thrown by who has found something else to be wrong with it.
+    assert.deepEqual(responses[422].content['application/problem+json'].schema.anyOf, [
+      { $ref: '#/components/schemas/ValidationProblem' },
+      { $ref: '#/components/schemas/Problem' },
+    ])
     assert.deepEqual(Object.keys(responses[404].content), ['application/json', 'application/problem+json'])
     assert.deepEqual(responses[410], { description: 'Gone' })
   })

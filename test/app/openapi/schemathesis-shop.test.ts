@@ -11,6 +11,8 @@ const shop = skip ? undefined : await openShop(100)
 const ON_PURPOSE: readonly OnPurpose[] = [
   { operation: 'GET /products', why: 'takes the cursors that it gave', takes: { positive_data_acceptance: [400] } },
   { operation: 'GET /accounts/me/orders', why: 'does so too', takes: { positive_data_acceptance: [400] } },
+  { operation: 'POST /carts/{id}/items', why: 'may be of a full cart', takes: { positive_data_acceptance: [422] } },
+  { operation: 'POST /orders', why: 'wants an email of guests', takes: { positive_data_acceptance: [422] } },
   // The path fits PATCH /products/{id} as well. "search" is no id, but only that route can say so.
   { operation: 'GET /products/search', why: 'may be a product', without: ['allow_header_conformance'] },
 ]
