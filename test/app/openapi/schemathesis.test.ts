@@ -58,9 +58,10 @@ const ASKED: Readonly<Record<string, Asked>> = {
     onPurpose: [
       {
         operation: 'POST /login',
+        // And an object for its text, in a form.
         why: 'takes 0 for false, and no backslash before a quote',
         takes: { positive_data_acceptance: [400] },
-        settings: ['phases.coverage.checks.negative_data_rejection.enabled = false'],
+        without: ['negative_data_rejection'],
       },
       {
         operation: 'POST /albums',
