@@ -102,6 +102,16 @@ export class Crew {
     return this.#restarts
   }
 
+  /** Nobody leads from now on; resolves when the one who leads has ended what it does as the leader. */
+  withholdLead(): Promise<void> {
+    return this.#seat.close()
+  }
+
+  /** Whoever led in another server has ended. */
+  grantLead(): void {
+    this.#seat.open()
+  }
+
   /** Everybody who is alive. */
   get workers(): readonly WorkerProcess[] {
     return [...this.#workers]

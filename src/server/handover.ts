@@ -4,6 +4,7 @@
 //   new   reads its settings and the app, starts its workers on that socket, and says so                     'ready'
 //   old   lets go of the admin listener and of its names, drains its workers, and ends with code 0           'yours'
 //   new   takes the admin listener, the control socket and the pid file
+//   old   its leader has ended: one of the new ones leads                                                    'unled', or its end
 //
 // Until 'yours' nothing is given up: a new one that fails, or dies, or is told to end, leaves the old one as it was; and a new one whose old
 // one is gone before that ends as well, because it is nobody's.
@@ -29,7 +30,7 @@ export interface Estate {
   readonly ticketKeys: string
 }
 
-type ToSuccessor = { readonly type: 'estate'; readonly estate: Estate } | { readonly type: 'yours' }
+type ToSuccessor = { readonly type: 'estate'; readonly estate: Estate } | { readonly type: 'yours' | 'unled' }
 type FromSuccessor = { readonly type: 'ready' } | { readonly type: 'failed'; readonly failure: Failure }
 
 const VARIABLE = 'MILLRACE_HANDOVER'
@@ -54,6 +55,8 @@ export interface Successor {
   readonly pid: number
   /** All is its own from now on. */
   release(): void
+  /** Nobody leads here any more. */
+  tellUnled(): void
 }
 
 /** @throws StartError why the new one did not become ready; it is gone, or on its way */
@@ -94,6 +97,7 @@ export async function startSuccessor({
       // It is no child of ours any more: we may end before it.
       child.unref()
     },
+    tellUnled: () => send(child, { type: 'unled' }),
   }
 }
 
@@ -132,23 +136,28 @@ export class Predecessor {
   readonly estate: Promise<Estate>
   /** Aborted when the old one is gone, or does not want us any more, before all was ours. */
   readonly lost: AbortSignal
+  /** Resolves when no worker of the old one leads. */
+  readonly unled: Promise<void>
   readonly #released = Promise.withResolvers<void>()
 
   constructor() {
     const estate = Promise.withResolvers<Estate>()
     const lost = new AbortController()
+    const unled = Promise.withResolvers<void>()
     this.estate = estate.promise
     this.lost = lost.signal
+    this.unled = unled.promise
     process.on('message', (message: ToSuccessor) => {
       if (message.type === 'estate') estate.resolve(message.estate)
       if (message.type === 'yours') this.#released.resolve()
+      if (message.type === 'unled') unled.resolve()
     })
     const gone = (): void => lost.abort()
     process.once('disconnect', gone)
-    void this.#released.promise.then(() => {
-      process.off('disconnect', gone)
-      process.disconnect?.()
-    })
+    process.once('disconnect', () => unled.resolve())
+    void this.#released.promise.then(() => process.off('disconnect', gone))
+    // Nothing more is said.
+    void this.unled.then(() => process.disconnect?.())
   }
 
   /** Workers serve. Resolves when all is ours; never when the old one is gone before. */

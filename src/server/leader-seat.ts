@@ -10,6 +10,8 @@ export interface Candidate {
 export class LeaderSeat<C extends Candidate> {
   readonly #candidates: Iterable<C>
   #holder: C | undefined
+  #isClosed = false
+  #emptied: (() => void) | undefined
 
   /** @param candidates  every worker that is alive, now and at any later time */
   constructor(candidates: Iterable<C>) {
@@ -21,9 +23,21 @@ export class LeaderSeat<C extends Candidate> {
     return this.#holder?.number
   }
 
+  /** Nobody leads from now on, because somebody else's worker does. Resolves when the one who leads has left. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    if (!this.#holder) return Promise.resolve()
+    return new Promise(resolve => (this.#emptied = resolve))
+  }
+
+  open(): void {
+    this.#isClosed = false
+    this.fill()
+  }
+
   /** A worker has become ready. */
   fill(): void {
-    if (this.#holder) return
+    if (this.#holder || this.#isClosed) return
     const ready = [...this.#candidates].filter(({ state }) => state === 'ready')
     const next = ready.toSorted((a, b) => a.number - b.number)[0]
     this.#holder = next
@@ -34,6 +48,7 @@ export class LeaderSeat<C extends Candidate> {
   leave(worker: C): void {
     if (this.#holder !== worker) return
     this.#holder = undefined
+    this.#emptied?.()
     this.fill()
   }
 }

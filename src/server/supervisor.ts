@@ -129,6 +129,7 @@ export class Supervisor implements Controlled {
         log: this.#log,
         estate,
       }))
+      if (estate) void this.#crew.withholdLead()
       if (!this.isStopping) await this.#startServices(manifest.services)
       if (!this.isStopping) await this.#hook('onStart', this.#stopAsked.signal)
       if (!this.isStopping) await this.#crew.start(settings.workers)
@@ -141,6 +142,7 @@ export class Supervisor implements Controlled {
         await this.#unlessStopped(this.#kin.predecessor!.ready())
         if (this.isStopping) return await this.finished.then(() => undefined)
         await holdings.takeOver()
+        void this.#kin.predecessor!.unled.then(() => this.#crew.grantLead())
       }
       void this.#manager.ready(this.#statusLine)
       this.#manager.startWatchdog(() => this.isStopping || this.#crew.isServing)
@@ -430,6 +432,7 @@ export class Supervisor implements Controlled {
       await this.#manager.tell(`MAINPID=${successor.pid}`)
       await holdings.letGo()
       successor.release()
+      void this.#crew.withholdLead().then(() => successor.tellUnled())
       this.#log.info(`upgraded: process ${successor.pid} serves in our place`)
       // Who asked hears of it first.
       setImmediate(() => void this.stop('orderly'))

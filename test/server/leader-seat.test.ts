@@ -39,4 +39,20 @@ describe('the seat of the leader', () => {
     seat.fill()
     assert.equal(seat.leader, 3)
   })
+
+  test('stays empty while it is closed, which is done when who has it has left', async () => {
+    const { all, seat } = workers('ready', 'ready')
+    seat.fill()
+    let isEmpty = false
+    const emptied = seat.close().then(() => (isEmpty = true))
+    seat.fill()
+    await Promise.resolve()
+    assert.deepEqual([seat.leader, isEmpty], [1, false])
+    seat.leave(all[0]!)
+    await emptied
+    assert.equal(seat.leader, undefined)
+    await seat.close()
+    seat.open()
+    assert.equal(seat.leader, 1)
+  })
 })

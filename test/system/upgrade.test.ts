@@ -22,7 +22,7 @@ async function upgradable(context: TestContext, args: readonly string[] = []) {
   await cp(join(APPS, 'steady.ts'), app)
   const pidFile = join(folder, 'server.pid')
   const flags = ['--pidfile', pidFile]
-  const environment = { TMPDIR: folder, XDG_RUNTIME_DIR: '' }
+  const environment = { TMPDIR: folder, XDG_RUNTIME_DIR: '', LEADER_LOG: join(folder, 'leader.log') }
   const where = args.includes('--uds') ? [] : ['--port', '0']
   const server = await startServer(context, ['serve', 'app.ts', ...where, ...flags, ...args], {
     directory: folder,
@@ -139,6 +139,26 @@ describe('USR2', limit, () => {
     assert.equal((await ctl('stop', '--socket', control)).code, 0)
     await gone(next)
     for (const path of [socketPath, control]) await assert.rejects(stat(path), { code: 'ENOENT' })
+  })
+
+  test('leaves the lead to a worker of the new process only when the old leader has ended', async context => {
+    const { server, folder, app, ended, upgraded } = await upgradable(context, ['--workers', '2'])
+    await cp(join(APPS, 'led.ts'), app)
+    server.signal('SIGHUP')
+    await server.says(/reloaded 2 workers/)
+    const log = join(folder, 'leader.log')
+    const notes = async (): Promise<string[]> => (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n')
+    while ((await notes())[0] === '') await new Promise(resolve => setTimeout(resolve, 20))
+    server.signal('SIGUSR2')
+    await upgraded()
+    assert.equal(await ended, 0)
+    while ((await notes()).length < 3) await new Promise(resolve => setTimeout(resolve, 20))
+    const [begins, ends, next] = await notes()
+    assert.match(begins!, /^begins \d+$/)
+    assert.equal(ends, begins!.replace('begins', 'ends'))
+    assert.match(next!, /^begins \d+$/)
+    const { workers, leader } = await server.status()
+    assert.equal(next, `begins ${workers.find(({ number }) => number === leader)!.pid}`)
   })
 
   test('and TERM before the new one is ready: both end, and the old one with 0', async context => {
