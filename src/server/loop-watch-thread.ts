@@ -3,9 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { dirname } from 'node:path'
 import { workerData } from 'node:worker_threads'
-import { BEAT_MS, type LoopWatchOrders } from './loop-watch.ts'
+import type { LoopWatchOrders } from './loop-watch.ts'
 
-const { beats, silentTicks, file } = workerData as LoopWatchOrders
+// The type alone is imported: what loop-watch.ts needs would be loaded a second time, for this thread.
+const { beats, beatMs, silentTicks, file } = workerData as LoopWatchOrders
 
 // Runs where the code was stopped, so that the stack is its own. Not the variables: they hold passwords. Not the network: it would
 // resolve the names of all peers. 100 frames: deeper than a stack that somebody reads.
@@ -31,7 +32,7 @@ setInterval(() => {
   const beat = Atomics.load(beats, 0)
   if (beat !== seen) [seen, ticks] = [beat, 0]
   else if (++ticks === silentTicks) void report()
-}, BEAT_MS)
+}, beatMs)
 
 async function report(): Promise<void> {
   // Only now: the module is a megabyte that most workers never need.

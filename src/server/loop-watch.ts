@@ -2,7 +2,7 @@
 // holds it with the inspector, on no port, and writes Node's diagnostic report of that moment, the stack of that code in it.
 //
 // A thread, because nothing else reaches a loop that is blocked: report-on-signal is a listener of the very loop, and USR1 would open a
-// debugger's port. It costs a worker about 6.5 MB of memory and one look a second (Node 26, private memory with and without).
+// debugger's port. It costs a worker about 7 MB of memory and one look a second (Node 26, private memory with and without).
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { modulePath } from './child-processes.ts'
@@ -14,6 +14,8 @@ export const BEAT_MS = 1_000
 export interface LoopWatchOrders {
   /** One number that grows with each beat, shared. */
   readonly beats: Int32Array<SharedArrayBuffer>
+  /** Between two of them. */
+  readonly beatMs: number
   /** Looks without a beat before it reports. */
   readonly silentTicks: number
   /** Where the report goes. */
@@ -23,10 +25,10 @@ export interface LoopWatchOrders {
 export class LoopWatch {
   readonly #beats = new Int32Array(new SharedArrayBuffer(4))
 
-  constructor(orders: Omit<LoopWatchOrders, 'beats'>) {
+  constructor(orders: Omit<LoopWatchOrders, 'beats' | 'beatMs'>) {
     // Nothing of ours is inherited: no preloaded module and no variable of the app concerns a thread that only counts.
     const thread = new Worker(modulePath('loop-watch-thread'), {
-      workerData: { ...orders, beats: this.#beats } satisfies LoopWatchOrders,
+      workerData: { ...orders, beats: this.#beats, beatMs: BEAT_MS } satisfies LoopWatchOrders,
       execArgv: [],
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },

@@ -46,6 +46,7 @@ class Worker {
   #watch: LoopWatch | undefined
   #isDraining = false
   #isFaulted = false
+  #moreFaults = 0
   #utilisation = performance.eventLoopUtilization()
   #memory = { heapUsed: 0, rss: 0 }
 
@@ -116,6 +117,7 @@ class Worker {
     if (app && engine && doorway && server)
       await drain({ app, engine, doorway, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
     else if (app) await app.stop(graceMs)
+    if (this.#moreFaults > 0) this.#log.error(`${this.#moreFaults} more errors that nobody caught came meanwhile`)
     const code = this.#isFaulted ? EXIT.fault : EXIT.stopped
     if (this.#engine) process.send?.(this.#heartbeat(), () => process.exit(code))
     else process.exit(code)
@@ -126,8 +128,10 @@ class Worker {
    * and the supervisor has somebody else for that by now.
    */
   async fault(error: unknown, what: string): Promise<void> {
+    // A timer that throws each millisecond would fill the log until the end.
+    if (this.#isFaulted) return void this.#moreFaults++
     this.#log.error({ err: error }, `${what}; worker ${this.#plan.worker} ends`)
-    if (this.#isFaulted || this.#isDraining) return
+    if (this.#isDraining) return
     this.#isFaulted = true
     // It has not begun to serve: there is nothing to finish.
     if (!this.#server) return process.exit(EXIT.fault)

@@ -153,6 +153,8 @@ describe('a worker under load', limits, () => {
       await isWhole(server, pid)
       assert.equal(await count(context, load, pid), 0)
       assert.match(server.errors, line)
+      // Told once, however often it comes.
+      assert.equal(server.errors.match(/worker \d ends\n/g)!.length, 1)
       assert.match(server.errors, /ends after an error that nobody caught; the next one starts at once/)
       await server.statusWhen(status => status.workers.length === 2)
       assert.equal((await server.status()).restarts, 1)
