@@ -38,7 +38,9 @@ function rows(workers: readonly WorkerStatus[]): string[] {
       short(counters.requests.reduce((sum, count) => sum + count, 0)),
       short(counters.connections),
       short(counters.inflight),
-      `${short(counters.loopDelayMs)}ms`,
+      counters.loopDelayMs < 10_000
+        ? `${counters.loopDelayMs}ms`
+        : `${short(Math.round(counters.loopDelayMs / 1000))}s`,
       megabytes(counters.heapBytes),
       megabytes(counters.rssBytes),
     ]),

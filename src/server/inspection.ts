@@ -7,7 +7,7 @@ import type { Session } from 'node:inspector'
 import { ControlError } from './control-protocol.ts'
 
 export type InspectionOrder =
-  /** The worker stands still while it is taken: about a second for each 100 MB of heap. */
+  /** The worker stands still while it is taken, seconds for each 100 MB of heap, and needs memory for several more heaps. */
   | { readonly what: 'heap-snapshot'; readonly file: string }
   | { readonly what: 'cpu-profile'; readonly file: string; readonly seconds: number }
 

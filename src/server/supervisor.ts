@@ -257,7 +257,8 @@ export class Supervisor implements Controlled {
       return this.finished
     }
     clearInterval(this.#watch)
-    if (mode === 'orderly') this.#log.info('stopping: requests in flight are finished first')
+    const word = this.#isSucceeded ? 'leaving' : 'stopping'
+    if (mode === 'orderly') this.#log.info(`${word}: requests in flight are finished first`)
     if (!this.#isSucceeded) void this.#manager.stopping()
     const { drainDelay, graceTimeout } = this.#generation!.settings
     // With a successor nobody has to look away from us.

@@ -57,6 +57,11 @@ test('it fits 80 columns when every number is at its largest', () => {
     assert.ok(line.length <= 80, `${line.length}: ${line}`)
 })
 
+test('a loop that stood still for long is told in seconds', () => {
+  const worker = { ...status.workers[0]!, counters: { ...counters, loopDelayMs: 14_123 } }
+  assert.match(statusTable({ ...status, workers: [worker] }), / 14s +16M +64M\n$/)
+})
+
 test('numbers and times are short', () => {
   assert.deepEqual([0, 9_999, 12_345, 999_960, 123_456_789, 5e12].map(short), [
     '0',
