@@ -17,13 +17,16 @@ const REPORT = `(() => {
   Error.stackTraceLimit = 100
   report.excludeEnv = report.excludeNetwork = true
   try {
-    return JSON.stringify(report.getReport(new Error('the event loop is blocked')), undefined, 2)
+    return JSON.stringify(report.getReport(new Error('the event loop is blocked')))
   } finally {
     Error.stackTraceLimit = before.limit
     report.excludeEnv = before.env
     report.excludeNetwork = before.network
   }
 })()`
+
+// In the frames of Millrace below a handler it is called so (app/handle.ts, app/plain-route.ts).
+const ROUTE = `typeof route === 'object' && typeof route?.handler === 'function' ? route.name : undefined`
 
 let [seen, ticks] = [-1, 0]
 
@@ -40,22 +43,35 @@ async function report(): Promise<void> {
   const session = new inspector.Session()
   session.connectToMainThread()
   session.once('Debugger.paused', ({ params }) => {
-    evaluate(session, params.callFrames[0]!, text => {
-      session.post('Debugger.disable', () => session.disconnect())
-      if (text !== undefined) write(text)
-    })
+    void tell(session, params.callFrames).finally(() => session.post('Debugger.disable', () => session.disconnect()))
   })
   session.post('Debugger.enable')
   // Takes effect at the next function call or turn of a loop; inside a call of the system, when that returns.
   session.post('Debugger.pause')
 }
 
-function evaluate(session: Session, frame: Debugger.CallFrame, done: (text: string | undefined) => void): void {
-  session.post(
-    'Debugger.evaluateOnCallFrame',
-    { callFrameId: frame.callFrameId, expression: REPORT, returnByValue: true, silent: true },
-    (error: Error | null, answer: { result: Runtime.RemoteObject } | undefined) =>
-      done(error === null && typeof answer?.result.value === 'string' ? answer.result.value : undefined),
+async function tell(session: Session, frames: readonly Debugger.CallFrame[]): Promise<void> {
+  const text = await evaluate(session, frames[0]!, REPORT)
+  if (text === undefined) return
+  let route: string | undefined
+  // The innermost that knows; after its first await a handler has left those behind.
+  for (const frame of frames) {
+    route = await evaluate(session, frame, ROUTE)
+    if (route !== undefined) break
+  }
+  write(JSON.stringify({ ...(JSON.parse(text) as object), millrace: { route } }, undefined, 2))
+}
+
+function evaluate(session: Session, frame: Debugger.CallFrame, expression: string): Promise<string | undefined> {
+  return new Promise(resolve =>
+    session.post(
+      'Debugger.evaluateOnCallFrame',
+      { callFrameId: frame.callFrameId, expression, returnByValue: true, silent: true },
+      (error: Error | null, answer: { result: Runtime.RemoteObject } | undefined) => {
+        const value: unknown = error === null ? answer?.result.value : undefined
+        resolve(typeof value === 'string' ? value : undefined)
+      },
+    ),
   )
 }
 

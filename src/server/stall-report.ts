@@ -8,17 +8,19 @@ import { isApplicationFrame } from '../observe/stack.ts'
 // Enough to find the place and who called it; the rest is in the report.
 const FRAMES_TOLD = 3
 
-/** @returns "its event loop is held by spin (app.ts:12) < handler (app.ts:20); report: /tmp/...", or what is known instead */
+/** @returns "its event loop is held by spin (app.ts:12) < handler (app.ts:20) in GET /spin; report: /tmp/...", or what is known instead */
 export function whatHolds(pid: number, reportFile: string): string {
   const held = heldUntilReport(reportFile)
   if (held !== undefined) return `its event loop is ${held}`
   return isStopped(pid) ? 'it is stopped by a signal' : 'its event loop is blocked in a call of the system'
 }
 
-/** @returns "held by spin (app.ts:12); report: /tmp/..."; undefined where no report could be written */
+/** @returns "held by spin (app.ts:12) in GET /spin; report: /tmp/..."; undefined where no report could be written */
 export function heldUntilReport(reportFile: string): string | undefined {
-  const frames = framesOf(reportFile)
-  return frames && `held by ${heldBy(frames)}; report: ${reportFile}`
+  const stall = readStall(reportFile)
+  if (stall === undefined) return undefined
+  const where = stall.route === undefined ? '' : ` in ${stall.route}`
+  return `held by ${heldBy(stall.frames)}${where}; report: ${reportFile}`
 }
 
 /** @param frames  lines of a stack, "    at spin (file:///srv/app.ts:12:3)" */
@@ -27,13 +29,19 @@ export function heldBy(frames: readonly string[]): string {
   return (theirs.length > 0 ? theirs : frames).slice(0, FRAMES_TOLD).map(placeOf).join(' < ')
 }
 
-function framesOf(reportFile: string): readonly string[] | undefined {
+interface StallReport {
+  readonly javascriptStack?: { readonly stack?: readonly string[] }
+  /** Added by loop-watch-thread.ts. */
+  readonly millrace?: { readonly route?: string }
+}
+
+function readStall(reportFile: string): { frames: readonly string[]; route: string | undefined } | undefined {
   try {
     // eslint-disable-next-line n/no-sync -- in the supervisor, which serves nothing, when a worker is lost
-    const report = JSON.parse(readFileSync(reportFile, 'utf8')) as { javascriptStack?: { stack?: readonly string[] } }
+    const report = JSON.parse(readFileSync(reportFile, 'utf8')) as StallReport
     // The first are those of the report itself, which was evaluated where the code was stopped.
-    const frames = report.javascriptStack?.stack?.filter(line => !/^\s*at eval \(eval at /.test(line))
-    return frames !== undefined && frames.length > 0 ? frames : undefined
+    const frames = report.javascriptStack?.stack?.filter(line => !/^\s*at eval \(eval at /.test(line)) ?? []
+    return frames.length > 0 ? { frames, route: report.millrace?.route } : undefined
   } catch {
     return undefined
   }

@@ -88,7 +88,7 @@ describe('a worker under load', limits, () => {
     await isWhole(server, victim)
     await count(context, load, victim)
     const [, held, file] = /its event loop is held by (.+); report: (\S+)/.exec(server.errors)!
-    assert.match(held!, /^spin \(faulty\.ts:\d+\) < [^<]*\(faulty\.ts:\d+\)/)
+    assert.match(held!, /^spin \(faulty\.ts:\d+\) < [^<]*\(faulty\.ts:\d+\) in GET \/spin$/)
     const report = JSON.parse(await readFile(file!, 'utf8')) as Record<string, unknown>
     assert.ok('javascriptStack' in report && 'libuv' in report)
     // Variables hold passwords, and the folder of temporary files is everybody's.
