@@ -15,7 +15,8 @@ import { readCertificate, usesTls } from './certificate.ts'
 import type { Controlled } from './control-commands.ts'
 import { ControlError } from './control-protocol.ts'
 import { Crew, type Orders } from './crew.ts'
-import { failureOf } from './errors.ts'
+import { failureOf, StartError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
 import { fixedChanges, type Generation, type GenerationSource, readGeneration } from './generation.ts'
 import { type Predecessor, startSuccessor } from './handover.ts'
 import { Holdings } from './holdings.ts'
@@ -418,8 +419,10 @@ export class Supervisor implements Controlled {
   async #upgradeOnce(relaunch: Relaunch, signal: AbortSignal): Promise<ChangeOutcome> {
     const holdings = this.#holdings!
     const beganMs = performance.now()
-    this.#log.info('upgrading: a new server is started, this one goes on until it is ready')
     try {
+      const services = await this.#services.started()
+      if (services.length > 0) throw cannotBeHandedOver(services)
+      this.#log.info('upgrading: a new server is started, this one goes on until it is ready')
       const successor = await startSuccessor({
         relaunch,
         estate: holdings.estate(this.#ticketKeys),
@@ -470,4 +473,14 @@ export class Supervisor implements Controlled {
     this.#manager.stopWatchdog()
     this.#finished.resolve()
   }
+}
+
+// It is a child of ours, has what it needs to itself, and ends with us.
+function cannotBeHandedOver(services: readonly StartedService[]): StartError {
+  const names = services.map(({ name }) => name).join(' and ')
+  return new StartError(
+    'HANDOVER_FAILED',
+    EXIT.service,
+    `${names} runs once, in this process, and cannot be handed over; stop the server and start the new one`,
+  )
 }

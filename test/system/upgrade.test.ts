@@ -4,7 +4,7 @@ import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, isRunning, RunningCommand, type RunningServer, startServer } from './running-server.ts'
+import { APPS, isRunning, ROOT, RunningCommand, type RunningServer, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 60_000 }
@@ -159,6 +159,25 @@ describe('USR2', limit, () => {
     assert.match(next!, /^begins \d+$/)
     const { workers, leader } = await server.status()
     assert.equal(next, `begins ${workers.find(({ number }) => number === leader)!.pid}`)
+  })
+
+  test('of a server with a service that runs once is not done, and says why', async context => {
+    const { server, folder, app, ctl } = await upgradable(context)
+    await writeFile(
+      join(folder, 'service.ts'),
+      'export const start = async () => ({ address: {}, stop: async () => {} })\n',
+    )
+    const declares = `declareService({ name: 'tiny', key: 'one', module: new URL('./service.ts', import.meta.url).href, options: {} })`
+    const host = join(ROOT, 'src/core/host.ts')
+    const steady = await readFile(join(APPS, 'steady.ts'), 'utf8')
+    await writeFile(app, `import { declareService } from ${JSON.stringify(host)}\n${declares}\n${steady}`)
+    server.signal('SIGHUP')
+    await server.says(/reloaded 1 worker/)
+    const { code, errors } = await ctl('upgrade')
+    assert.equal(code, 1)
+    assert.match(errors, /what served before goes on: tiny runs once, in this process, and cannot be handed over/)
+    assert.equal((await server.status()).pid, server.pid)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
   })
 
   test('and TERM before the new one is ready: both end, and the old one with 0', async context => {
