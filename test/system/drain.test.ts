@@ -16,7 +16,9 @@ async function leaving(context: TestContext, flags: readonly string[]) {
   context.after(() => rm(folder, { recursive: true }))
   const file = join(folder, 'record')
   await writeFile(file, '')
-  const server = await startServer(context, ['serve', 'leaving.ts', '--port', '0', '--workers', '2', ...flags], {
+  // The upload waits for what the test does meanwhile, and not for a rate.
+  const args = ['serve', 'leaving.ts', '--port', '0', '--workers', '2', '--min-rate-grace', '2m', ...flags]
+  const server = await startServer(context, args, {
     environment: { RECORD: file },
   })
   return { server, record: async () => (await readFile(file, 'utf8')).trimEnd().split('\n').sort() }
@@ -141,7 +143,7 @@ describe('TERM', limits, () => {
 
 test('HUP drains the old worker by the same rules while the new one serves', { timeout: 120_000 }, async context => {
   const { server, record } = await leaving(context, ['--workers', '1'])
-  const stream = fetch(`${server.url}/stream/6`).then(readAll)
+  const stream = fetch(`${server.url}/stream/12`).then(readAll)
   const events = fetch(`${server.url}/events`).then(readAll)
   const slow = upload(server)
   slow.send(1000)
@@ -157,5 +159,5 @@ test('HUP drains the old worker by the same rules while the new one serves', { t
   assert.equal((await slow.answer).text, '{"bytes":1000}')
   assert.equal((await stream).isWhole, true)
   await server.says(/reloaded 1 worker/)
-  assert.deepEqual(await record(), ['deferred', 'events: APP_STREAM_ENDED', 'lifespan', 'stream: 6'])
+  assert.deepEqual(await record(), ['deferred', 'events: APP_STREAM_ENDED', 'lifespan', 'stream: 12'])
 })
