@@ -1,4 +1,5 @@
 // npm run bench -- NAME: runs one bench.
+import { churn } from './churn.ts'
 import { connections } from './connections.ts'
 import { dev } from './dev.ts'
 import { headers } from './headers.ts'
@@ -6,8 +7,10 @@ import { hello } from './hello.ts'
 import { profile } from './httparena.ts'
 import { readOptions, USAGE, type Options } from './harness/options.ts'
 import { micro } from './micro.ts'
+import { processes } from './processes.ts'
 import { routes } from './routes.ts'
 import { shopRead } from './shop-read.ts'
+import { skew } from './skew.ts'
 import { slow } from './slow.ts'
 import { sse } from './sse.ts'
 import { types } from './types.ts'
@@ -32,6 +35,9 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   routes,
   ws: webSocket,
   dev,
+  processes,
+  churn,
+  skew,
   types,
   micro,
 }
