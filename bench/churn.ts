@@ -31,8 +31,8 @@ interface Phase extends SteadyReport {
 export async function churn(options: Options): Promise<void> {
   await allowDescriptors(3 * CONNECTIONS)
   const { load } = await pinning()
-  // Some 2,000 requests a second over two to four workers: each is due after ten seconds or so.
-  const recycling = ['--max-requests', '4000', '--max-requests-jitter', '2000']
+  // Some 2,000 requests a second over two to four workers: each is due after a second or two, as soon as no reload runs.
+  const recycling = ['--max-requests', '1000', '--max-requests-jitter', '1000']
   const changing = await phase('changes', load, recycling, CHANGING_MS, change)
   const killing = await phase('kill -9', load, [], KILLING_MS, killOneByOne)
   const phases = [changing, killing]
@@ -69,15 +69,16 @@ async function phase(
 }
 
 async function change(running: Running, untilMs: number): Promise<void> {
-  const changes: readonly NodeJS.Signals[] = [
-    ...Array.from({ length: RELOADS }, () => 'SIGHUP' as const).flatMap((reload, n) =>
-      n % 2 === 1 ? [reload, SCALINGS[(n - 1) / 2]!] : [reload],
-    ),
-  ]
-  const everyMs = (untilMs - performance.now()) / changes.length
-  for (const signal of changes) {
+  const changes: readonly NodeJS.Signals[] = Array.from({ length: RELOADS }).flatMap((_, n) =>
+    n % 2 === 0 ? ['SIGHUP'] : ['SIGHUP', SCALINGS[(n - 1) / 2]!],
+  )
+  for (const [n, signal] of changes.entries()) {
+    const { reloads } = await statusOf(running)
     kill(running.pid, signal)
-    await pause(everyMs)
+    // A second reload would end the first where it is, and recyclings wait for both.
+    while (signal === 'SIGHUP' && (await statusOf(running)).reloads === reloads) await pause(50)
+    const leftMs = untilMs - performance.now()
+    await pause(Math.max(0, leftMs / (changes.length - n)))
   }
 }
 

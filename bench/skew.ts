@@ -1,8 +1,11 @@
 // skew: how evenly 1,000 connections fall on four workers, kept ones and one for each request, under load: (most - mean) / mean.
 //
-// Looked at once a second while the load runs, when it has been there for a while; the median of the looks is a run's figure.
+// Looked at ten times a second in /proc, all workers in the same moment, when the load has been there for a while. A run has two figures: the skew of
+// what each worker had open on average, and the median of the skews of the single looks. For kept connections they are the same; those that
+// last for one request come and go, and at any one moment somebody has more of them.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { say } from './harness/compare.ts'
 import { start, type Contender } from './harness/contender.ts'
@@ -19,10 +22,18 @@ const WORKERS = 4
 const SECONDS = 15
 /** Of them, before the first look. */
 const WARM_UP_SECONDS = 7
+const LOOK_EVERY_MS = 100
+/** Before what is open without a load is counted: the question by which it was found ready is over. */
+const IDLE_MS = 500
+
+interface Figures {
+  readonly average: number
+  readonly look: number
+}
 
 interface Run {
-  readonly kept: number
-  readonly short: number
+  readonly kept: Figures
+  readonly short: Figures
 }
 
 const server: Contender = { name: 'millrace', about: '', command: port => command(port, WORKERS) }
@@ -40,8 +51,10 @@ export async function skew(options: Options): Promise<void> {
   const head = ['connections', 'median %', ...runs.map((_, n) => `run ${n + 1}`)]
   const percent = (parts: readonly number[]) => parts.map(part => (100 * part).toFixed(1))
   const rows = [
-    ['kept', ...percent(of(run => run.kept))],
-    ['one each', ...percent(of(run => run.short))],
+    ['kept', ...percent(of(run => run.kept.average))],
+    ['kept, at a look', ...percent(of(run => run.kept.look))],
+    ['one each', ...percent(of(run => run.short.average))],
+    ['one each, at a look', ...percent(of(run => run.short.look))],
   ]
   process.stdout.write(`${options.json ? runs.map(run => JSON.stringify(run)).join('\n') : aligned([head, ...rows])}\n`)
   if (!options.save) return
@@ -50,21 +63,36 @@ export async function skew(options: Options): Promise<void> {
   say(`written: ${writeResult(about.date, 'skew', { bench: 'skew', ...about, settings, runs })}`)
 }
 
-async function oneRun(wrk: Tool, more: readonly string[]): Promise<number> {
+async function oneRun(wrk: Tool, more: readonly string[]): Promise<Figures> {
   const running = await start(server, [], { path: '/' })
   try {
+    const pids = (await statusOf(running)).workers.map(({ pid }) => pid)
+    await pause(IDLE_MS)
+    const own = pids.map(descriptors)
     const args = ['-t', '2', '-c', String(CONNECTIONS), '-d', String(SECONDS), ...more, `${running.origin}/`]
     const load = spawn(wrk.path, args, { env: { ...process.env, ...wrk.env }, stdio: 'ignore' })
     const ended = once(load, 'exit')
     await pause(WARM_UP_SECONDS * 1_000)
-    const looks: number[] = []
-    for (let second = WARM_UP_SECONDS; second < SECONDS - 1; second++) {
-      looks.push((await statusOf(running)).connectionSkew)
-      await pause(1_000)
+    const looks: number[][] = []
+    const untilMs = performance.now() + (SECONDS - WARM_UP_SECONDS - 1) * 1_000
+    while (performance.now() < untilMs) {
+      looks.push(pids.map((pid, n) => descriptors(pid) - own[n]!))
+      await pause(LOOK_EVERY_MS)
     }
     await ended
-    return median(looks)
+    const averages = pids.map((_, n) => looks.reduce((sum, look) => sum + look[n]!, 0) / looks.length)
+    return { average: skewOf(averages), look: median(looks.map(skewOf)) }
   } finally {
     await running.stop()
   }
+}
+
+/** Those that a process has open: all but a handful, which do not change, are connections. */
+function descriptors(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+function skewOf(counts: readonly number[]): number {
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
+  return (Math.max(...counts) - mean) / mean
 }
