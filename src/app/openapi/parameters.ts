@@ -124,12 +124,12 @@ function parameter(name: string, place: Parameter['in'], { schema, isRequired }:
 }
 
 /**
- * A text in a path is never empty, and has no slash or backslash in any spelling: http/request-target.ts refuses them. Said where the
+ * A text in a path is never empty, and has no slash, backslash or NUL in any spelling: http/request-target.ts refuses them. Said where the
  * schema itself does not say what the text looks like.
  */
 function inPath(schema: JsonObject, kind: 'value' | 'rest'): JsonObject {
   if (schema['type'] !== 'string' || SHAPES.some(keyword => keyword in schema)) return schema
-  return { ...schema, pattern: kind === 'value' ? '^[^/\\\\]+$' : '^[^\\\\]+$' }
+  return { ...schema, pattern: kind === 'value' ? '^[^/\\\\\\x00]+$' : '^[^\\\\\\x00]+$' }
 }
 
 const SHAPES = ['pattern', 'format', 'enum', 'const']

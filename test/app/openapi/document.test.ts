@@ -61,8 +61,8 @@ describe('the OpenAPI document', () => {
     const app = new App()
     app.get('/files/{owner}/{path*}', () => 1)
     assert.deepEqual(operation(app, '/files/{owner}/{path}', 'get').parameters, [
-      { name: 'owner', in: 'path', required: true, schema: { type: 'string', pattern: '^[^/\\\\]+$' } },
-      { name: 'path', in: 'path', required: true, schema: { type: 'string', pattern: '^[^\\\\]+$' } },
+      { name: 'owner', in: 'path', required: true, schema: { type: 'string', pattern: '^[^/\\\\\\x00]+$' } },
+      { name: 'path', in: 'path', required: true, schema: { type: 'string', pattern: '^[^\\\\\\x00]+$' } },
     ])
   })
 
@@ -76,7 +76,7 @@ describe('the OpenAPI document', () => {
     })
     app.get('/{short}/{id}/{code}/{kind}', { params }, () => 1)
     const schemas = operation(app, '/{short}/{id}/{code}/{kind}', 'get').parameters.map(({ schema }: any) => schema)
-    assert.deepEqual(schemas[0], { type: 'string', maxLength: 5, pattern: '^[^/\\\\]+$' })
+    assert.deepEqual(schemas[0], { type: 'string', maxLength: 5, pattern: '^[^/\\\\\\x00]+$' })
     assert.deepEqual(schemas[2], { type: 'string', pattern: '^x' })
     assert.deepEqual(schemas[3], { type: 'string', enum: ['a'] })
     assert.doesNotMatch(JSON.stringify(schemas[1]), /\\\\\]/)
