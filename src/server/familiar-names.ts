@@ -41,6 +41,11 @@ function otherwise(of: readonly Peer[], instead: string): OtherWay {
 const BY_THE_SERVICE = 'start the server so: User=, Group=, UMask= and the like of a systemd unit, or USER of an image'
 const ONE_ENGINE = 'there is one engine, so that there is nothing to choose'
 const STRICT = 'a request that is no proper one is refused, always'
+const OUTPUT = 'lines go to stderr, what the app prints to stdout; whoever starts the server says where they end'
+const NO_ACCESS_LOG = 'there is no access log; a middleware can write one'
+const HTTP2 = "HTTP/2 has Node's own sizes; `--max-streams`, `--max-resets` and the limits of HTTP/1.1 bound it"
+const OTHER_POOL = 'there is no pool of other processes; blocking work is for threads'
+const METRICS = '/metrics of the admin listener is read by Prometheus'
 const WEBSOCKETS = 'an option of `app.ws()`, because it is the route that knows its messages'
 
 /** By long flag, without its dashes. */
@@ -105,16 +110,35 @@ export const FAMILIAR_NAMES: Readonly<Record<string, SameSetting | OtherWay>> = 
   'http-parser': otherwise(gunicorn, ONE_ENGINE),
   'reset-contextvars': otherwise(uvicorn, 'each request has a context of its own'),
 
+  'asgi-lifespan': otherwise(gunicorn, 'what the app does at its start and end is always done'),
+  'dirty-app': otherwise(gunicorn, OTHER_POOL),
+  'dirty-workers': otherwise(gunicorn, OTHER_POOL),
+  'dirty-timeout': otherwise(gunicorn, OTHER_POOL),
+  'dirty-threads': otherwise(gunicorn, OTHER_POOL),
+  'dirty-graceful-timeout': otherwise(gunicorn, OTHER_POOL),
+  paste: otherwise(gunicorn, 'an app is a module'),
+  spew: otherwise(gunicorn, '`millrace ctl cpu-profile` says what a worker does'),
+
   // Development.
   reload: otherwise(['FastAPI', ...both], '`millrace dev` reloads by itself, and `millrace serve` never'),
   'reload-engine': otherwise(gunicorn, 'files are watched by the system, without a choice'),
   'reload-extra-file': otherwise(gunicorn, '`--reload-dir` of `millrace dev` names folders'),
+  'reload-include': otherwise(uvicorn, 'modules, package.json and .env count in the folders of `--reload-dir`'),
+  'reload-exclude': otherwise(uvicorn, 'node_modules, dist and hidden folders do not count'),
   'reload-delay': otherwise(uvicorn, 'a burst of changes is one reload'),
 
   // Proxies.
   'forwarded-allow-ips': trusted(both),
   'proxy-allow-ips': trusted(gunicorn),
   'proxy-headers': otherwise(['FastAPI', 'Uvicorn'], 'they are believed from the peers that `--trusted-proxies` names'),
+  'no-proxy-headers': otherwise(['FastAPI', 'Uvicorn'], 'nobody is believed unless `--trusted-proxies` names it'),
+  'secure-scheme-headers': otherwise(gunicorn, '`--forwarded-fields` says which fields are believed'),
+  'forwarder-headers': otherwise(
+    gunicorn,
+    '`--forwarded-fields` says which fields are believed; `--root-path` the prefix',
+  ),
+  protocol: otherwise(gunicorn, 'HTTP is spoken, and no uwsgi'),
+  'uwsgi-allow-from': otherwise(gunicorn, 'HTTP is spoken, and no uwsgi'),
   'header-map': otherwise(gunicorn, 'a field name with an underscore is a name of its own, and stands for no other'),
 
   // Limits.
@@ -124,6 +148,17 @@ export const FAMILIAR_NAMES: Readonly<Record<string, SameSetting | OtherWay>> = 
   'limit-request-line': same(gunicorn, 'maxTarget', '`--max-target VALUE`, the target alone'),
   'limit-request-fields': same(gunicorn, 'maxFields', '`--max-fields VALUE`'),
   'limit-request-field_size': otherwise(gunicorn, '`--max-head` bounds all fields together'),
+  'limit-concurrency': otherwise(uvicorn, 'a route has its `limit`, with a queue; `--max-connections` bounds a worker'),
+  'asgi-disconnect-grace-period': otherwise(
+    gunicorn,
+    '`signal` of a handler aborts at once; what it does then is its own',
+  ),
+  'tmp-upload-dir': otherwise(gunicorn, 'large files are spooled to the folder for temporary files (TMPDIR)'),
+  'http-protocols': otherwise(gunicorn, '`--http2 off` leaves HTTP/1.1 alone'),
+  'http2-cleartext': otherwise(gunicorn, 'HTTP/2 is offered over TLS'),
+  'http2-initial-window-size': otherwise(gunicorn, HTTP2),
+  'http2-max-frame-size': otherwise(gunicorn, HTTP2),
+  'http2-max-header-list-size': same(gunicorn, 'maxHead', '`--max-head VALUE`'),
   'ws-max-size': otherwise(uvicorn, WEBSOCKETS),
   'ws-max-queue': otherwise(uvicorn, WEBSOCKETS),
   'ws-ping-interval': otherwise(uvicorn, WEBSOCKETS),
@@ -138,6 +173,23 @@ export const FAMILIAR_NAMES: Readonly<Record<string, SameSetting | OtherWay>> = 
   'casefold-http-method': otherwise(gunicorn, STRICT),
 
   // What is sent and said.
+  'access-log': otherwise(uvicorn, NO_ACCESS_LOG),
+  'no-access-log': otherwise(uvicorn, NO_ACCESS_LOG),
+  'access-logfile': otherwise(gunicorn, NO_ACCESS_LOG),
+  'access-logformat': otherwise(gunicorn, NO_ACCESS_LOG),
+  'error-logfile': otherwise(gunicorn, OUTPUT),
+  'log-file': otherwise(gunicorn, OUTPUT),
+  'capture-output': otherwise(gunicorn, OUTPUT),
+  'enable-stdio-inheritance': otherwise(gunicorn, OUTPUT),
+  'log-syslog': otherwise(gunicorn, OUTPUT),
+  'log-config': otherwise(both, '`--log-level` says what is logged; an app has a `log` of its own'),
+  'logger-class': otherwise(gunicorn, 'an app has a `log` of its own, such as pino'),
+  'statsd-host': otherwise(gunicorn, METRICS),
+  'statsd-prefix': otherwise(gunicorn, METRICS),
+  'enable-backlog-metric': otherwise(gunicorn, METRICS),
+  'no-server-header': otherwise(uvicorn, 'no Server field is sent'),
+  'no-date-header': otherwise(uvicorn, 'Date is sent always: caches need it'),
+  'no-use-colors': otherwise(uvicorn, 'lines of the log have no colours'),
   'server-header': otherwise(uvicorn, 'no Server field is sent'),
   'date-header': otherwise(uvicorn, 'Date is sent always: caches need it'),
   header: otherwise(uvicorn, 'a middleware sets it: `secureHeaders()`, or one of your own'),
