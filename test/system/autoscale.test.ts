@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { RunningCommand, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 
 test('busy event loops call another worker, up to maxWorkers, and no request is lost', limit, async context => {
   const server = await startServer(context, ['serve', 'busy.ts', '--port', '0', '--max-workers', '2'])

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '../http/support/connect.ts'
 import { startServer } from './running-server.ts'
 
-const limit = { timeout: 60_000, skip: process.platform === 'win32' ? 'Windows has no such limit' : false }
+const limit = { timeout: 240_000, skip: process.platform === 'win32' ? 'Windows has no such limit' : false }
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 async function dial(context: TestContext, port: number): Promise<Client> {

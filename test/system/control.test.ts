@@ -10,7 +10,7 @@ import type { ServerStatus } from '../../src/server/status.ts'
 import { APPS, RunningCommand, type RunningServer, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 
 /** A place for control sockets that no other server knows. */
 async function place(context: TestContext) {

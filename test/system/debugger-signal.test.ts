@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { RunningCommand, startServer } from './running-server.ts'
 
-const limit = { timeout: 60_000, skip: process.platform !== 'linux' && 'it reads /proc' }
+const limit = { timeout: 240_000, skip: process.platform !== 'linux' && 'it reads /proc' }
 
 /** Ports on 127.0.0.1 that the process itself listens on. */
 function ports(pid: number): number[] {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { APPS, isRunning, RunningCommand, startServer } from './running-server.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 
 const app = (greeting: string) => `import { App } from 'millrace'
 import { mark } from './mark.ts'

@@ -23,7 +23,7 @@ async function outcome(args: readonly string[], environment: Record<string, stri
   return { code, errors: command.errors }
 }
 
-describe('hooks', { timeout: 60_000 }, () => {
+describe('hooks', { timeout: 240_000 }, () => {
   test('run once each: before the workers, when they are ready, before they are replaced, and after them', async context => {
     const { file, notes } = await logFile(context)
     const server = await startServer(context, args, { directory, environment: { HOOKS_LOG: file } })

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { APPS, ROOT, startServer } from './running-server.ts'
 
-const limits = { timeout: 60_000 }
+const limits = { timeout: 240_000 }
 const flags = ['serve', 'chatty.ts', '--port', '0'] as const
 // 20 kB each: three times what is kept for a reader.
 const REQUESTS = 150

@@ -11,7 +11,7 @@ import { holdSocket } from '../../src/server/listener.ts'
 import { isRunning, RunningCommand, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 const readyCount = (status: ServerStatus): number => status.workers.filter(({ state }) => state === 'ready').length
 const pids = (status: ServerStatus): number[] => status.workers.map(({ pid }) => pid)
 

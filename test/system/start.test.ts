@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { APPS, type CommandOptions, ROOT, RunningCommand, startServer } from './running-server.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 
 /** Runs to the end. */
 async function outcome(args: readonly string[], options?: CommandOptions) {

@@ -11,7 +11,7 @@ import { after, describe, test, type TestContext } from 'node:test'
 import { APPS, isRunning, RunningCommand, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 
 interface Cost {
   readonly answered: number

@@ -10,7 +10,7 @@ import { APPS, isRunning, ROOT, startServer } from './running-server.ts'
 
 const here = existsSync('/usr/bin/systemd-notify') && existsSync('/usr/bin/python3')
 // With CI set nothing is skipped: then it fails for want of the program.
-const limit = { timeout: 60_000, skip: !here && !process.env['CI'] && 'systemd-notify or python3 is not installed' }
+const limit = { timeout: 240_000, skip: !here && !process.env['CI'] && 'systemd-notify or python3 is not installed' }
 
 // Node has no unix datagram sockets. One line for each message: when it came, in seconds, and its assignments.
 const RECEIVER = `
@@ -176,7 +176,7 @@ describe('systemd', limit, () => {
 test(
   'the unit files are ones that systemd takes',
   {
-    timeout: 60_000,
+    timeout: 240_000,
     skip: !existsSync('/usr/bin/systemd-analyze') && !process.env['CI'] && 'systemd-analyze is not installed',
   },
   async context => {

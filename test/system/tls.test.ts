@@ -10,7 +10,7 @@ import { Authority, needsOpenssl } from '../server/support/certificates.ts'
 import { RunningCommand, type RunningServer, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
-const limit = { timeout: 90_000, ...needsOpenssl }
+const limit = { timeout: 240_000, ...needsOpenssl }
 const authority = needsOpenssl.skip === false ? new Authority() : (undefined as unknown as Authority)
 after(() => authority?.remove())
 

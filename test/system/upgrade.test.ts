@@ -7,7 +7,8 @@ import { describe, test, type TestContext } from 'node:test'
 import { APPS, isRunning, ROOT, RunningCommand, type RunningServer, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
-const limit = { timeout: 60_000 }
+// Of a whole group: its tests run one after another, on two busy cores perhaps.
+const limit = { timeout: 240_000 }
 const CLOSE = { headers: { connection: 'close' } }
 
 /** A server with a folder, an app and a place for control sockets of its own. Whoever takes its place ends with the test as well. */
