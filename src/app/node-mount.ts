@@ -2,9 +2,10 @@
 //
 // Real requests and responses, so that whatever a framework does to them works: nothing here imitates node:http. It costs about what a
 // small node:http server costs; a mount is for what is there already.
-import { type ClientRequest, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { duplexPair, Readable } from 'node:stream'
 import { once } from 'node:events'
+import { http } from '../core/node-http.ts'
 import { clientGone } from '../http/errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { Answer } from './answer.ts'
@@ -35,7 +36,9 @@ export class NodeMount {
     this.#name = name
     const options = { maxHeaderSize: MAX_HEAD_BYTES, requireHostHeader: false }
     // Time is the engine's to watch, and the route's.
-    this.#server = createServer(options, (req: IncomingMessage, res: ServerResponse) => this.#run(listener, req, res))
+    this.#server = http.createServer(options, (req: IncomingMessage, res: ServerResponse) =>
+      this.#run(listener, req, res),
+    )
     this.#server.requestTimeout = 0
     this.#server.headersTimeout = 0
   }
@@ -62,7 +65,7 @@ export class NodeMount {
     if (body.kind === 'chunked') headers.push('transfer-encoding', 'chunked')
     else if (body.kind === 'length') headers.push('content-length', String(body.length))
     if (exchange.authority !== '' && !exchange.fields.has('host')) headers.push('host', exchange.authority)
-    const asked = request({
+    const asked = http.request({
       createConnection: () => near,
       method: exchange.method,
       path: exchange.search === '' ? path : `${path}?${exchange.search}`,

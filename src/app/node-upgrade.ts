@@ -2,7 +2,8 @@
 //
 // node:http hands the whole connection over before anybody knows what becomes of it. So a refusal is written by a response of its own,
 // after which the connection ends; and since every request that names Upgrade comes here, one for an ordinary route is answered so too.
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { http } from '../core/node-http.ts'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { clientGone } from '../http/errors.ts'
@@ -65,7 +66,7 @@ class NodeUpgrade extends NodeExchange implements ProtocolSwitch {
   readonly #head: Buffer
 
   constructor(req: IncomingMessage, socket: Duplex, head: Buffer, embedded: Embedded) {
-    const response = new ServerResponse(req)
+    const response = new http.ServerResponse(req)
     response.shouldKeepAlive = false
     response.assignSocket(socket as Socket)
     response.once('finish', () => {

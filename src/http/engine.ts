@@ -7,7 +7,6 @@ import { ConnectionError, type ProtocolError } from './errors.ts'
 import type { Peer } from './exchange.ts'
 import type { Handler } from './handler.ts'
 import { expireDate } from './http-date.ts'
-import { Http2Session } from './http2-session.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import type { LiveExchange } from './live-exchange.ts'
 import { SlicedWalk } from './sliced-walk.ts'
@@ -99,20 +98,11 @@ export class Engine implements ConnectionOwner {
   accept(socket: Duplex, peer?: Peer): void {
     // It broke on its way here: nothing will come of it, not even its close event.
     if (socket.destroyed) return
-    this.#add(new Connection(socket, this, peer))
+    this.take(new Connection(socket, this, peer))
   }
 
-  /**
-   * Serves one connection whose client has chosen HTTP/2 (by ALPN, or by prior knowledge). The same handler, limits and events.
-   *
-   * @param peer  as for `accept`
-   */
-  acceptHttp2(socket: Duplex, peer?: Peer): void {
-    if (socket.destroyed) return
-    this.#add(new Http2Session(socket, this, peer))
-  }
-
-  #add(connection: OwnedConnection): void {
+  /** Serves one connection that is made already, of whatever protocol: accept-http2.ts. */
+  take(connection: OwnedConnection): void {
     this.#open.add(connection)
     if (this.#sweeper === undefined) {
       // Nobody has looked at it since the last connection went.

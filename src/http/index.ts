@@ -1,4 +1,5 @@
 // The HTTP/1.1 engine on its own: bytes to messages and back, for whoever wants to put something else on top.
+export { acceptHttp2 } from './accept-http2.ts'
 export { Engine, type EngineOptions } from './engine.ts'
 export { BodyError, ConnectionError, ProtocolError, PROTOCOL_ERROR_CODES, type ProtocolErrorCode } from './errors.ts'
 export type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from './exchange.ts'

@@ -1,7 +1,8 @@
 // The admin listener: health and counters of all workers, on an address of its own, answered by the supervisor.
 //
 // On node:http and not on our engine: a fault in the engine must not take away the sight of it, and nobody counts its microseconds.
-import http from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { http } from '../core/node-http.ts'
 import type { Logger } from '../observe/logger.ts'
 import { listenError, urlOf } from './listener.ts'
 import type { SocketAddress } from './setting-types.ts'
@@ -87,12 +88,12 @@ export async function openAdmin(
 }
 
 /** Node keeps it under this name, and tells it by no other. */
-function descriptorOf(server: http.Server): number | undefined {
+function descriptorOf(server: Server): number | undefined {
   const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: number } }
   return handle?.fd !== undefined && handle.fd > 2 ? handle.fd : undefined
 }
 
-function respond(request: http.IncomingMessage, response: http.ServerResponse, status: () => ServerStatus): void {
+function respond(request: IncomingMessage, response: ServerResponse, status: () => ServerStatus): void {
   const path = (request.url ?? '').split('?', 1)[0]!
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
   const isRead = request.method === 'GET' || request.method === 'HEAD'

@@ -16,7 +16,6 @@ import { entranceOptions } from './engine-options.ts'
 import { Entrance } from './entrance.ts'
 import { failureOf } from './errors.ts'
 import type { Settings } from './settings.ts'
-import { TlsDoor } from './tls-door.ts'
 
 export interface Doorway {
   /** The sockets are read by our own engine at once: they may be lean (http/lean-socket.ts). */
@@ -54,7 +53,11 @@ export async function openDoorway(
       close: () => entrance.close(),
     }
   }
-  const certificate = await readCertificate(settings)
+  const [{ TlsDoor }, { acceptHttp2 }, certificate] = await Promise.all([
+    import('./tls-door.ts'),
+    import('../http/accept-http2.ts'),
+    readCertificate(settings),
+  ])
   if (certificate.validTo.getTime() < Date.now() + SOON_MS)
     log.warn(`the certificate in ${settings.tlsCert} is valid only until ${certificate.validTo.toISOString()}`)
   const options = {
@@ -68,7 +71,7 @@ export async function openDoorway(
   } as const
   const door = new TlsDoor(options, (socket, named) => {
     const peer = named && peerBehind(socket, named)
-    if (socket.alpnProtocol === 'h2') engine.acceptHttp2(socket, peer)
+    if (socket.alpnProtocol === 'h2') acceptHttp2(engine, socket, peer)
     else engine.accept(socket, peer)
   })
   const entrance = new Entrance(entranceOptions(settings, counter, false), (socket, peer) => door.enter(socket, peer))

@@ -1,7 +1,7 @@
 // In development, what answers at the address of an app that has never run: why it does not. A browser that waits there finds the app as
 // soon as it runs.
 import { once } from 'node:events'
-import http from 'node:http'
+import { http } from '../core/node-http.ts'
 import { usesTls } from './certificate.ts'
 import { DEV_QUESTION, devPage, isNavigation } from './dev-page.ts'
 import { readEnvironment } from './environment.ts'

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { test } from 'node:test'
+import { acceptHttp2 } from '../../src/http/accept-http2.ts'
 import { Engine } from '../../src/http/engine.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
 
@@ -31,7 +32,7 @@ test(
     const OK = prepareHead(200)
     // With a body: several cases wait for its first frame.
     const engine = new Engine(exchange => exchange.send(OK, 'answer'))
-    const ours = net.createServer(socket => engine.acceptHttp2(socket)).listen(0, '127.0.0.1')
+    const ours = net.createServer(socket => acceptHttp2(engine, socket)).listen(0, '127.0.0.1')
     const theirs = http2.createServer().listen(0, '127.0.0.1')
     theirs.on('stream', (stream: http2.ServerHttp2Stream) => {
       stream.on('error', () => {})

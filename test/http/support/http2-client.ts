@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2'
 import net from 'node:net'
+import { acceptHttp2 } from '../../../src/http/accept-http2.ts'
 import type { Engine } from '../../../src/http/engine.ts'
 
 export interface Connected {
@@ -10,7 +11,7 @@ export interface Connected {
 }
 
 async function listen(engine: Engine): Promise<net.Server> {
-  const server = net.createServer({ allowHalfOpen: true }, socket => engine.acceptHttp2(socket))
+  const server = net.createServer({ allowHalfOpen: true }, socket => acceptHttp2(engine, socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return server
