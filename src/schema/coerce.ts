@@ -60,39 +60,60 @@ export function compileCoercion(
   components: Described['components'],
   reading: 'strict' | 'fastapi' = 'strict',
 ): Coerce {
-  if (node[LENIENT]) {
-    const { [LENIENT]: _, ...strict } = node
-    const coerce = compileCoercion(strict, components, reading)
-    return texts => coerce(texts, nothing)
-  }
-  if (isList(node, components)) {
-    const list = listCoercion(node, components, reading)
+  return coercion(node, { components, reading, lists: [] })
+}
+
+interface Around {
+  readonly components: Described['components']
+  readonly reading: 'strict' | 'fastapi'
+  /** The lists whose items are compiled, from the outside. */
+  readonly lists: readonly Node[]
+}
+
+function coercion(node: Node, around: Around): Coerce {
+  const strict = strictCoercion(node, around)
+  return node[LENIENT] ? texts => strict(texts, nothing) : strict
+}
+
+function strictCoercion(node: Node, around: Around): Coerce {
+  if (isList(node, around.components)) {
+    const list = listCoercion(node, around)
     return (texts, failed) => list(typeof texts === 'string' ? [texts] : texts, failed)
   }
-  const one = textCoercion(node, components, reading)
+  const one = textCoercion(node, around)
   return (texts, failed) => one(typeof texts === 'string' ? texts : texts[texts.length - 1]!, failed)
 }
 
-function listCoercion(
-  node: Node,
-  components: Described['components'],
-  reading: 'strict' | 'fastapi',
-): (texts: readonly string[], failed: Failed) => unknown {
-  const at = resolve(node, components)
+function listCoercion(node: Node, around: Around): (texts: readonly string[], failed: Failed) => unknown {
+  const at = resolve(node, around.components)
   const members = at.anyOf ?? at.oneOf
-  if (members) {
-    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components, reading) }))
-    const tellsNone = tellsEach(members, components, reading)
-    return (texts, failed) => firstThatFits(tries, texts, components, tellsNone ? nothing : failed)
-  }
-  const prefix = (at.prefixItems ?? []).map(item => textCoercion(item, components, reading))
-  const rest: CoerceText = typeof at.items === 'object' ? textCoercion(at.items, components, reading) : text => text
+  if (members) return unionCoercion(members, around)
+  const inside = { ...around, lists: [...around.lists, at] }
+  const prefix = (at.prefixItems ?? []).map(item => textCoercion(item, inside))
+  const rest: CoerceText = typeof at.items === 'object' ? textCoercion(at.items, inside) : text => text
   const items = (texts: readonly string[], failed: Failed) =>
     texts.map((text, n) => (prefix[n] ?? rest)(text, (type, _, ctx) => failed(type, [n], ctx)))
   return at[HELD] === 'set' ? (texts, failed) => new Set(items(texts, failed)) : items
 }
 
-function textCoercion(node: Node, components: Described['components'], reading: 'strict' | 'fastapi'): CoerceText {
+/**
+ * The members of a union that a text, or texts, can be. A list that holds itself (z.json()) is none inside of itself: a text would be a list
+ * of a list without end.
+ */
+function unionCoercion(
+  members: readonly Node[],
+  around: Around,
+): (texts: string | readonly string[], failed: Failed) => unknown {
+  const { components, lists } = around
+  const tries = members
+    .filter(member => !lists.includes(resolve(member, components)))
+    .map(member => ({ member, coerce: coercion(member, around) }))
+  const tellsNone = tellsEach(members, around)
+  return (texts, failed) => firstThatFits(tries, texts, components, tellsNone ? nothing : failed)
+}
+
+function textCoercion(node: Node, around: Around): CoerceText {
+  const { components, reading } = around
   const at = resolve(node, components)
   if (at.const !== undefined) return literalCoercion([at.const])
   if (at.enum) return literalCoercion(at.enum)
@@ -104,18 +125,14 @@ function textCoercion(node: Node, components: Described['components'], reading: 
   if (types.length === 1) return BY_TYPE[types[0]!] ?? asText
   if (types.length > 1) {
     const each = types.map(
-      type => (reading === 'fastapi' ? textCoercion({ ...at, type }, components, reading) : BY_TYPE[type]) ?? asText,
+      type => (reading === 'fastapi' ? textCoercion({ ...at, type }, around) : BY_TYPE[type]) ?? asText,
     )
     return firstOf(each, reading === 'fastapi')
   }
   const members = at.anyOf ?? at.oneOf
-  if (members) {
-    const tries = members.map(member => ({ member, coerce: compileCoercion(member, components, reading) }))
-    const tellsNone = tellsEach(members, components, reading)
-    return (text, failed) => firstThatFits(tries, text, components, tellsNone ? nothing : failed)
-  }
+  if (members) return unionCoercion(members, around)
   const part = at.allOf?.find(one => describesText(resolve(one, components)))
-  return part ? textCoercion(part, components, reading) : asText
+  return part ? textCoercion(part, around) : asText
 }
 
 function fastapiCoercion(read: (value: unknown) => unknown): CoerceText {
@@ -228,11 +245,7 @@ function firstOf(coercions: readonly CoerceText[], tellsNone: boolean): CoerceTe
 }
 
 /** FastAPI says of a union what each member says: the schema's own findings do, and need no help. */
-function tellsEach(
-  members: readonly Node[],
-  components: Described['components'],
-  reading: 'strict' | 'fastapi',
-): boolean {
+function tellsEach(members: readonly Node[], { components, reading }: Around): boolean {
   const values = members.filter(member => typesOf(resolve(member, components)).join() !== 'null')
   return reading === 'fastapi' && values.length > 1
 }

@@ -243,6 +243,25 @@ describe('coercion of several fields', () => {
       { a: 1, b: 2 },
     )
   })
+  test('a schema that holds itself takes a text for what it can be, and texts for a list of these', () => {
+    const read = (schema: z.ZodType, f: string | string[]) => decode(z.object({ f: schema.optional() }), { f })
+    assert.deepEqual(read(z.json(), 'x').value, { f: 'x' })
+    interface Tree extends Array<number | Tree> {}
+    const Tree: z.ZodType<number | Tree> = z.union([z.int(), z.array(z.lazy(() => Tree))])
+    const Lists: z.ZodType = z.union([z.int(), z.array(z.lazy(() => Lists)).catch([])])
+    const Loop: z.ZodType = z.array(z.lazy(() => Loop))
+    assert.deepEqual(read(Tree, '7'), { value: { f: 7 }, issues: [] })
+    assert.deepEqual(read(Lists, '7').value, { f: 7 })
+    assert.deepEqual(read(z.array(Tree), ['7', '8']).value, { f: [7, 8] })
+    assert.deepEqual(
+      read(Tree, 'x').issues.map(({ type, loc }) => ({ type, loc })),
+      [{ type: 'int_parsing', loc: ['query', 'f'] }],
+    )
+    assert.equal(read(Loop, 'x').issues.length, 1)
+    for (const schema of [z.json(), Tree, Lists, Loop])
+      compileFields(z.object({ f: schema }), 'query', 'GET / query', 'fastapi').decode({ f: ['x', '1'] }, [])
+  })
+
   test('a record converts every field', () => {
     assert.deepEqual(decode(z.record(z.string(), z.int()), { a: '1', b: ['2', '3'] }).value, { a: 1, b: 3 })
     assert.deepEqual(
