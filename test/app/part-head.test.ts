@@ -38,7 +38,20 @@ describe('the head of a part', () => {
       'form-data; name="\n"',
     ])
       refused(() => disposition(bad))
-    refused(() => disposition('form-data; name="a"', '\r\nX: a\x08b'))
+    for (const line of [
+      'X: a\x08b',
+      'X: "a\x08b"',
+      'Content-Type: text/plain; x="\x07"',
+      'Content-Disposition-2: "\x07"',
+    ])
+      refused(() => disposition('form-data; name="a"', `\r\n${line}`))
+  })
+
+  test('is looked at in linear time', () => {
+    // Of a text this long, quadratic time is minutes.
+    for (const part of ['\\"', '"', '\\', '" "', '""', 'a', '\x01'])
+      for (const start of ['form-data; name="\x01" "', 'form-data; x="\x01"; name="', 'form-data; name="a\x01'])
+        refused(() => disposition(start + part.repeat(200_000), '\x01'))
   })
 
   test('gives a file name without folders, controls and marks of direction', () => {
