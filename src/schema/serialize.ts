@@ -1,6 +1,7 @@
 // From what a handler returned to the JSON text of its response. What the schema does not declare never leaves.
 //
-// A schema is described at start, which finds what is wrong with it, and compiled by the first value: many routes are never asked.
+// A schema is described at start, which finds what is wrong with it, and compiled by the first value: many routes are never asked. What somebody
+// wrote as JSON Schema is compiled at start.
 //
 // Two steps: what is declared is copied (pick.ts), JSON.stringify writes the copy. copy-keys.ts has the figures that chose this.
 import { UsageError } from '../core/error.ts'
@@ -12,6 +13,7 @@ import { compilePick } from './pick.ts'
 import { kindOf, type Schema } from './schema.ts'
 import { compileValidator } from './validator.ts'
 import { isCodec, someInside, zodCore, type ZodSchema } from './zod-library.ts'
+import { saysMore } from './zod-nodes.ts'
 
 export interface Encoder {
   /**
@@ -28,14 +30,30 @@ export interface Encoder {
  */
 export function compileResponse(schema: Schema, where: string, finish?: (json: unknown) => unknown): Encoder {
   const described = describe(schema, 'output', where)
-  // As its author wrote it, it may hold what only compiling stumbles over.
-  if (kindOf(schema) === 'json') pickOf(described)
+  if (mayNotCompile(schema)) compileNow(described, where)
   return new OnFirstUse(() => {
     const prepare = preparation(schema, described, where)
     const picked = pickOf(described)
     const pick = finish ? finished(picked, finish) : picked
     return prepare ? value => write(pick, prepare(value), where) : value => write(pick, value, where)
   })
+}
+
+/** As its author wrote it, a JSON Schema may hold what only compiling stumbles over. A Zod schema may hold some of one in its metadata. */
+function mayNotCompile(schema: Schema): boolean {
+  if (kindOf(schema) !== 'zod') return true
+  const { globalRegistry } = zodCore()
+  return someInside(schema as unknown as ZodSchema, one => saysMore(globalRegistry.get(one)))
+}
+
+function compileNow(described: Described, where: string): void {
+  try {
+    pickOf(described)
+  } catch (cause) {
+    throw new UsageError('SCHEMA_NOT_A_SCHEMA', `${where}: not a valid JSON Schema: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
 }
 
 /** What the first value compiles takes its own place: the values after it call that and nothing besides. */

@@ -62,6 +62,14 @@ export function describedByMeta(meta: Readonly<Record<string, unknown>> | undefi
   return meta && DESCRIBES.some(keyword => keyword in meta) ? {} : undefined
 }
 
+/** What is there to be read by people, or is a mark of ours. */
+const WORDS = new Set(['id', 'title', 'description', 'examples', 'example', 'deprecated', 'secret', 'format'])
+
+/** Metadata that says more of a value than words do. */
+export function saysMore(meta: Readonly<Record<string, unknown>> | undefined): boolean {
+  return meta !== undefined && Object.keys(meta).some(key => !WORDS.has(key))
+}
+
 /** What .meta() and .describe() said, but for the id, which became the component's name, and a secret's mark. */
 export function annotations(meta: Readonly<Record<string, unknown>> | undefined): Node {
   if (!meta) return {}

@@ -235,6 +235,21 @@ describe('what is refused at start-up', () => {
     })
 })
 
+describe('what somebody wrote as JSON Schema', () => {
+  const wrong = { type: 'object', properties: { id: { type: 'integer' } }, required: 'id' }
+  for (const [name, schema] of [
+    ['for a custom schema', z.custom().meta(wrong)],
+    ['for a transform, deep inside', z.object({ a: z.array(z.transform(String).meta(wrong)) })],
+    ['over a schema that says it well', z.object({ id: z.int() }).meta({ required: 'id' })],
+  ] as const)
+    test(`${name} is compiled at start, which finds its mistakes`, () => {
+      assert.throws(() => compileResponse(schema, 'GET / returns 200'), {
+        code: 'SCHEMA_NOT_A_SCHEMA',
+        message: /^GET \/ returns 200: not a valid JSON Schema/,
+      })
+    })
+})
+
 describe('copying keys', () => {
   const keys = [
     { name: 'id', isRequired: true, pick: (value: unknown) => value },
