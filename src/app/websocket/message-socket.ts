@@ -128,7 +128,7 @@ export class MessageSocket implements Socket<any, any> {
   }
 
   /** For an iteration. It rejects with what a schema's own code throws. */
-  next(): Promise<Next> {
+  next(isFirst = false): Promise<Next> {
     try {
       for (let arrived = this.#take(); arrived !== undefined; arrived = this.#take()) {
         const next = this.#read(arrived)
@@ -138,13 +138,15 @@ export class MessageSocket implements Socket<any, any> {
       return Promise.reject(error)
     }
     if (this.closed) return Promise.resolve(ended())
-    return new Promise(resolve => this.#wait(resolve))
+    return new Promise(resolve => (isFirst ? this.#waitFirst(resolve) : this.#wait(resolve)))
   }
 
   /** @returns undefined for a message that has been refused */
   #read({ data, isBinary }: Arrived): Next | Promise<Next> | undefined {
     const decoded = this.#route.codec.decode(data, isBinary)
-    return decoded instanceof Promise ? decoded.then(value => this.#taken(value) ?? this.next()) : this.#taken(decoded)
+    return decoded instanceof Promise
+      ? decoded.then(value => this.#taken(value) ?? this.next(true))
+      : this.#taken(decoded)
   }
 
   #taken(value: unknown): Next | undefined {

@@ -124,6 +124,7 @@ describe('messages', () => {
   test('go to those who wait for them in their order; who was to have one that is refused has the next', async () => {
     const app = new App({ log: silent })
     const { promise: waiting, resolve: wait } = Promise.withResolvers<void>()
+    const { promise: last, resolve: end } = Promise.withResolvers<unknown>()
     const kind = app.ws(
       '/kind',
       { receives: z.int(), sends: z.array(z.int()), onInvalid: 'tell' },
@@ -131,8 +132,7 @@ describe('messages', () => {
         const three = Promise.all([socket.receive(), socket.receive(), socket.receive()])
         wait()
         await socket.send((await three) as number[])
-        // And when it ends, all of them hear of it.
-        assert.deepEqual(await Promise.all([socket.receive(), socket.receive()]), [undefined, undefined])
+        end(Promise.all([socket.receive(), socket.receive()]))
       },
     )
     const api = testClient(app)
@@ -143,6 +143,28 @@ describe('messages', () => {
       assert.match(JSON.stringify(await socket.receive()), new RegExp(`"status":${status}`))
     assert.deepEqual(await socket.receive(), [1, 2, 3])
     assert.equal((await socket.close()).code, 1000)
+    // And when it ends, all of them hear of it.
+    assert.deepEqual(await last, [undefined, undefined])
+    await api.close()
+  })
+
+  test('whose schema takes its time go to who had waited first, though an earlier one was refused', async () => {
+    const app = new App({ log: silent })
+    const { promise: waiting, resolve: wait } = Promise.withResolvers<void>()
+    const receives = z.int().refine(async n => Promise.resolve(n > 0))
+    const kind = app.ws('/kind', { receives, sends: z.array(z.int()), onInvalid: 'tell' }, async ({ socket }) => {
+      const three = Promise.all([socket.receive(), socket.receive(), socket.receive()])
+      wait()
+      await socket.send((await three) as number[])
+    })
+    const api = testClient(app)
+    const socket = await api.socket(kind)
+    await waiting
+    socket.sendRaw('0')
+    assert.match(JSON.stringify(await socket.receive()), /"status":422/)
+    for (const raw of ['1', '2', '3']) socket.sendRaw(raw)
+    assert.deepEqual(await socket.receive(), [1, 2, 3])
+    await socket.close()
     await api.close()
   })
 
