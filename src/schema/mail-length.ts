@@ -14,7 +14,10 @@ export function isOfMailLength(address: string): boolean {
 
 let bounded: RegExp | undefined
 
-/** `z.email()` wherever it is in a schema, unless it has a pattern of its own. The schema is mended: its compiled parser reads the pattern there. */
+/**
+ * `z.email()` wherever it is in a schema, unless it has a pattern of its own. The schema itself is mended, at start: its compiled parser reads the
+ * pattern there.
+ */
 export function boundMail(schema: ZodSchema): void {
   someInside(schema, ({ _zod: { def } }) => {
     if (def['format'] === 'email') mend(def)

@@ -1,6 +1,4 @@
 // Validates by Zod, with its compiled parser once a schema proves to be in use.
-import { freshenDefaults } from './fresh-defaults.ts'
-import { boundMail } from './mail-length.ts'
 import { Failed, type Outcome } from './outcome.ts'
 import { zodFindings } from './zod-issues.ts'
 import { zodCore, type ZodResult, type ZodSchema } from './zod-library.ts'
@@ -13,8 +11,6 @@ const CALLS_BEFORE_COMPILING = 64
 /** @param tellsAll  of a union, what each member says, with its name */
 export function zodValidator(schema: ZodSchema, tellsAll: boolean): (value: unknown) => Outcome {
   const core = zodCore()
-  freshenDefaults(schema)
-  boundMail(schema)
   let parser = schema
   let calls = 0
   let isAsync = false
