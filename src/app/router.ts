@@ -182,14 +182,15 @@ export class Router<
   }
 
   /** Its own and those of the routers in it, each once. For the app. */
-  '~leaders'(): readonly Leader[] {
-    const inner = this.#entries.flatMap(entry => (entry.group ? entry.router['~leaders']() : []))
-    return [...new Set([...(this.#leader ? [this.#leader] : []), ...inner])]
-  }
-
   '~lifespans'(): readonly Lifespan[] {
     const inner = this.#entries.flatMap(entry => (entry.group ? entry.router['~lifespans']() : []))
     return [...new Set([...(this.#lifespan ? [this.#lifespan] : []), ...inner])]
+  }
+
+  /** As `~lifespans`. */
+  '~leaders'(): readonly Leader[] {
+    const inner = this.#entries.flatMap(entry => (entry.group ? entry.router['~leaders']() : []))
+    return [...new Set([...(this.#leader ? [this.#leader] : []), ...inner])]
   }
 
   /** Every group of it that a prefix leads to, with all that surrounds it. For the app. */

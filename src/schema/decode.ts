@@ -1,7 +1,7 @@
 // From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
 //
 // Of an application's routes many are never asked, and most are not asked at once: at start a schema is only described, which finds what
-// is wrong with it, and its decoder is compiled by the first value. Routes with the same schema have the same decoder.
+// is wrong with it (a JSON Schema that ajv might refuse is compiled), and its decoder is compiled by the first value. Routes with the same schema have the same decoder.
 import { headerName } from '../core/header-name.ts'
 import { compileCoercion, isList, takesBlank } from './coerce.ts'
 import { compileConversion, putField } from './convert-fields.ts'

@@ -1,4 +1,5 @@
-// Copies of a value just what a described schema declares, ready for JSON.stringify: one closure per node, built at start-up.
+// Copies of a value just what a described schema declares, ready for JSON.stringify: one closure per node, built by the
+// first value.
 //
 // A closure either gives the JSON form or MISFIT, and notes why: unions try their members without the cost of exceptions.
 // Checked is what a serializer notices anyway: containers, required keys, primitive types, literals. Bounds and patterns are not.

@@ -2,7 +2,7 @@
 // a millisecond for each schema of routes that may never be asked.
 //
 // What ajv refuses beyond the meta-schema it refuses for a keyword that is not here, or for one of the rules below; a schema with anything
-// else in it is compiled at start, where its mistakes belong. (test/schema/json-validator.test.ts strews mistakes over both.)
+// else in it is compiled at start, where its mistakes belong. (test/schema/sure-to-compile.test.ts strews mistakes over both.)
 import { type Described, type Node, REF } from './described.ts'
 
 /** Keywords that ajv takes with whatever value the meta-schema takes; and those that hold schemas. */
