@@ -32,7 +32,7 @@ export async function churn(options: Options): Promise<void> {
   await allowDescriptors(3 * CONNECTIONS)
   const { load } = await pinning()
   // Some 2,000 requests a second over two to four workers: each is due after a second or two, as soon as no reload runs.
-  const recycling = ['--max-requests', '1000', '--max-requests-jitter', '1000']
+  const recycling = ['--max-requests', '600', '--max-requests-jitter', '600']
   const changing = await phase('changes', load, recycling, CHANGING_MS, change)
   const killing = await phase('kill -9', load, [], KILLING_MS, killOneByOne)
   const phases = [changing, killing]

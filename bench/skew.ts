@@ -1,4 +1,5 @@
-// skew: how evenly 1,000 connections fall on four workers, kept ones and one for each request, under load: (most - mean) / mean.
+// skew: how evenly 1,000 connections fall on four workers under load, kept ones, some of twenty requests, and one for each request:
+// (most - mean) / mean.
 //
 // Looked at ten times a second in /proc, all workers in the same moment, when the load has been there for a while. A run has two figures: the skew of
 // what each worker had open on average, and the median of the skews of the single looks. For kept connections they are the same; those that
@@ -6,6 +7,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { say } from './harness/compare.ts'
 import { start, type Contender } from './harness/contender.ts'
@@ -33,7 +35,9 @@ interface Figures {
 
 interface Run {
   readonly kept: Figures
+  /** Some twenty requests on each. */
   readonly short: Figures
+  readonly one: Figures
 }
 
 const server: Contender = { name: 'millrace', about: '', command: port => command(port, WORKERS) }
@@ -45,7 +49,11 @@ export async function skew(options: Options): Promise<void> {
   const runs: Run[] = []
   for (let round = 0; round < options.rounds; round++) {
     say(`round ${round + 1} of ${options.rounds}`)
-    runs.push({ kept: await oneRun(wrk, []), short: await oneRun(wrk, ['-H', 'Connection: close']) })
+    runs.push({
+      kept: await oneRun(wrk, []),
+      short: await oneRun(wrk, ['-s', join(import.meta.dirname, 'harness/short-lived.lua')]),
+      one: await oneRun(wrk, ['-H', 'Connection: close']),
+    })
   }
   const of = (read: (run: Run) => number) => [median(runs.map(read)), ...runs.map(read)]
   const head = ['connections', 'median %', ...runs.map((_, n) => `run ${n + 1}`)]
@@ -53,8 +61,10 @@ export async function skew(options: Options): Promise<void> {
   const rows = [
     ['kept', ...percent(of(run => run.kept.average))],
     ['kept, at a look', ...percent(of(run => run.kept.look))],
-    ['one each', ...percent(of(run => run.short.average))],
-    ['one each, at a look', ...percent(of(run => run.short.look))],
+    ['20 requests each', ...percent(of(run => run.short.average))],
+    ['20 requests each, at a look', ...percent(of(run => run.short.look))],
+    ['1 request each', ...percent(of(run => run.one.average))],
+    ['1 request each, at a look', ...percent(of(run => run.one.look))],
   ]
   process.stdout.write(`${options.json ? runs.map(run => JSON.stringify(run)).join('\n') : aligned([head, ...rows])}\n`)
   if (!options.save) return
