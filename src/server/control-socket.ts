@@ -67,7 +67,7 @@ export async function openControlSocket(options: ControlSocketOptions): Promise<
   const server = net.createServer({ allowHalfOpen: true }, socket => converse(socket, controlled))
   server.maxConnections = MOST_CONNECTIONS
   try {
-    server.listen(bound)
+    bindPrivately(() => server.listen(bound))
     await once(server, 'listening')
     // Out of descriptors is no reason to end.
     server.on('error', () => {})
@@ -92,6 +92,16 @@ export async function openControlSocket(options: ControlSocketOptions): Promise<
       const found = await lstat(path).catch(() => undefined)
       if (found?.ino === ino && found.dev === dev) await unlink(path).catch(() => {})
     },
+  }
+}
+
+/** Between bind(2), which happens in the call itself, and chmod(2) the socket has the mode that the umask leaves: that of its owner alone. */
+function bindPrivately(bind: () => void): void {
+  const before = process.umask(0o177)
+  try {
+    bind()
+  } finally {
+    process.umask(before)
   }
 }
 

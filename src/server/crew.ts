@@ -76,6 +76,7 @@ export class Crew {
   /** Reloads and the like that are under way or wait for each other. */
   #rolls = 0
   #keepsFilled = false
+  #isDismissed = false
   #buried: Counters = NO_COUNTS
   #restarts = 0
   #oomKills = oomKills()
@@ -134,6 +135,8 @@ export class Crew {
     const outcomes = await Promise.allSettled(first.map(worker => worker.ready))
     const failures = outcomes.filter(outcome => outcome.status === 'rejected')
     if (failures.length === count) throw failures[0]!.reason
+    // The server ends before it has begun to serve.
+    if (this.#isDismissed) return
     this.#keepsFilled = true
     for (const { reason } of failures) this.#log.error(failureOf(reason).message)
     for (const slot of slots) this.#fill(slot)
@@ -205,14 +208,14 @@ export class Crew {
 
   /** Nobody is replaced from now on; resolves when all are gone. Again with 'quick' for those who take long. */
   async dismiss(mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
+    this.#isDismissed = true
     this.#keepsFilled = false
     void this.#recycling.stop()
     for (const { timer } of this.#slots.values()) clearTimeout(timer)
     const gone = this.workers.map(worker => {
       if (mode === 'quick') return worker.drain('quick', 0, 0)
-      // One that never was open has nothing to finish; one that drains already keeps its own time.
-      if (!worker.isOpen) worker.kill()
-      return worker.state === 'ready' ? worker.drain(mode, delayMs, graceMs) : worker.exited
+      // One that drains already keeps its own time.
+      return worker.state === 'draining' ? worker.exited : end(worker, mode, delayMs, graceMs)
     })
     await Promise.all(gone)
   }
@@ -254,7 +257,7 @@ export class Crew {
       if (!worker.isOpen || this.#inspections.excuses(worker)) continue
       if (++worker.silentTicks !== limit + REPORT_TICKS + 1) continue
       this.#log.error(
-        `${told(worker)} was silent for ${limit} s and is killed: ${whatHolds(worker.pid, this.#reportFile(worker))}`,
+        `${told(worker)} was silent for ${limit} s and is killed: ${whatHolds(worker.pid, this.#reportFile(worker), worker.silentTicks)}`,
       )
       worker.kill()
     }
@@ -338,7 +341,7 @@ export class Crew {
 
   #hear(worker: WorkerProcess, slot: Slot, message: FromWorker): void {
     if (worker.silentTicks > this.#silentTicks && worker.isOpen) {
-      const held = heldUntilReport(this.#reportFile(worker)) ?? 'blocked or stopped'
+      const held = heldUntilReport(this.#reportFile(worker), worker.silentTicks) ?? 'blocked or stopped'
       this.#log.warn(`${told(worker)} was silent for ${worker.silentTicks} s and goes on; it was ${held}`)
     }
     switch (message.type) {
@@ -369,6 +372,9 @@ export class Crew {
         worker.send({ type: 'counted', id, value: this.#counts.add(name, by, lifeMs ?? Infinity) })
         break
       }
+      case 'inspecting':
+        this.#inspections.began(message)
+        break
       case 'inspected':
         this.#inspections.answered(message)
         break
@@ -410,8 +416,7 @@ export class Crew {
   /** One worker leaves while the others go on: no delay, because nothing looks at the readiness of one. */
   #retire(worker: WorkerProcess): Promise<unknown> {
     const { drainMode, generation } = this.#facts.orders()
-    if (!worker.isOpen) worker.kill()
-    return worker.drain(drainMode, 0, generation.settings.graceTimeout)
+    return end(worker, drainMode, 0, generation.settings.graceTimeout)
   }
 
   /** Everybody reads files again that may have been replaced. */
@@ -423,6 +428,12 @@ export class Crew {
     this.#log.info(`${this.size} ${this.size === 1 ? 'worker' : 'workers'} wanted`)
     for (const worker of this.#workers) worker.send({ type: 'workers', count: this.size })
   }
+}
+
+/** One that loads its app has nothing to finish. From then on it may be accepting: that it does is heard a moment later. */
+function end(worker: WorkerProcess, mode: DrainMode, delayMs: number, graceMs: number): Promise<unknown> {
+  if (worker.state === 'starting') worker.kill()
+  return worker.drain(mode, delayMs, graceMs)
 }
 
 function told(worker: WorkerProcess): string {

@@ -12,8 +12,10 @@ export interface Inspected {
 
 interface Open<W> {
   readonly worker: W
-  /** It stands still meanwhile, and is not silent because it hangs. */
+  /** It stands still meanwhile. */
   readonly holdsLoop: boolean
+  /** The worker has read the order, and said so. */
+  hasBegun: boolean
   readonly timer: NodeJS.Timeout
   resolve(bytes: number): void
   reject(error: ControlError): void
@@ -45,9 +47,14 @@ export class Inspections<W extends Inspected> {
     const patienceMs = isSnapshot ? SNAPSHOT_MS : order.seconds * 1000 + ANSWER_MS
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#fail(id, 'does not answer: its event loop is blocked'), patienceMs)
-      this.#open.set(id, { worker, holdsLoop: isSnapshot, timer, resolve, reject })
+      this.#open.set(id, { worker, holdsLoop: isSnapshot, hasBegun: false, timer, resolve, reject })
       worker.send({ type: 'inspect', id, order })
     })
+  }
+
+  began({ id }: FromWorker & { type: 'inspecting' }): void {
+    const open = this.#open.get(id)
+    if (open) open.hasBegun = true
   }
 
   answered({ id, bytes, failure }: FromWorker & { type: 'inspected' }): void {
@@ -63,9 +70,9 @@ export class Inspections<W extends Inspected> {
     for (const id of this.#of(worker)) this.#fail(id, 'has ended before it was done')
   }
 
-  /** It is silent because we have asked it to stand still. */
+  /** It is silent because we have asked it to stand still, and it has begun to. One that hangs does not get so far. */
   excuses(worker: W): boolean {
-    return this.#of(worker).some(id => this.#open.get(id)!.holdsLoop)
+    return [...this.#open.values()].some(open => open.worker === worker && open.holdsLoop && open.hasBegun)
   }
 
   #of(worker: W): number[] {

@@ -1,9 +1,8 @@
 // The thread that counts the beats of a worker's event loop, and reports what holds it when they stay away. Started by loop-watch.ts.
-import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
-import { dirname } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import type { LoopWatchOrders } from './loop-watch.ts'
+import { keepReport } from './report-file.ts'
 
 // The type alone is imported: what loop-watch.ts needs would be loaded a second time, for this thread.
 const { beats, beatMs, silentTicks, file } = workerData as LoopWatchOrders
@@ -33,7 +32,7 @@ let [seen, ticks] = [-1, 0]
 // Ticks and not time: when the process was stopped or the machine slept, this thread has as well.
 setInterval(() => {
   const beat = Atomics.load(beats, 0)
-  if (beat !== seen) [seen, ticks] = [beat, 0]
+  if (beat !== seen || Atomics.load(beats, 1) === 1) [seen, ticks] = [beat, 0]
   else if (++ticks === silentTicks) void report()
 }, beatMs)
 
@@ -59,7 +58,7 @@ async function tell(session: Session, frames: readonly Debugger.CallFrame[]): Pr
     route = await evaluate(session, frame, ROUTE)
     if (route !== undefined) break
   }
-  write(JSON.stringify({ ...(JSON.parse(text) as object), millrace: { route } }, undefined, 2))
+  keepReport(file, JSON.stringify({ ...(JSON.parse(text) as object), millrace: { route } }, undefined, 2))
 }
 
 function evaluate(session: Session, frame: Debugger.CallFrame, expression: string): Promise<string | undefined> {
@@ -73,15 +72,4 @@ function evaluate(session: Session, frame: Debugger.CallFrame, expression: strin
       },
     ),
   )
-}
-
-function write(text: string): void {
-  try {
-    // eslint-disable-next-line n/no-sync -- a thread that does nothing else
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    // eslint-disable-next-line n/no-sync -- a thread that does nothing else
-    writeFileSync(file, text, { mode: 0o600 })
-  } catch {
-    // A full disk: the worker is killed without a report.
-  }
 }

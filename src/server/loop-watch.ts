@@ -12,7 +12,7 @@ export const BEAT_MS = 1_000
 
 /** What the thread starts with. */
 export interface LoopWatchOrders {
-  /** One number that grows with each beat, shared. */
+  /** Shared: how many beats there were, and 1 while none are expected. */
   readonly beats: Int32Array<SharedArrayBuffer>
   /** Between two of them. */
   readonly beatMs: number
@@ -23,24 +23,37 @@ export interface LoopWatchOrders {
 }
 
 export class LoopWatch {
-  readonly #beats = new Int32Array(new SharedArrayBuffer(4))
+  readonly #beats = new Int32Array(new SharedArrayBuffer(8))
 
   constructor(orders: Omit<LoopWatchOrders, 'beats' | 'beatMs'>) {
-    // Nothing of ours is inherited: no preloaded module and no variable of the app concerns a thread that only counts.
-    const thread = new Worker(modulePath('loop-watch-thread'), {
-      workerData: { ...orders, beats: this.#beats, beatMs: BEAT_MS } satisfies LoopWatchOrders,
-      execArgv: [],
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
-    })
-    thread.unref()
-    // Without it a worker serves just as well, and is killed without a report.
-    thread.on('error', () => {})
+    // Without it a worker serves just as well, and is killed without a report: at a limit of threads, it throws at once.
+    try {
+      // Nothing of ours is inherited: no preloaded module and no variable of the app concerns a thread that only counts.
+      const thread = new Worker(modulePath('loop-watch-thread'), {
+        workerData: { ...orders, beats: this.#beats, beatMs: BEAT_MS } satisfies LoopWatchOrders,
+        execArgv: [],
+        env: {},
+        resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
+      })
+      thread.unref()
+      thread.on('error', () => {})
+    } catch {
+      // The same.
+    }
   }
 
   /** From the event loop, once every BEAT_MS. */
   beat(): void {
     Atomics.add(this.#beats, 0, 1)
+  }
+
+  /** The loop is about to stand still on purpose: nothing is reported until goOn(). */
+  hold(): void {
+    Atomics.store(this.#beats, 1, 1)
+  }
+
+  goOn(): void {
+    Atomics.store(this.#beats, 1, 0)
   }
 }
 

@@ -106,6 +106,8 @@ export type FromWorker =
       readonly lifeMs: number | null
     }
   | { readonly type: 'service'; readonly id: number; readonly spec: ServiceSpec }
+  /** What 'inspect' asked for begins; a heap snapshot holds the loop until its end. */
+  | { readonly type: 'inspecting'; readonly id: number }
   /** The end of 'inspect'. */
   | { readonly type: 'inspected'; readonly id: number; readonly bytes?: number; readonly failure?: Failure }
 

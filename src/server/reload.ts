@@ -25,6 +25,7 @@ export interface Roll {
   readonly slots: readonly Slot[]
   /** Starts a worker for the slot without giving it the place yet. */
   launch(slot: Slot): WorkerProcess
+  /** Also one that is not ready yet: it may be accepting before it is known to be. */
   drain(worker: WorkerProcess): Promise<unknown>
   /** False once the slot was scaled away. */
   isWanted(slot: Slot): boolean
@@ -44,7 +45,7 @@ export async function roll({ slots, launch, drain, isWanted, signal }: Roll): Pr
     if (!isWanted(slot)) continue
     const next = launch(slot)
     if ((await Promise.race([next.ready, aborted])) === 'aborted') {
-      next.kill()
+      void drain(next)
       break
     }
     if (!isWanted(slot)) {

@@ -1,6 +1,6 @@
 // What the supervisor can say of a worker that has fallen silent: the code that holds its event loop, from the report that the worker's
 // own thread wrote, or what the system knows of the process.
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isApplicationFrame } from '../observe/stack.ts'
@@ -8,16 +8,20 @@ import { isApplicationFrame } from '../observe/stack.ts'
 // Enough to find the place and who called it; the rest is in the report.
 const FRAMES_TOLD = 3
 
+// A report is written when the worker has been silent for its limit: it is younger than the silence. One that is older is of an earlier one,
+// or of another process with this pid. Two seconds, because silence is counted in whole ones.
+const SLACK_S = 2
+
 /** @returns "its event loop is held by spin (app.ts:12) < handler (app.ts:20) in GET /spin; report: /tmp/...", or what is known instead */
-export function whatHolds(pid: number, reportFile: string): string {
-  const held = heldUntilReport(reportFile)
+export function whatHolds(pid: number, reportFile: string, silentS: number): string {
+  const held = heldUntilReport(reportFile, silentS)
   if (held !== undefined) return `its event loop is ${held}`
   return isStopped(pid) ? 'it is stopped by a signal' : 'its event loop is blocked in a call of the system'
 }
 
-/** @returns "held by spin (app.ts:12) in GET /spin; report: /tmp/..."; undefined where no report could be written */
-export function heldUntilReport(reportFile: string): string | undefined {
-  const stall = readStall(reportFile)
+/** @returns "held by spin (app.ts:12) in GET /spin; report: /tmp/..."; undefined where this silence has no report */
+export function heldUntilReport(reportFile: string, silentS: number): string | undefined {
+  const stall = readStall(reportFile, (silentS + SLACK_S) * 1000)
   if (stall === undefined) return undefined
   const where = stall.route === undefined ? '' : ` in ${stall.route}`
   return `held by ${heldBy(stall.frames)}${where}; report: ${reportFile}`
@@ -35,9 +39,14 @@ interface StallReport {
   readonly millrace?: { readonly route?: string }
 }
 
-function readStall(reportFile: string): { frames: readonly string[]; route: string | undefined } | undefined {
+function readStall(
+  reportFile: string,
+  withinMs: number,
+): { frames: readonly string[]; route: string | undefined } | undefined {
   try {
     // eslint-disable-next-line n/no-sync -- in the supervisor, which serves nothing, when a worker is lost
+    if (Date.now() - statSync(reportFile).mtimeMs > withinMs) return undefined
+    // eslint-disable-next-line n/no-sync -- the same
     const report = JSON.parse(readFileSync(reportFile, 'utf8')) as StallReport
     // The first are those of the report itself, which was evaluated where the code was stopped.
     const frames = report.javascriptStack?.stack?.filter(line => !/^\s*at eval \(eval at /.test(line)) ?? []

@@ -44,6 +44,7 @@ class Worker {
   #doorway: Doorway | undefined
   #server: Server | undefined
   #watch: LoopWatch | undefined
+  #opening: Promise<void> | undefined
   #isDraining = false
   #isFaulted = false
   #moreFaults = 0
@@ -85,6 +86,7 @@ class Worker {
     } catch (error) {
       return fail(error)
     }
+    if (this.#isDraining) return
     const admit = (socket: Socket) => {
       this.#counter.accepted++
       doorway.admit(socket)
@@ -94,6 +96,8 @@ class Worker {
     } catch (error) {
       return fail(listenError(error, listenAddress(settings)))
     }
+    // What was accepted meanwhile is finished by drain().
+    if (this.#isDraining) return
     this.#loopDelay.enable()
     const { workerTimeout } = settings
     if (workerTimeout !== null)
@@ -113,6 +117,8 @@ class Worker {
     }
     if (this.#isDraining) return
     this.#isDraining = true
+    // From the moment it listens it may have accepted somebody.
+    await this.#opening
     const [app, engine, doorway, server] = [this.#app, this.#engine, this.#doorway, this.#server]
     if (app && engine && doorway && server)
       await drain({ app, engine, doorway, server, host: this.#host, log: this.#log }, mode, delayMs, graceMs)
@@ -142,16 +148,26 @@ class Worker {
 
   receive(message: ToWorker): void {
     this.#host.receive(message)
-    if (message.type === 'open') void this.open()
+    if (message.type === 'open') this.#opening = this.open()
     if (message.type === 'drain') void this.drain(message)
     if (message.type === 'part') this.#counter.parted += this.#engine?.part(message.count) ?? 0
     if (message.type === 'broken') this.#dev?.break(message.message)
     if (message.type === 'reopen') void this.#doorway?.reopen()
-    if (message.type === 'inspect')
-      inspect(message.order).then(
-        bytes => send({ type: 'inspected', id: message.id, bytes }),
-        (error: unknown) => send({ type: 'inspected', id: message.id, failure: failureOf(error) }),
-      )
+    if (message.type === 'inspect') void this.#inspect(message)
+  }
+
+  async #inspect({ id, order }: ToWorker & { type: 'inspect' }): Promise<void> {
+    // Whoever watches this loop has to know that it will stand still before it does.
+    const standsStill = order.what === 'heap-snapshot'
+    if (standsStill) this.#watch?.hold()
+    try {
+      await new Promise(resolve => process.send!({ type: 'inspecting', id } satisfies FromWorker, resolve))
+      send({ type: 'inspected', id, bytes: await inspect(order) })
+    } catch (error) {
+      send({ type: 'inspected', id, failure: failureOf(error) })
+    } finally {
+      if (standsStill) this.#watch?.goOn()
+    }
   }
 
   #beat(): void {

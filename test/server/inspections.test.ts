@@ -26,11 +26,15 @@ describe('an inspection', () => {
     inspections.answered({ type: 'inspected', id: 1, bytes: 9 })
   })
 
-  test('of a heap excuses a worker for its silence, and nobody else, until it is over', async () => {
+  test('of a heap excuses a worker for its silence, and nobody else, from when it has begun until it is over', async () => {
     const inspections = new Inspections<ReturnType<typeof worker>>()
     const [one, other] = [worker(1), worker(2)]
     const taken = inspections.ask(one, snapshot)
     const profiled = inspections.ask(other, profile)
+    // One that hangs has not read that it is to stand still.
+    assert.deepEqual([inspections.excuses(one), inspections.excuses(other)], [false, false])
+    inspections.began({ type: 'inspecting', id: 1 })
+    inspections.began({ type: 'inspecting', id: 2 })
     assert.deepEqual([inspections.excuses(one), inspections.excuses(other)], [true, false])
     inspections.answered({ type: 'inspected', id: 1, bytes: 1 })
     inspections.answered({ type: 'inspected', id: 2, bytes: 1 })
