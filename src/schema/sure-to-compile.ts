@@ -4,6 +4,7 @@
 // What ajv refuses beyond the meta-schema it refuses for a keyword that is not here, or for one of the rules below; a schema with anything
 // else in it is compiled at start, where its mistakes belong. (test/schema/sure-to-compile.test.ts strews mistakes over both.)
 import { type Described, type Node, REF } from './described.ts'
+import { jsonOf } from './zod-nodes.ts'
 
 /** Keywords that ajv takes with whatever value the meta-schema takes; and those that hold schemas. */
 const KEYWORDS = new Set(
@@ -18,6 +19,9 @@ const KEYWORDS = new Set(
     .split(/\s+/),
 )
 
+/** Those whose values ajv writes into what it compiles. */
+const VALUES = ['const', 'enum', 'default']
+
 export function isSureToCompile({ schema, components }: Described): boolean {
   return [schema, ...Object.values(components)].every(node => isSure(node, components))
 }
@@ -29,6 +33,7 @@ function isSure(node: unknown, components: Described['components']): boolean {
   return (
     Object.keys(node).every(keyword => KEYWORDS.has(keyword)) &&
     values?.length !== 0 &&
+    VALUES.every(keyword => !(keyword in node) || jsonOf((node as Node)[keyword]) !== undefined) &&
     (pattern === undefined || isPattern(pattern)) &&
     ($ref === undefined ||
       (typeof $ref === 'string' && $ref.startsWith(REF) && Object.hasOwn(components, $ref.slice(REF.length)))) &&

@@ -1,6 +1,7 @@
 // Which JSON Schemas may wait to be compiled: none in which compiling would find a mistake.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { UsageError } from '../../src/core/error.ts'
 import type { Described, Node } from '../../src/schema/described.ts'
 import { jsonValidator, refuseBrokenJson } from '../../src/schema/json-validator.ts'
@@ -19,6 +20,7 @@ const VALUES: readonly unknown[] = [
   ...[5, -1, 0, 1.5, '', 'x', 'string', '#', '#/x', '#/components/schemas/Part', '#/components/schemas/None'],
   ...['[', '\\Z', 'a\\-b', true, false, null, [], [5], ['a', 'a'], ['string', 'null'], {}, [{}], [{ enum: [] }]],
   ...[{ a: 5 }, { a: {} }, { '[': {} }, { a: { pattern: '[' } }, { not: { nullable: true } }, { propertyName: 'a' }],
+  ...[1n, [1n], { a: 1n }, [{ a: [1n] }]],
 ]
 
 function each(visit: (described: Described) => void): void {
@@ -45,7 +47,7 @@ describe('a JSON Schema that may wait', () => {
     let waiting = 0
     let told = 0
     each(described => {
-      const text = JSON.stringify(described)
+      const text = inspect(described, { depth: 9 })
       const early = thrownBy(() => refuseBrokenJson(described, 'POST / body'))
       // A description of its own: what is compiled of one is kept.
       const late = thrownBy(() => jsonValidator({ ...described }, 'POST / body'))
