@@ -17,7 +17,13 @@ import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-h
 import { type NodeUpgradeHandler, nodeUpgradeHandler } from './node-upgrade.ts'
 import { type AsyncApiDocument, buildAsyncApi, socketsOf } from './openapi/asyncapi.ts'
 import { docsEndpoints, type DocsOptions, type DocsServed } from './openapi/docs-endpoints.ts'
-import { type ApiInfo, buildDocument, type OpenApiDocument, type OpenApiVersion } from './openapi/document.ts'
+import {
+  type ApiInfo,
+  buildDocument,
+  type OpenApiDocument,
+  type OpenApiVersion,
+  refuseOtherVersion,
+} from './openapi/document.ts'
 import { ownLimits } from './own-limits.ts'
 import type { ErrorFormat } from './problem.ts'
 import type { StatusMap } from './reply.ts'
@@ -67,6 +73,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
     // Its `version` is that of the document, and none that requests ask for.
     const { version: _, ...router } = of
     super(router)
+    if (of.openapiVersion !== undefined) refuseOtherVersion(of.openapiVersion)
     this.#options = of
     this.#outside = checkRootPath(of.rootPath)
   }

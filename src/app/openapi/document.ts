@@ -1,4 +1,5 @@
 // The OpenAPI document of an app: its routes, as they were declared, in the form that other tools read.
+import { UsageError } from '../../core/error.ts'
 import type { ErrorFormat } from '../problem.ts'
 import type { MountedRoute } from '../route.ts'
 import { parseHost } from '../host-pattern.ts'
@@ -16,6 +17,15 @@ import { SecuritySchemes } from './security.ts'
 
 /** Of OpenAPI. 3.1 is what every tool reads; 3.2 has words for the items of a stream, and for QUERY. */
 export type OpenApiVersion = '3.1.0' | '3.2.0'
+
+/** @throws UsageError `APP_BAD_OPENAPI_VERSION` for any other */
+export function refuseOtherVersion(version: OpenApiVersion): void {
+  if (version !== '3.1.0' && version !== '3.2.0')
+    throw new UsageError(
+      'APP_BAD_OPENAPI_VERSION',
+      `openapiVersion: ${JSON.stringify(version)} is neither '3.1.0' nor '3.2.0'`,
+    )
+}
 
 /** What the document says about the API as a whole. */
 export interface ApiInfo {
@@ -86,7 +96,7 @@ export const SAME_HOST = '/'
 
 /**
  * @throws UsageError for a schema that has no JSON Schema (naming route and place), two different schemas or schemes under one name, or an
- *   operationId given twice
+ *   operationId given twice, and for a version of OpenAPI that is not written here
  */
 export function buildDocument(
   info: ApiInfo,
@@ -94,6 +104,7 @@ export function buildDocument(
   format: ErrorFormat,
   { outside = '', versions, openapiVersion = info.openapiVersion ?? '3.1.0' }: Reached = {},
 ): OpenApiDocument {
+  refuseOtherVersion(openapiVersion)
   const told = routes.filter(route => !route.endpoint.spec.hidden && !route.groups.some(group => group.hidden))
   // What goes on in a WebSocket has no words in OpenAPI: the AsyncAPI document has it, and here is where to look for it.
   const sockets = told.filter(({ endpoint }) => endpoint.verb === 'WS').map(({ path }) => path)
