@@ -8,7 +8,7 @@
 //   handlers hold          the wire carries                                            from
 //   Date                   string, format date-time (RFC 3339, with an offset)         z.date()
 //   bigint                 string of decimal digits                                    z.bigint()
-//   Set                    array, in answers uniqueItems                               z.set()
+//   Set                    array, uniqueItems in answers with texts and numbers        z.set()
 //   File                   string, format binary (multipart bodies)                    z.file()
 //   undefined              an absent key                                               z.undefined(), .optional()
 //   a codec's output       the codec's input                                           z.codec(), z.stringbool()

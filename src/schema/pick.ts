@@ -103,10 +103,12 @@ class Compiler {
 
   #set(node: Node): Pick {
     const pick = typeof node.items === 'object' ? this.compile(node.items) : pickAnything
-    return value =>
-      value instanceof Set || Array.isArray(value)
-        ? pickItems([...(value as Iterable<unknown>)], pick)
-        : miss('a Set', value)
+    return value => {
+      if (!(value instanceof Set) && !Array.isArray(value)) return miss('a Set', value)
+      const picked = pickItems([...(value as Iterable<unknown>)], pick)
+      // An array may stand for it, and two Dates in a Set may be one text.
+      return picked === MISFIT ? picked : [...new Set(picked as unknown[])]
+    }
   }
 
   #object(node: Node): Pick {

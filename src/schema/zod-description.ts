@@ -21,6 +21,7 @@ import {
   describedByMeta,
   inputOptionality,
   isNever,
+  isPrimitive,
   jsonOf,
   nullable,
   pathText,
@@ -227,11 +228,13 @@ class ZodWalk {
 
   #set(def: ZodDef): Node {
     const bounds = sizes(def, 'Items')
-    // What is sent twice is in the set once. Where there must be several, repeats are not enough, and that has to be said.
-    const isUnique = this.#direction === 'output' || (bounds.minItems ?? 0) > 1
+    const items = this.#under('[]', def['valueType'])
+    // What is sent twice is in the set once. Where there must be several, repeats are not enough, and that has to be said. In an answer no text is
+    // there twice, and no number; of objects a set may hold two that are equal.
+    const isUnique = isPrimitive(items) && (this.#direction === 'output' || (bounds.minItems ?? 0) > 1)
     return {
       type: 'array',
-      items: this.#under('[]', def['valueType']),
+      items,
       ...(isUnique && { uniqueItems: true }),
       ...bounds,
       [HELD]: 'set',

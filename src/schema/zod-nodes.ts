@@ -1,5 +1,5 @@
 // The small steps of describing Zod: pure functions from what Zod says, or from described nodes, to nodes.
-import { type Node, SECRET } from './described.ts'
+import { type Node, SECRET, typesOf } from './described.ts'
 import type { ZodDef, ZodSchema } from './zod-library.ts'
 
 /** `items[].price`, from `['items', '[]', 'price']`. */
@@ -30,6 +30,14 @@ export function sizes(def: ZodDef, of: 'Items'): Node {
 
 export function isNever(node: Node): boolean {
   return node.not !== undefined && Object.keys(node.not).length === 0
+}
+
+const PRIMITIVES = new Set(['string', 'number', 'integer', 'boolean', 'null'])
+
+/** Of nothing but values that are the same when they are equal. */
+export function isPrimitive(node: Node): boolean {
+  const types = typesOf(node)
+  return types.length > 0 && types.every(type => PRIMITIVES.has(type))
 }
 
 export function saysNothing(node: Node): boolean {

@@ -212,6 +212,12 @@ suite('describing Zod', () => {
       { type: 'array', items: { type: 'string' }, minItems: 1 },
       { type: 'array', items: { type: 'string' }, minItems: 1, uniqueItems: true },
     ],
+    [
+      'set of objects, where two may be equal',
+      z.set(z.object({})).min(2),
+      { type: 'array', items: { type: 'object', properties: {} }, minItems: 2 },
+      { type: 'array', items: { type: 'object', properties: {} }, minItems: 2 },
+    ],
     ['default', z.int().default(1), { ...INTEGER, default: 1 }, INTEGER],
     [
       'default made by a function',
@@ -430,6 +436,7 @@ suite('describing JSON Schema and TypeBox', () => {
     ['a reference to nothing', { $ref: '#/$defs/Nope' }, /refers to nothing/],
     ['a reference elsewhere', { properties: { a: { $ref: 'https://elsewhere.example/x.json' } } }, /refers to nothing/],
     ['items as a list', { type: 'array', items: [{ type: 'string' }] }, /use "prefixItems"/],
+    ['what ajv would answer with a promise', { $async: true, type: 'object' }, /\$async is no keyword/],
     ['what is no schema', 5, /not a schema/],
   ] as const)
     test(`${name} is refused`, () => {

@@ -120,6 +120,13 @@ describe('values that JSON has not', () => {
       day: '1970-01-01',
     })
   })
+
+  test('a set has no text and no number twice, whatever it was made of', () => {
+    assert.equal(encode(z.set(z.int()), [1, 2, 1]), '[1,2]')
+    assert.equal(encode(z.set(z.int()), new Set([1, 1n])), '[1]')
+    assert.equal(encode(z.set(z.date()), new Set([new Date(0), new Date(0)])), '["1970-01-01T00:00:00.000Z"]')
+  })
+
   test("a class's getters are its fields", () => {
     class Row {
       get id() {
