@@ -8,6 +8,7 @@ import { chmod, link, lstat, readdir, rename, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import type { Logger } from '../observe/logger.ts'
+import { isAnswered } from './answered-socket.ts'
 import { type Controlled, obey } from './control-commands.ts'
 import { prepareControlFolder } from './control-place.ts'
 import {
@@ -129,19 +130,6 @@ async function place(bound: string, path: string, takesOver: boolean): Promise<v
         `${path} is the control socket of another server that runs; --control-socket names another place, or off`,
       )
     await unlink(path).catch(() => {})
-  }
-}
-
-/** Somebody listens there. */
-export async function isAnswered(path: string): Promise<boolean> {
-  const socket = net.connect(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch (error) {
-    return !['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')
-  } finally {
-    socket.destroy()
   }
 }
 

@@ -1,6 +1,7 @@
 // What a server holds by which others know it: the listening socket, the admin listener, the control socket, the pid file.
 //
-// A successor (handover.ts) shares the listening socket at once, and takes the others only when its predecessor lets go of them.
+// A successor (handover.ts) shares the listening socket at once, and takes the others only when its predecessor lets go of them. Until then
+// nothing that others know is its own: it may fail, and its predecessor goes on.
 import type { Logger } from '../observe/logger.ts'
 import { type Admin, openAdmin } from './admin.ts'
 import type { Controlled } from './control-commands.ts'
@@ -28,6 +29,7 @@ export class Holdings {
   #admin: Admin | undefined
   #control: ControlSocket | undefined
   #pidFile: PidFile | undefined
+  #isTaken: Promise<void> = Promise.resolve()
 
   private constructor(facts: HoldingsFacts, socket: HeldSocket) {
     this.#facts = facts
@@ -38,10 +40,9 @@ export class Holdings {
   static async open(facts: HoldingsFacts): Promise<Holdings> {
     const { settings, estate } = facts
     const wanted = listenAddress(settings)
-    const isLeft = estate !== undefined && JSON.stringify(estate.wanted) === JSON.stringify(wanted)
     const fd = settings.fd ?? handedDescriptor(process.env, process.pid)
-    const socket = isLeft
-      ? adoptSocket(ESTATE_FD.listen, estate.address)
+    const socket = sharesSocket(facts)
+      ? adoptSocket(ESTATE_FD.listen, estate!.address)
       : await holdSocket(fd === undefined ? wanted : { kind: 'descriptor', fd })
     const holdings = new Holdings(facts, socket)
     try {
@@ -84,8 +85,21 @@ export class Holdings {
   }
 
   /** The predecessor has let go. What cannot be taken is logged: the server serves all the same, and nobody else does. */
-  async takeOver(): Promise<void> {
-    const tries = [this.#awaitsAdmin ? () => this.#openAdmin(ESTATE_FD.admin) : undefined, () => this.#openOwn()]
+  takeOver(): Promise<void> {
+    return (this.#isTaken = this.#takeAll())
+  }
+
+  async #takeAll(): Promise<void> {
+    const { admin, address } = this.#facts.estate!
+    this.#socket.claim()
+    const tries = [
+      // Where nobody is behind it any more, nobody may wait.
+      sharesSocket(this.#facts) ? undefined : async () => giveUp(ESTATE_FD.listen, address),
+      this.#awaitsAdmin
+        ? () => this.#openAdmin(ESTATE_FD.admin)
+        : admin && (async () => giveUp(ESTATE_FD.admin, { kind: 'tcp', ...admin })),
+      () => this.#openOwn(),
+    ]
     for (const take of tries) await take?.().catch((error: unknown) => this.#facts.log.error(failureOf(error).message))
   }
 
@@ -96,6 +110,7 @@ export class Holdings {
   }
 
   async close(): Promise<void> {
+    await this.#isTaken
     await this.#admin?.close()
     await this.#control?.close()
     await this.#pidFile?.remove()
@@ -129,4 +144,16 @@ export class Holdings {
       })
     if (settings.pidfile !== '') this.#pidFile = await writePidFile(settings.pidfile, process.pid, estate?.from)
   }
+}
+
+/** The predecessor's listening socket is at the address that is wanted now. */
+function sharesSocket({ settings, estate }: HoldingsFacts): boolean {
+  return estate !== undefined && JSON.stringify(estate.wanted) === JSON.stringify(listenAddress(settings))
+}
+
+/** What the predecessor listened on and we do not. */
+function giveUp(fd: number, address: ListenAddress): void {
+  const socket = adoptSocket(fd, address)
+  socket.claim()
+  socket.close()
 }

@@ -8,6 +8,7 @@ import { chmod, lstat, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { leanSocket } from '../http/lean-socket.ts'
+import { isAnswered } from './answered-socket.ts'
 import { StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { hostAndPort } from './setting-types.ts'
@@ -33,6 +34,8 @@ export interface HeldSocket {
   close(): void
   /** Somebody else holds it as well and goes on: nothing of it is removed, now or by close(). */
   leave(): void
+  /** Nobody else goes on with it, whatever was so before. */
+  claim(): void
 }
 
 export function listenAddress(settings: {
@@ -93,15 +96,17 @@ function holdDescriptor(wanted: ListenAddress & { kind: 'descriptor' }): HeldSoc
   return leavable(address, wanted.fd, () => handle.close())
 }
 
-/** One that a server of ours has bound and leaves to us: a socket file goes when we do. */
+/** One that a server of ours has bound and shares with us; once it is claimed, a socket file goes when we do. */
 export function adoptSocket(fd: number, address: ListenAddress): HeldSocket {
   const handle = bindHandle(null, 0, 0, address, fd)
-  return leavable(address, fd, () => {
+  const adopted = leavable(address, fd, () => {
     handle.close()
     // Only who has bound it has its name removed by libuv.
     // eslint-disable-next-line n/no-sync
     if (address.kind === 'unix') rmSync(address.path, { force: true })
   })
+  adopted.leave()
+  return adopted
 }
 
 // Closing is what removes a socket file; one that is not closed goes with the process, and leaves its file.
@@ -112,6 +117,9 @@ function leavable(address: ListenAddress, fd: number, close: () => void): HeldSo
     fd,
     leave: () => {
       isLeft = true
+    },
+    claim: () => {
+      isLeft = false
     },
     close: () => {
       if (!isLeft) close()
@@ -241,14 +249,8 @@ async function clearSocketFile(path: string): Promise<void> {
   if (!found) return
   if (!found.isSocket())
     throw new StartError('LISTEN_FAILED', EXIT.address, `${path} exists and is not a socket; choose another --uds`)
-  const alive = await new Promise<boolean>(resolve => {
-    const socket = net.connect(path)
-    socket
-      .once('connect', () => resolve(true))
-      .once('error', error => resolve((error as NodeJS.ErrnoException).code === 'EACCES'))
-    socket.once('connect', () => socket.destroy())
-  })
-  if (alive) throw listenError(Object.assign(new Error('busy'), { code: 'EADDRINUSE' }), { kind: 'unix', path })
+  if (await isAnswered(path))
+    throw listenError(Object.assign(new Error('busy'), { code: 'EADDRINUSE' }), { kind: 'unix', path })
   await unlink(path)
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises'
 import net from 'node:net'
@@ -120,6 +121,32 @@ describe('the held socket', () => {
     await once(live, 'listening')
     await assert.rejects(holdSocket(address), refused('LISTEN_BUSY', /live\.sock is busy/))
     live.close()
+  })
+
+  test('a socket file is busy too while the queue of who listens is full', async context => {
+    const address = unix('full.sock')
+    const script = `require('net').createServer().listen({ path: ${JSON.stringify(address.path)}, backlog: 1 }, () => console.log('listens'))`
+    const live = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const waiting: net.Socket[] = []
+    context.after(() => {
+      live.kill('SIGKILL')
+      for (const socket of waiting) socket.destroy()
+    })
+    await once(live.stdout!, 'data')
+    live.kill('SIGSTOP')
+    // One after the other, until the kernel takes no more.
+    let code: string | undefined
+    while (code === undefined) {
+      const socket = net.connect(address.path)
+      waiting.push(socket)
+      code = await new Promise<string | undefined>(resolve => {
+        socket.once('connect', () => resolve(undefined))
+        socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+      })
+    }
+    assert.equal(code, 'EAGAIN')
+    await assert.rejects(holdSocket(address), refused('LISTEN_BUSY', /full\.sock is busy/))
+    assert.ok((await stat(address.path)).isSocket())
   })
 
   test('a file that is no socket is left alone, and a path that is too long refused', async () => {

@@ -59,7 +59,7 @@ async function gone(pid: number): Promise<void> {
   while (isRunning(pid)) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
-describe('USR2', limit, () => {
+describe('USR2', { timeout: 300_000 }, () => {
   test('twice in a row under load: a new process each time, the old one ends with 0, and no request fails', async context => {
     const { server, pidFile, ended, upgraded, ctl } = await upgradable(context, ['--workers', '2'])
     assert.equal(await namedIn(pidFile), server.pid)
@@ -140,6 +140,39 @@ describe('USR2', limit, () => {
     assert.equal((await ctl('stop', '--socket', control)).code, 0)
     await gone(next)
     for (const path of [socketPath, control]) await assert.rejects(stat(path), { code: 'ENOENT' })
+  })
+
+  test('that fails leaves the unix socket where it is, and so does one that is stopped', async context => {
+    const place = await mkdtemp('/tmp/millrace-up-')
+    context.after(() => rm(place, { recursive: true, maxRetries: 20 }))
+    const socketPath = join(place, 'app.sock')
+    const { server, app, ctl } = await upgradable(context, ['--uds', socketPath])
+    const { ino } = await stat(socketPath)
+    await cp(join(APPS, 'bad/lifespan.ts'), app)
+    const { code, errors } = await ctl('upgrade')
+    assert.equal(code, 1)
+    assert.match(errors, /the app did not start: app\.ts:12: no connection/)
+    assert.equal((await stat(socketPath)).ino, ino)
+    await cp(join(APPS, 'slow-start.ts'), app)
+    server.signal('SIGUSR2')
+    await server.says(/the lifespan has begun/)
+    await cp(join(APPS, 'steady.ts'), app)
+    server.signal('SIGHUP')
+    await server.says(/reloaded 1 worker/)
+    assert.equal((await stat(socketPath)).ino, ino)
+  })
+
+  test('to another address gives up the old one: nobody waits where nobody is', async context => {
+    const { server, folder, ended, upgraded } = await upgradable(context)
+    await writeFile(join(folder, 'millrace.config.ts'), `export default { host: '127.0.0.2' }\n`)
+    server.signal('SIGUSR2')
+    await upgraded()
+    assert.equal(await ended, 0)
+    const { url } = await server.statusWhen(({ hasStarted }) => hasStarted)
+    assert.match(url, /^http:\/\/127\.0\.0\.2:/)
+    assert.equal((await fetch(url, CLOSE)).status, 200)
+    // Left open, it would take the connection, and never answer.
+    await assert.rejects(fetch(server.url, { ...CLOSE, signal: AbortSignal.timeout(10_000) }), { name: 'TypeError' })
   })
 
   test('leaves the lead to a worker of the new process only when the old leader has ended', async context => {
