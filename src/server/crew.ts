@@ -307,7 +307,13 @@ export class Crew {
 
   #fill(slot: Slot): void {
     if (!this.#keepsFilled || slot.current || this.#slots.get(slot.number) !== slot) return
-    const worker = this.#launch(slot)
+    let worker: WorkerProcess
+    try {
+      worker = this.#launch(slot)
+    } catch (error) {
+      // For want of memory it is thrown, and may be there in a while.
+      return this.#refillLater(slot, 0, `worker ${slot.number} could not be started: ${(error as Error).message}`)
+    }
     slot.current = worker
     worker.ready.then(
       () => this.#log.info(`${told(worker)} is ready`),
@@ -406,10 +412,14 @@ export class Crew {
     slot.current = undefined
     if (!this.#keepsFilled || this.#slots.get(slot.number) !== slot) return
     const livedMs = worker.readyAtMs === undefined ? 0 : performance.now() - worker.readyAtMs
+    this.#refillLater(slot, livedMs, `${told(worker)} ${how}`, cause)
+  }
+
+  #refillLater(slot: Slot, livedMs: number, what: string, cause = ''): void {
     const waitMs = slot.restarts.died(livedMs)
     this.#restarts++
     const when = waitMs === 0 ? 'at once' : `in ${waitMs / 1000} s`
-    this.#log.warn(`${told(worker)} ${how}; the next one starts ${when}${cause}`)
+    this.#log.warn(`${what}; the next one starts ${when}${cause}`)
     slot.timer = setTimeout(() => this.#fill(slot), waitMs)
   }
 
@@ -437,5 +447,5 @@ function end(worker: WorkerProcess, mode: DrainMode, delayMs: number, graceMs: n
 }
 
 function told(worker: WorkerProcess): string {
-  return `worker ${worker.number} (pid ${worker.pid})`
+  return worker.pid === 0 ? `worker ${worker.number}` : `worker ${worker.number} (pid ${worker.pid})`
 }

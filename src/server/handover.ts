@@ -84,8 +84,9 @@ export async function startSuccessor({
   signal.addEventListener('abort', give, { once: true })
   const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
   try {
+    const ready = readiness(child)
     send(child, { type: 'estate', estate })
-    await readiness(child)
+    await ready
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', give)
@@ -102,8 +103,8 @@ export async function startSuccessor({
 }
 
 function send(child: ChildProcess, message: ToSuccessor): void {
-  // One that has just died is heard of by its exit.
-  child.send(message, () => {})
+  // One that has just died is heard of by its exit, and one that could not be started by its error.
+  if (child.connected) child.send(message, () => {})
 }
 
 function readiness(child: ChildProcess): Promise<void> {

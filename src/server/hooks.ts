@@ -1,6 +1,6 @@
 // What a server does once, and not once in each worker: functions of the module that the setting `hooks` names. Each call runs in a process
 // of its own, so that no user code runs in the one that supervises.
-import { once } from 'node:events'
+import { askChild } from './ask-child.ts'
 import { forkHooksChild } from './child-processes.ts'
 import type { Environment } from './environment.ts'
 import { errorOf, StartError } from './errors.ts'
@@ -34,7 +34,7 @@ export interface HookCall {
   readonly environment: Environment
   readonly services: readonly StartedService[]
   readonly timeoutMs: number
-  /** Ends the process; the promise rejects. */
+  /** Ends the process; the promise rejects. One that is aborted already starts none. */
   readonly signal?: AbortSignal
 }
 
@@ -45,25 +45,15 @@ export interface HookCall {
  */
 export async function runHook({ name, file, environment, services, timeoutMs, signal }: HookCall): Promise<void> {
   if (file === '') return
-  const child = forkHooksChild(environment)
-  let message: FromHooksChild | undefined
-  child.once('message', received => (message = received as FromHooksChild))
-  const kill = () => void child.kill('SIGKILL')
-  let isLate = false
-  const timer = setTimeout(() => {
-    isLate = true
-    kill()
-  }, timeoutMs)
-  signal?.addEventListener('abort', kill, { once: true })
-  try {
-    child.send({ name, file, services } satisfies ToHooksChild, () => {})
-    const [code, ended] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
-    if (message?.type === 'done') return
-    if (message) throw errorOf(message.failure)
-    const how = isLate ? `has not ended within ${timeoutMs / 1000} s` : endedHow({ code, signal: ended })
-    throw new StartError('HOOK_FAILED', EXIT.app, `${name} of ${file} ${how}`)
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', kill)
-  }
+  if (signal?.aborted)
+    throw new StartError('HOOK_FAILED', EXIT.app, `${name} of ${file} was not called: the server ends at once`)
+  const question: ToHooksChild = { name, file, services }
+  const { answer, exit, isLate } = await askChild<FromHooksChild>(forkHooksChild(environment), question, {
+    timeoutMs,
+    signal,
+  })
+  if (answer?.type === 'done') return
+  if (answer) throw errorOf(answer.failure)
+  const how = isLate ? `has not ended within ${timeoutMs / 1000} s` : endedHow(exit)
+  throw new StartError('HOOK_FAILED', EXIT.app, `${name} of ${file} ${how}`)
 }

@@ -1,10 +1,12 @@
 // Reads an app as data by letting a child load it, so that no user code runs in the process that supervises.
 import type { ChildProcess } from 'node:child_process'
+import { askChild } from './ask-child.ts'
 import { forkManifestChild } from './child-processes.ts'
 import type { Environment } from './environment.ts'
 import { errorOf, type Failure, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import type { FromManifestChild, Manifest, ToManifestChild } from './messages.ts'
+import type { WorkerExit } from './worker-exit.ts'
 
 export interface ManifestRequest {
   readonly app: string
@@ -26,50 +28,23 @@ export async function readManifest(request: ManifestRequest): Promise<Manifest> 
   const timeoutMs = request.timeoutMs ?? 60_000
   const child = request.child ?? forkManifestChild(request.environment, 'cold')
   const output = collect(child)
-  const { app, wantsOpenapi = false, configFile = '' } = request
-  // One that has just died is told by its end.
-  child.send({ app, wantsOpenapi, configFile } satisfies ToManifestChild, () => {})
-  let isLate = false
-  const timer = setTimeout(() => {
-    isLate = true
-    child.kill('SIGKILL')
-  }, timeoutMs)
-  const abort = () => child.kill('SIGKILL')
-  request.signal?.addEventListener('abort', abort, { once: true })
-  try {
-    const { message, ended } = await outcome(child)
-    if (message?.type === 'manifest') return message.manifest
-    if (message) throw withOutput(message.failure, output.stderr())
-    if (request.signal?.aborted) throw new StartError('LOAD_ENDED', EXIT.app, 'stopped while the app was being loaded')
-    if (isLate)
-      throw new StartError(
-        'LOAD_TIMEOUT',
-        EXIT.app,
-        `${request.app} was not loaded within ${timeoutMs / 1000} s; is there an await at its top level that never ends?`,
-      )
-    throw new StartError('LOAD_ENDED', EXIT.app, endedEarly(request.app, ended, output.all()))
-  } finally {
-    clearTimeout(timer)
-    request.signal?.removeEventListener('abort', abort)
-  }
+  const { app, wantsOpenapi = false, configFile = '', signal } = request
+  const question: ToManifestChild = { app, wantsOpenapi, configFile }
+  const { answer, exit, isLate } = await askChild<FromManifestChild>(child, question, { timeoutMs, signal })
+  if (answer?.type === 'manifest') return answer.manifest
+  if (answer) throw withOutput(answer.failure, output.stderr())
+  if (signal?.aborted) throw new StartError('LOAD_ENDED', EXIT.app, 'stopped while the app was being loaded')
+  if (isLate)
+    throw new StartError(
+      'LOAD_TIMEOUT',
+      EXIT.app,
+      `${app} was not loaded within ${timeoutMs / 1000} s; is there an await at its top level that never ends?`,
+    )
+  throw new StartError('LOAD_ENDED', EXIT.app, endedEarly(app, exit, output.all()))
 }
 
-interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
-
-function outcome(child: ChildProcess): Promise<{ message: FromManifestChild | undefined; ended: Ended }> {
-  return new Promise((resolve, reject) => {
-    let message: FromManifestChild | undefined
-    child.once('message', received => (message = received as FromManifestChild))
-    child.once('error', reject)
-    // 'close' comes after the pipes are read to their end.
-    child.once('close', (code, signal) => resolve({ message, ended: { code, signal } }))
-  })
-}
-
-function endedEarly(app: string, { code, signal }: Ended, output: string): string {
+function endedEarly(app: string, { code, signal, error }: WorkerExit, output: string): string {
+  if (error) return `the process that loads ${app} could not be started: ${error.message}`
   if (signal) return `loading ${app} was ended by ${signal}${output}`
   // 13: Node's exit code for a top-level await that can never settle.
   if (code === 13) return `${app} awaits something at its top level that never settles`
@@ -86,7 +61,8 @@ const KEPT_BYTES = 8192
 function collect(child: ChildProcess): { stderr(): string; all(): string } {
   const kept = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
-    child[name]!.setEncoding('utf8').on('data', (text: string) => (kept[name] = (kept[name] + text).slice(-KEPT_BYTES)))
+    // For want of descriptors there is no pipe.
+    child[name]?.setEncoding('utf8').on('data', (text: string) => (kept[name] = (kept[name] + text).slice(-KEPT_BYTES)))
   const line = (text: string) => (text.trim() === '' ? '' : `\n  it printed: ${text.trim().replaceAll('\n', '\n  ')}`)
   return { stderr: () => line(kept.stderr), all: () => line(kept.stdout) + line(kept.stderr) }
 }

@@ -30,7 +30,10 @@ export class ServiceManager {
   /** In the order of the calls. Resolves when it has been told, or could not be, which is logged once. */
   tell(...assignments: readonly string[]): Promise<void> {
     if (!this.isThere) return this.#last
-    return (this.#last = this.#last.then(() => this.#send(assignments)))
+    return (this.#last = this.#last
+      .then(() => this.#send(assignments))
+      // For want of memory it is thrown.
+      .catch((error: unknown) => this.#failed(error)))
   }
 
   /** What the manager shows beside the state. */
@@ -73,14 +76,18 @@ export class ServiceManager {
         assignments,
         { env: { ...this.#environment }, timeout: NOTIFY_MS, killSignal: 'SIGKILL' },
         error => {
-          if (error && !this.#hasFailed) {
-            this.#hasFailed = true
-            const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it is not installed' : error.message
-            this.#log().warn(`systemd is not told how the server is: systemd-notify cannot be run: ${why}`)
-          }
+          if (error) this.#failed(error)
           resolve()
         },
       )
     })
+  }
+
+  #failed(error: unknown): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'it is not installed' : message
+    this.#log().warn(`systemd is not told how the server is: systemd-notify cannot be run: ${why}`)
   }
 }

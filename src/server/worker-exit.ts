@@ -1,12 +1,15 @@
-// How a worker ended, in words, with what is likely to be behind it where the system gives a hint.
+// How a worker, or another child of ours, ended, in words, with what is likely to be behind it where the system gives a hint.
 
 export interface WorkerExit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+  /** Why there never was a process: too many of them, or of descriptors. */
+  readonly error?: Error
 }
 
-/** "was killed by SIGKILL", "ended with code 1". */
-export function endedHow({ code, signal }: WorkerExit): string {
+/** "was killed by SIGKILL", "ended with code 1", "could not be started: spawn EAGAIN". */
+export function endedHow({ code, signal, error }: WorkerExit): string {
+  if (error !== undefined) return `could not be started: ${error.message}`
   return signal === null ? `ended with code ${code}` : `was killed by ${signal}`
 }
 

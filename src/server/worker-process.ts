@@ -64,21 +64,19 @@ export class WorkerProcess {
       onMessage(this, message)
       this.silentTicks = 0
     })
-    // A message to a worker that has just died is lost with it; its exit is what counts.
-    this.#child.on('error', () => {})
     this.exited = new Promise(resolve => {
-      this.#child.once('exit', (code, signal) => {
+      const ended = (exit: WorkerExit): void => {
         this.state = 'gone'
         clearTimeout(this.#startTimer)
         clearTimeout(this.#killTimer)
-        readiness.reject(
-          new StartError(
-            'WORKER_ENDED',
-            EXIT.app,
-            `worker ${this.number} ${endedHow({ code, signal })} before it was ready`,
-          ),
-        )
-        resolve({ code, signal })
+        const when = exit.error === undefined ? ' before it was ready' : ''
+        readiness.reject(new StartError('WORKER_ENDED', EXIT.app, `worker ${this.number} ${endedHow(exit)}${when}`))
+        resolve(exit)
+      }
+      this.#child.once('exit', (code, signal) => ended({ code, signal }))
+      // One that could not be started never ends. A message to one that has just died is lost with it; its exit is what counts.
+      this.#child.on('error', error => {
+        if (this.pid === 0) ended({ code: null, signal: null, error })
       })
     })
     const { startTimeout } = plan.settings

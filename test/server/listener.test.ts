@@ -132,7 +132,7 @@ describe('the held socket', () => {
       live.kill('SIGKILL')
       for (const socket of waiting) socket.destroy()
     })
-    await once(live.stdout!, 'data')
+    await once(live.stdout, 'data')
     live.kill('SIGSTOP')
     // One after the other, until the kernel takes no more.
     let code: string | undefined

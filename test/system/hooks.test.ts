@@ -92,6 +92,20 @@ describe('hooks', { timeout: 240_000 }, () => {
     assert.deepEqual(await server.exited, { code: 0, signal: null })
   })
 
+  test('a second TERM while requests are finished does not begin it', async context => {
+    const { file, notes } = await logFile(context)
+    const server = await startServer(context, args, { directory, environment: { HOOKS_LOG: file } })
+    const slow = fetch(`${server.url}/slow`).catch(() => {})
+    while (!(await notes()).includes('slow begins')) await new Promise(resolve => setTimeout(resolve, 20))
+    server.signal('SIGTERM')
+    await server.says(/stopping: requests in flight are finished first/)
+    server.signal('SIGTERM')
+    assert.deepEqual(await server.exited, { code: 0, signal: null })
+    await slow
+    assert.deepEqual((await notes()).includes('onStop'), false)
+    assert.match(server.errors, /onStop of hooks\.ts was not called: the server ends at once/)
+  })
+
   test('a module that is not there, or exports what is like a hook and none, stops the start', async context => {
     const missing = await outcome([...args, '--hooks', 'nowhere.ts'])
     assert.deepEqual(missing, { code: 2, errors: 'error: the hooks module nowhere.ts is not there\n' })
