@@ -3,6 +3,7 @@
 // One that a killed server left is recognised: its process is gone, or began after the file was written and is another that got the number
 // again, as happens in every container that is restarted.
 import { randomBytes } from 'node:crypto'
+import type { BigIntStats } from 'node:fs'
 import { link, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StartError } from './errors.ts'
@@ -54,6 +55,7 @@ async function place(whole: string, file: string, before: number | undefined): P
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || tries > 3) throw error
     }
+    const found = await stat(file, { bigint: true }).catch(() => undefined)
     const other = await namedIn(file)
     if (other !== undefined && (await isTheSame(other, file)))
       throw new StartError(
@@ -61,7 +63,22 @@ async function place(whole: string, file: string, before: number | undefined): P
         EXIT.address,
         `${file} names process ${other}, which runs: stop that server, or choose another --pidfile`,
       )
-    await unlink(file).catch(() => {})
+    if (found !== undefined) await clearAway(file, found)
+  }
+}
+
+/** Of two servers that find the same stale file, the later one must not take away what the earlier one has written since. */
+async function clearAway(file: string, stale: BigIntStats): Promise<void> {
+  const aside = `${file}.${randomBytes(4).toString('hex')}`
+  try {
+    await rename(file, aside)
+    const { ino, dev, mtimeNs } = await stat(aside, { bigint: true })
+    if (ino !== stale.ino || dev !== stale.dev || mtimeNs !== stale.mtimeNs) await link(aside, file)
+  } catch (error) {
+    // Somebody was faster, and is looked at next.
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  } finally {
+    await unlink(aside).catch(() => {})
   }
 }
 

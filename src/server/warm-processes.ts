@@ -25,7 +25,7 @@ export class WarmProcesses {
     const kept = this.#kept.get(kind)
     this.#kept.delete(kind)
     if (kept === undefined) return undefined
-    if (kept.environment === JSON.stringify(environment) && kept.child.connected) return kept.child
+    if (kept.environment === JSON.stringify(environment) && isThere(kept.child)) return kept.child
     kept.child.kill('SIGKILL')
     return undefined
   }
@@ -39,11 +39,16 @@ export class WarmProcesses {
   #keep(kind: WarmKind, environment: Environment, fork: () => ChildProcess): void {
     const key = JSON.stringify(environment)
     const before = this.#kept.get(kind)
-    if (before?.environment === key && before.child.connected) return
+    if (before && before.environment === key && isThere(before.child)) return
     before?.child.kill('SIGKILL')
     const child = fork()
     // What cannot be started now is started when it is needed, and then says why not.
     child.on('error', () => {})
     this.#kept.set(kind, { child, environment: key })
   }
+}
+
+/** Its channel may be open for a moment after its end. */
+function isThere({ connected, exitCode, signalCode }: ChildProcess): boolean {
+  return connected && exitCode === null && signalCode === null
 }

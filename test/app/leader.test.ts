@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { describe, mock, test } from 'node:test'
 import { App, counter, type Leader, Router } from 'millrace'
 import { silent } from './support/seams.ts'
@@ -47,10 +48,12 @@ describe("an app's leader", () => {
     context.mock.timers.enable({ apis: ['setTimeout'] })
     const error = mock.fn()
     let begun = 0
+    const listening: number[] = []
     const app = new App({
       log: { ...silent, error },
-      leader: () => {
+      leader: ({ signal }) => {
         begun++
+        listening.push(getEventListeners(signal, 'abort').length)
         if (begun < 3) throw new Error('not yet')
       },
     })
@@ -70,6 +73,8 @@ describe("an app's leader", () => {
     context.mock.timers.tick(100_000)
     await turn()
     assert.equal(begun, 3)
+    // No pause that is over listens on.
+    assert.equal(new Set(listening).size, 1, listening.join())
     context.mock.timers.reset()
     await started.stop(1000)
   })

@@ -98,6 +98,22 @@ describe('a pid file', () => {
     assert.deepEqual(await readdir(folder), ['server.pid'])
   })
 
+  test('that is stale, of two that begin together one gets it', async context => {
+    const { folder, path } = await place(context)
+    const gone = spawn('true')
+    await once(gone, 'exit')
+    const pids = [await someProcess(context), await someProcess(context)]
+    // Each pair meets in another moment.
+    for (let times = 0; times < 200; times++) {
+      await writeFile(path, `${gone.pid}\n`)
+      const outcomes = await Promise.allSettled(pids.map(pid => writePidFile(path, pid)))
+      assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+      const winner = pids[outcomes.findIndex(({ status }) => status === 'fulfilled')]
+      assert.equal(await readFile(path, 'utf8'), `${winner}\n`)
+      assert.deepEqual(await readdir(folder), ['server.pid'])
+    }
+  })
+
   test('where it cannot be written is an error with the path', async context => {
     const { folder } = await place(context)
     await assert.rejects(writePidFile(join(folder, 'no', 'server.pid')), {
