@@ -4,15 +4,14 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 import { Client } from '../http/support/connect.ts'
-import { ROOT, type RunningServer, startServer } from './running-server.ts'
+import { freePort, ROOT, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 
 const CLIENT = '127.0.0.2'
 
@@ -31,21 +30,6 @@ interface Told {
 
 const start = (context: TestContext, ...args: readonly string[]) =>
   startServer(context, ['serve', 'client.ts', '--keep-alive-timeout', '65s', ...args])
-
-async function folderFor(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-proxy-'))
-  context.after(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A file of deploy/ with other addresses. Each of them must be in it, once. */
 async function configured(path: string, changes: Readonly<Record<string, string>>): Promise<string> {
@@ -81,7 +65,7 @@ async function run(context: TestContext, command: readonly string[], port: numbe
 }
 
 async function startNginx(context: TestContext, upstream: string): Promise<number> {
-  const folder = await folderFor(context)
+  const folder = await temporaryFolder(context)
   const port = await freePort()
   const site = await configured('nginx/millrace.conf', {
     'server 127.0.0.1:8000;': `server ${upstream};`,
@@ -103,7 +87,7 @@ async function startHaproxy(
   server: RunningServer,
   changes: Readonly<Record<string, string>> = {},
 ): Promise<number> {
-  const folder = await folderFor(context)
+  const folder = await temporaryFolder(context)
   const port = await freePort()
   const text = await configured(`haproxy/${file}`, {
     '127.0.0.1:8000': `127.0.0.1:${server.port}`,
@@ -118,7 +102,7 @@ async function startHaproxy(
 
 /** Made by openssl for this test alone; key and certificate in one file, as HAProxy wants them. */
 async function certificate(context: TestContext): Promise<string> {
-  const folder = await folderFor(context)
+  const folder = await temporaryFolder(context)
   const [key, cert, both] = ['key.pem', 'cert.pem', 'both.pem'].map(name => join(folder, name)) as [
     string,
     string,
@@ -203,7 +187,7 @@ describe('behind nginx', needs(NGINX), () => {
   })
 
   test('on a unix socket the address arrives as well', async context => {
-    const path = join(await folderFor(context), 's')
+    const path = join(await temporaryFolder(context), 's')
     await start(context, '--uds', path, '--trusted-proxies', 'unix')
     await asksAsItself(context, await startNginx(context, `unix:${path}`))
   })

@@ -1,13 +1,12 @@
 // What a step of the wall clock does to a server: the Date field follows, and nothing expires for it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { ROOT, startServer } from './running-server.ts'
+import { ROOT, startServer, temporaryFolder } from './running-server.ts'
 
 const TEN_HOURS_MS = 36_000_000
 
@@ -21,8 +20,7 @@ for (const [direction, stepMs] of [
       timeout: 60_000,
     },
     async context => {
-      const folder = await mkdtemp(join(tmpdir(), 'millrace-clock-'))
-      context.after(() => rm(folder, { recursive: true }))
+      const folder = await temporaryFolder(context)
       const file = join(folder, 'step')
       await writeFile(file, '0')
       const preload = pathToFileURL(join(ROOT, 'test/fixtures/step-clock.mjs')).href

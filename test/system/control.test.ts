@@ -1,21 +1,19 @@
 // What `millrace ctl` does with servers that run: real processes on both ends of the socket.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
-import { APPS, RunningCommand, type RunningServer, startServer } from './running-server.ts'
+import { APPS, RunningCommand, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
 
 /** A place for control sockets that no other server knows. */
 async function place(context: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-ctl-'))
-  context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+  const folder = await temporaryFolder(context)
   const environment = { TMPDIR: folder, XDG_RUNTIME_DIR: '' }
   return {
     folder,
@@ -79,8 +77,7 @@ describe('millrace ctl', limit, () => {
 
   test('a reload that was not done says why, with code 1, and the old workers go on', async context => {
     const { ctl, environment } = await place(context)
-    const folder = await mkdtemp(join(APPS, 'ctl-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context, APPS)
     await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0'], { directory: folder, environment })
     const [before] = (await server.status()).workers

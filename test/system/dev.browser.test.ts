@@ -1,13 +1,11 @@
 // `millrace dev` and a browser: what somebody sees who looks at a page while the code is broken, and when it is mended.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import net from 'node:net'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { chromiumIsMissing, launchChromium } from '../app/support/chromium.ts'
-import { APPS, RunningCommand } from './running-server.ts'
+import { APPS, freePort, RunningCommand, temporaryFolder } from './running-server.ts'
 
 const page = (title: string) => `import { App, html } from 'millrace'
 
@@ -20,15 +18,6 @@ export default app
 /** A bracket is missing, which shows in line 5. */
 const unfinished = page('half done').replace("</h1>'))", "</h1>')")
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 describe('dev in a browser', { skip: chromiumIsMissing, timeout: 120_000 }, () => {
   let browser: Browser
   before(async () => {
@@ -37,8 +26,7 @@ describe('dev in a browser', { skip: chromiumIsMissing, timeout: 120_000 }, () =
   after(() => browser.close())
 
   test('a page shows why the code does not run, file and line, and is itself again when the code is mended', async context => {
-    const directory = await mkdtemp(join(APPS, 'seen-'))
-    context.after(() => rm(directory, { recursive: true, maxRetries: 20 }))
+    const directory = await temporaryFolder(context, APPS)
     const file = join(directory, 'app.ts')
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`

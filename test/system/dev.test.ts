@@ -1,9 +1,9 @@
 // `millrace dev`: what somebody meets who edits an app while it runs.
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, isRunning, RunningCommand, startServer } from './running-server.ts'
+import { APPS, isRunning, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 240_000 }
 
@@ -16,8 +16,7 @@ export default app
 `
 
 async function folderWith(context: TestContext, source: string): Promise<{ directory: string; file: string }> {
-  const directory = await mkdtemp(join(APPS, 'edited-'))
-  context.after(() => rm(directory, { recursive: true, maxRetries: 20 }))
+  const directory = await temporaryFolder(context, APPS)
   await writeFile(join(directory, 'mark.ts'), "export const mark = '!'\n")
   await writeFile(join(directory, 'app.ts'), source)
   return { directory, file: join(directory, 'app.ts') }

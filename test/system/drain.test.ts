@@ -1,19 +1,17 @@
 // What TERM does to everything that can be under way: what has an end is finished, what has none is told, and nothing promised is lost.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { isRunning, type RunningServer, startServer } from './running-server.ts'
+import { isRunning, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 
 const limits = { timeout: 120_000, concurrency: 2 }
 
 async function leaving(context: TestContext, flags: readonly string[]) {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-drain-'))
-  context.after(() => rm(folder, { recursive: true }))
+  const folder = await temporaryFolder(context)
   const file = join(folder, 'record')
   await writeFile(file, '')
   // The upload waits for what the test does meanwhile, and not for a rate.

@@ -1,17 +1,15 @@
 // What a server does once, whatever the number of its workers: before them, with them, and after them.
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, RunningCommand, startServer } from './running-server.ts'
+import { APPS, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 
 const directory = join(APPS, 'hooked')
 const args = ['serve', 'app.ts', '--port', '0', '--workers', '2', '--keep-alive-timeout', '200ms']
 
 async function logFile(context: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-hooks-'))
-  context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+  const folder = await temporaryFolder(context)
   const file = join(folder, 'log')
   const notes = async () => (await readFile(file, 'utf8')).trimEnd().split('\n')
   return { folder, file, notes }

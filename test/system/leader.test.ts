@@ -1,16 +1,14 @@
 // What one worker does for all, with real processes: it goes on when that worker dies or is replaced, and is never done twice at once.
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { startServer } from './running-server.ts'
+import { startServer, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 60_000 }
 
 async function startLed(context: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-led-'))
-  context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+  const folder = await temporaryFolder(context)
   const file = join(folder, 'log')
   const args = ['serve', 'led.ts', '--port', '0', '--workers', '3', '--keep-alive-timeout', '200ms']
   const server = await startServer(context, args, { environment: { LEADER_LOG: file } })

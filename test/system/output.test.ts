@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import http from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { APPS, ROOT, startServer } from './running-server.ts'
+import { APPS, atEnd, ROOT, startServer, temporaryFolder } from './running-server.ts'
 
 const limits = { timeout: 240_000 }
 const flags = ['serve', 'chatty.ts', '--port', '0'] as const
@@ -59,8 +57,7 @@ describe('serving goes on', limits, () => {
   })
 
   test('when the disk that they go to is full', { skip: !existsSync('/dev/full') && 'no /dev/full' }, async context => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-full-'))
-    context.after(() => rm(folder, { recursive: true }))
+    const folder = await temporaryFolder(context)
     const socketPath = join(folder, 'app.sock')
     const args = ['--conditions=millrace-source', join(ROOT, 'src/cli/main.ts'), 'serve', 'chatty.ts']
     const server = spawn(
@@ -68,7 +65,7 @@ describe('serving goes on', limits, () => {
       ['-c', 'exec "$@" >/dev/full 2>&1', 'sh', process.execPath, ...args, '--uds', socketPath, '--admin', 'off'],
       { cwd: APPS, stdio: 'ignore' },
     )
-    context.after(() => server.kill('SIGKILL'))
+    atEnd(context, () => server.kill('SIGKILL'))
     const ask = () =>
       new Promise<number | undefined>((resolve, reject) => {
         http

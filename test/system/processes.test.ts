@@ -1,14 +1,12 @@
 // What the supervisor promises about processes, with real ones.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
 import { holdSocket } from '../../src/server/listener.ts'
-import { isRunning, RunningCommand, startServer } from './running-server.ts'
+import { isRunning, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
@@ -190,8 +188,7 @@ describe('a socket that is bound by somebody else', limit, () => {
 
 describe('a unix socket', limit, () => {
   test('is served by all workers, survives a reload, and is removed at the end', async context => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-uds-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context)
     const socketPath = join(folder, 'app.sock')
     const server = await startServer(context, ['serve', 'steady.ts', '--uds', socketPath, '--workers', '2'])
     const ask = () =>

@@ -1,11 +1,10 @@
 // Workers that have served long enough are replaced under load, and nobody notices.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
-import { type RunningServer, startServer } from './running-server.ts'
+import { type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limits = { timeout: 240_000, concurrency: 2 }
@@ -71,8 +70,7 @@ describe('recycling under load', limits, () => {
   })
 
   test('keeps the old worker while its successor does not start, and a reload goes first', async context => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-recycling-'))
-    context.after(() => rm(folder, { recursive: true }))
+    const folder = await temporaryFolder(context)
     const boot = join(folder, 'boot')
     await writeFile(boot, '')
     const { server, load, before } = await underLoad(context, ['--max-requests', '300'], { BOOT: boot })

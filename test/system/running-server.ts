@@ -2,6 +2,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
@@ -96,9 +99,9 @@ export async function startServer(
   options: CommandOptions = {},
 ): Promise<RunningServer> {
   const command = new RunningCommand([...args, '--admin', '127.0.0.1:0'], options)
-  context.after(async () => {
+  atEnd(context, () => {
     command.child.kill('SIGKILL')
-    await command.exited
+    return command.exited
   })
   const [, url] = (await command.says(/^ +(https?:\S+|unix:\S+|fd:\S+)/m)) as unknown as [string, string]
   const [, admin] = (await command.says(/^ +admin (http:\S+)\/status$/m)) as unknown as [string, string]
@@ -115,6 +118,37 @@ export async function startServer(
   }
   const port = url.startsWith('http') ? Number(new URL(url).port) : 0
   return Object.assign(command, { url, port, status, statusWhen, admin })
+}
+
+const endings = new WeakMap<TestContext, (() => unknown)[]>()
+
+/** What is made last ends first: hooks of a test run in the order in which they were made, and a server still writes into its folder. */
+export function atEnd(context: TestContext, end: () => unknown): void {
+  const known = endings.get(context)
+  if (known) return void known.push(end)
+  const ends = [end]
+  endings.set(context, ends)
+  context.after(async () => {
+    for (const each of ends.reverse()) await each()
+  })
+}
+
+/** Gone with the test, after the servers that were started later. */
+export async function temporaryFolder(context: TestContext, below = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(below, 'millrace-'))
+  // A worker that is on its way out may write once more.
+  atEnd(context, () => rm(folder, { recursive: true, force: true, maxRetries: 20 }))
+  return folder
+}
+
+/** Nobody listens there now, and is not likely to before you do. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** A zombie that nobody has reaped yet (a container without an init) does not run any more. */

@@ -1,11 +1,11 @@
 // How a server starts, or says why it does not: exit codes, settings from everywhere, a busy port.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, type CommandOptions, ROOT, RunningCommand, startServer } from './running-server.ts'
+import { APPS, type CommandOptions, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 240_000 }
 
@@ -155,8 +155,7 @@ describe('a start that hangs', limit, () => {
 
 describe('settings', limit, () => {
   test('come from the app, the config file, .env and the environment, the later the stronger', async context => {
-    const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/configured-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context, APPS)
     await cp(join(APPS, 'configured'), folder, { recursive: true })
     await writeFile(join(folder, '.env'), 'PORT=0\nGREETING=from the file\nNODE_ENV=production\n')
     const server = await startServer(context, ['serve', 'app.ts'], {
@@ -235,8 +234,7 @@ describe('settings', limit, () => {
 
 describe('a reload that cannot be done', limit, () => {
   test('leaves the old workers serving and says why', async context => {
-    const folder = await mkdtemp(join(ROOT, 'test/fixtures/apps/reloaded-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context, APPS)
     await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0', '--keep-alive-timeout', '500ms'], {
       directory: folder,

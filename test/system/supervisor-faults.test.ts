@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test, type TestContext } from 'node:test'
-import { APPS, isRunning, RunningCommand, startServer } from './running-server.ts'
+import { APPS, freePort, isRunning, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
@@ -53,8 +52,7 @@ function assertNothingLost({ refused, failed, lost }: Cost): void {
 }
 
 async function folderWithApp(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(APPS, 'faulty-'))
-  context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+  const folder = await temporaryFolder(context, APPS)
   await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
   return folder
 }
@@ -160,16 +158,14 @@ describe('two supervisors', limit, () => {
   })
 
   test('for one unix socket: the second ends with 4, and the file stays', async context => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-faults-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context)
     const path = join(folder, 'app.sock')
     await startServer(context, ['serve', 'steady.ts', '--uds', path])
     await second('a second server for the unix socket', () => net.connect(path), ['--uds', path], /app\.sock is busy/)
   })
 
   test('for one control socket, and for one pid file: the second ends with 4', async context => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-faults-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context)
     const [control, pidfile] = [join(folder, 'control.sock'), join(folder, 'server.pid')]
     const flags = ['--control-socket', control, '--pidfile', pidfile]
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', ...flags])
@@ -204,14 +200,6 @@ describe('two supervisors', limit, () => {
     assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200)
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 const canBeFirst = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0
 

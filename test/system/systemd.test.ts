@@ -6,7 +6,7 @@ import { chmod, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, isRunning, ROOT, startServer } from './running-server.ts'
+import { APPS, isRunning, ROOT, startServer, temporaryFolder } from './running-server.ts'
 
 const here = existsSync('/usr/bin/systemd-notify') && existsSync('/usr/bin/python3')
 // With CI set nothing is skipped: then it fails for want of the program.
@@ -75,8 +75,7 @@ async function manager(context: TestContext) {
 describe('systemd', limit, () => {
   test('is told of ready, reload, its failure, and stop, in this order, and twice in its time that all is well', async context => {
     const systemd = await manager(context)
-    const folder = await mkdtemp(join(APPS, 'notified-'))
-    context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))
+    const folder = await temporaryFolder(context, APPS)
     await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0', '--keep-alive-timeout', '500ms'], {
       directory: folder,
@@ -180,8 +179,7 @@ test(
     skip: !existsSync('/usr/bin/systemd-analyze') && !process.env['CI'] && 'systemd-analyze is not installed',
   },
   async context => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-units-'))
-    context.after(() => rm(folder, { recursive: true }))
+    const folder = await temporaryFolder(context)
     for (const name of ['millrace.service', 'millrace.socket']) {
       const unit = await readFile(join(ROOT, 'deploy/systemd', name), 'utf8')
       // It looks whether the program is there.

@@ -4,7 +4,15 @@ import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, isRunning, ROOT, RunningCommand, type RunningServer, startServer } from './running-server.ts'
+import {
+  APPS,
+  isRunning,
+  ROOT,
+  RunningCommand,
+  type RunningServer,
+  startServer,
+  temporaryFolder,
+} from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 // Of a whole group: its tests run one after another, on two busy cores perhaps.
@@ -120,8 +128,7 @@ describe('USR2', { timeout: 300_000 }, () => {
   })
 
   test('hands over a unix socket and a control socket by their names', async context => {
-    const place = await mkdtemp('/tmp/millrace-up-')
-    context.after(() => rm(place, { recursive: true, maxRetries: 20 }))
+    const place = await temporaryFolder(context)
     const [socketPath, control] = [join(place, 'app.sock'), join(place, 'control.sock')]
     const { server, ended, upgraded, ctl } = await upgradable(context, [
       '--uds',

@@ -1,12 +1,11 @@
 // What happens to a worker, each under load, and what that costs: the others serve on, nobody is refused, and only what the worker itself
 // had in flight is lost. The counts of each case stand in the output of the test.
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
-import { type CommandOptions, type RunningServer, startServer } from './running-server.ts'
+import { type CommandOptions, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 // Three at a time: most of each is waiting.
@@ -24,12 +23,6 @@ async function underLoad(context: TestContext, flags: readonly string[] = [], op
   context.after(() => load.stop())
   await load.more(100)
   return { server, load, before: readyPids(await server.status()) }
-}
-
-async function temporaryFolder(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-faults-'))
-  context.after(() => rm(folder, { recursive: true }))
-  return folder
 }
 
 /** Two serve again, and the victim is none of them. */
