@@ -26,6 +26,11 @@ export class Balance<W extends Balanced> {
   /** By worker: what it had above the mean in every look since the last time that anybody was to part with some. */
   #excess = new Map<W, number>()
   #looks = 0
+  readonly #isOn: () => boolean
+
+  constructor(isOn: () => boolean) {
+    this.#isOn = isOn
+  }
 
   /**
    * Called once a second.
@@ -34,6 +39,7 @@ export class Balance<W extends Balanced> {
    * @returns how many connections each is to part with; the others nothing
    */
   look(workers: readonly W[]): ReadonlyMap<W, number> {
+    if (!this.#isOn()) return new Map()
     const sum = workers.reduce((all, { counters }) => all + counters.connections, 0)
     const mean = sum / workers.length
     const before = this.#excess

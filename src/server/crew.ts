@@ -72,7 +72,7 @@ export class Crew {
     nowMs: () => performance.now(),
     random: Math.random,
   })
-  readonly #balance = new Balance<WorkerProcess>()
+  readonly #balance = new Balance<WorkerProcess>(() => this.#facts.orders().generation.settings.rebalance)
   /** Reloads and the like that are under way or wait for each other. */
   #rolls = 0
   #keepsFilled = false
@@ -241,7 +241,7 @@ export class Crew {
   watch(): void {
     this.#killSilent()
     if (!this.#keepsFilled || this.#rolls > 0) return
-    if (this.#facts.orders().generation.settings.rebalance) this.#rebalance()
+    this.#rebalance()
     this.#recycling.look([...this.#slots.values()])
   }
 

@@ -3,13 +3,14 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Balance, skewOf } from '../../src/server/balance.ts'
 
+const isOn = (): boolean => true
 const worker = (connections: number) => ({ counters: { connections } })
 const workers = (...counts: number[]) => counts.map(worker)
 
 /** What each is to part with, after one look for each list of counts. */
 function parted(...looks: readonly (readonly number[])[]): number[] {
   const all = looks[0]!.map(worker)
-  const balance = new Balance<(typeof all)[number]>()
+  const balance = new Balance<(typeof all)[number]>(isOn)
   let last: ReadonlyMap<(typeof all)[number], number> = new Map()
   for (const counts of looks) {
     counts.forEach((count, n) => (all[n]!.counters.connections = count))
@@ -43,11 +44,21 @@ describe('the balance of connections', () => {
   test('few connections, one worker and none are left as they are', () => {
     assert.deepEqual(parted([60, 10], [60, 10]), [0, 0])
     assert.deepEqual(parted([600], [600]), [0])
-    assert.deepEqual([...new Balance().look([])], [])
+    assert.deepEqual([...new Balance(isOn).look([])], [])
+  })
+
+  test('with rebalance off nobody parts with any, however uneven it is', () => {
+    const all = workers(400, 0)
+    let rebalance = false
+    const balance = new Balance<ReturnType<typeof worker>>(() => rebalance)
+    for (let looks = 0; looks < 10; looks++) assert.deepEqual([...balance.look(all)], [])
+    rebalance = true
+    balance.look(all)
+    assert.deepEqual([...balance.look(all)], [[all[0], 200]])
   })
 
   test('a worker that was not there at the first look has nothing too much yet', () => {
-    const balance = new Balance<ReturnType<typeof worker>>()
+    const balance = new Balance<ReturnType<typeof worker>>(isOn)
     const [old, fresh] = workers(100, 500)
     balance.look([old!])
     assert.deepEqual([...balance.look([old!, fresh!])], [])

@@ -29,15 +29,3 @@ test(
     assert.ok(load.broken.every(({ pid }) => pid === first!.pid || pid === 0))
   },
 )
-
-test('with rebalance off nobody is asked to come again', { timeout: 60_000 }, async context => {
-  const args = ['serve', 'steady.ts', '--port', '0', '--workers', '2', '--rebalance', 'off']
-  const server = await startServer(context, args)
-  const load = new SteadyLoad(server.port, 150, 50)
-  await load.more(500)
-  process.kill((await server.status()).workers[0]!.pid, 'SIGKILL')
-  await server.statusWhen(({ connectionSkew }) => connectionSkew > 0.5)
-  await new Promise(resolve => setTimeout(resolve, 5000))
-  assert.equal((await server.status()).total.parted, 0)
-  await load.stop()
-})

@@ -63,8 +63,8 @@ test('USR1 opens no port in the supervisor and in workers, and they go on', limi
 test('USR1 again and again while the server starts leaves no port open, and it starts', limit, async context => {
   const command = new RunningCommand(['serve', 'steady.ts', '--port', '0', '--host', '0.0.0.0', '--admin', 'off'])
   context.after(() => command.child.kill('SIGKILL'))
-  // Without a pause: Node's own handler is there for some milliseconds only, before ours.
-  while (!catchesUsr1(command.pid));
+  // Without a pause: Node's own handler is there for some milliseconds only, before ours. But what it prints has to be read meanwhile.
+  while (!catchesUsr1(command.pid)) await new Promise(resolve => setImmediate(resolve))
   command.signal('SIGUSR1')
   let sent = 0
   while (!/ready in/.test(command.output) && command.child.exitCode === null) {

@@ -8,6 +8,8 @@ export interface Broken {
   readonly pid: number
 }
 
+const REFUSED_PAUSE_MS = 20
+
 export class SteadyLoad {
   readonly #connect: () => net.Socket
   readonly #done: Promise<unknown>
@@ -42,10 +44,15 @@ export class SteadyLoad {
   }
 
   async #keepConnected(): Promise<void> {
-    while (!this.#isOver) await this.#oneConnection()
+    while (!this.#isOver) {
+      const wasAnswered = await this.#oneConnection()
+      // Where nobody listens it would be refused some thousand times a second, and each is kept.
+      if (!wasAnswered) await new Promise(resolve => setTimeout(resolve, REFUSED_PAUSE_MS))
+    }
   }
 
-  #oneConnection(): Promise<void> {
+  /** @returns whether it was answered at all */
+  #oneConnection(): Promise<boolean> {
     return new Promise(resolve => {
       const socket = this.#connect()
       let [pid, text, isWaiting] = [0, '', false]
@@ -75,7 +82,7 @@ export class SteadyLoad {
       })
       socket.on('error', error => broke((error as NodeJS.ErrnoException).code ?? error.message))
       socket.on('end', () => broke('closed'))
-      socket.on('close', () => resolve())
+      socket.on('close', () => resolve(pid !== 0))
     })
   }
 }

@@ -1,11 +1,12 @@
 // USR2 puts a new process in the place of a server that runs: under load, with real processes, and with new ones that fail.
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import {
   APPS,
+  atEnd,
   isRunning,
   ROOT,
   RunningCommand,
@@ -21,11 +22,10 @@ const CLOSE = { headers: { connection: 'close' } }
 
 /** A server with a folder, an app and a place for control sockets of its own. Whoever takes its place ends with the test as well. */
 async function upgradable(context: TestContext, args: readonly string[] = []) {
-  const folder = await mkdtemp(join(APPS, 'upgraded-'))
+  const folder = await temporaryFolder(context, APPS)
   const pids = new Set<number>()
-  context.after(async () => {
+  atEnd(context, () => {
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
-    await rm(folder, { recursive: true, maxRetries: 20 })
   })
   const app = join(folder, 'app.ts')
   await cp(join(APPS, 'steady.ts'), app)
