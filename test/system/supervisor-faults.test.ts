@@ -12,6 +12,9 @@ import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
 
+// About a thousand requests a second: more leaves no processor to whoever starts, and each of these waits for that.
+const PAUSE_MS = 10
+
 interface Cost {
   readonly answered: number
   /** No connection could be made. */
@@ -96,7 +99,7 @@ describe('a supervisor', limit, () => {
     const directory = await folderWithApp(context)
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0', '--workers', '2'], { directory })
     const before = (await server.status()).workers.map(({ pid }) => pid)
-    const load = new SteadyLoad(server.port, 20)
+    const load = new SteadyLoad(server.port, 20, PAUSE_MS)
     const config = join(directory, 'millrace.config.ts')
     for (const [text, why] of [
       [
@@ -147,7 +150,7 @@ describe('a supervisor', limit, () => {
 describe('two supervisors', limit, () => {
   /** The second ends with 4 and says why; the first does not notice. */
   async function second(fault: string, port: number | (() => net.Socket), args: readonly string[], why: RegExp) {
-    const load = new SteadyLoad(port, 10)
+    const load = new SteadyLoad(port, 10, PAUSE_MS)
     await load.more(50)
     const command = new RunningCommand(['serve', 'steady.ts', '--admin', 'off', ...args])
     assert.deepEqual(await command.exited, { code: 4, signal: null })
@@ -224,7 +227,7 @@ describe('process 1', { ...limit, skip: !canBeFirst && 'no process namespace may
     context.after(() => command.child.kill('SIGKILL'))
     await command.says(/ready in/)
     assert.match(command.errors, /warn .*this is process 1, .*: start it under an init/)
-    const load = new SteadyLoad(port, 10)
+    const load = new SteadyLoad(port, 10, PAUSE_MS)
     await load.more(50)
     const made = await fetch(`http://127.0.0.1:${port}/orphans/20`)
     const { zombies } = (await made.json()) as { zombies: number }

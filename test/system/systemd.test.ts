@@ -105,7 +105,7 @@ describe('systemd', limit, () => {
 
   test('is not told that all is well while nobody serves, and is again when a new worker does', async context => {
     const systemd = await manager(context)
-    const server = await startServer(context, ['serve', 'steady.ts', '--port', '0'], {
+    const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--worker-timeout', '5s'], {
       environment: { NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC: '600000' },
     })
     await systemd.hears(/^WATCHDOG=1$/)
@@ -125,10 +125,10 @@ describe('systemd', limit, () => {
   test('is told of the new main process on USR2, and not that the service stops', async context => {
     const systemd = await manager(context)
     let next = 0
-    context.after(() => next !== 0 && isRunning(next) && process.kill(next, 'SIGKILL'))
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--keep-alive-timeout', '500ms'], {
       environment: { NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC: '1000000', WATCHDOG_PID: '' },
     })
+    atEnd(context, () => next !== 0 && isRunning(next) && process.kill(next, 'SIGKILL'))
     const exit = new Promise(resolve => server.child.once('exit', resolve))
     await systemd.hears(/^READY=1/)
     server.signal('SIGUSR2')

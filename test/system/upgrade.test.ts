@@ -24,9 +24,6 @@ const CLOSE = { headers: { connection: 'close' } }
 async function upgradable(context: TestContext, args: readonly string[] = []) {
   const folder = await temporaryFolder(context, APPS)
   const pids = new Set<number>()
-  atEnd(context, () => {
-    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
-  })
   const app = join(folder, 'app.ts')
   await cp(join(APPS, 'steady.ts'), app)
   const pidFile = join(folder, 'server.pid')
@@ -36,6 +33,10 @@ async function upgradable(context: TestContext, args: readonly string[] = []) {
   const server = await startServer(context, ['serve', 'app.ts', ...where, ...flags, ...args], {
     directory: folder,
     environment,
+  })
+  // Before the first is waited for: whoever takes its place has its pipes.
+  atEnd(context, () => {
+    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
   })
   pids.add(server.pid)
   return {
@@ -155,8 +156,7 @@ describe('USR2', { timeout: 300_000 }, () => {
   })
 
   test('that fails leaves the unix socket where it is, and so does one that is stopped', async context => {
-    const place = await mkdtemp('/tmp/millrace-up-')
-    context.after(() => rm(place, { recursive: true, maxRetries: 20 }))
+    const place = await temporaryFolder(context)
     const socketPath = join(place, 'app.sock')
     const { server, app, ctl } = await upgradable(context, ['--uds', socketPath])
     const { ino } = await stat(socketPath)
