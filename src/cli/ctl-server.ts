@@ -46,6 +46,9 @@ export async function chooseServer(wanted: number | undefined, socket: string | 
   if (socket !== undefined) return socket
   const servers = await findServers()
   const meant = wanted === undefined ? servers : servers.filter(({ status }) => isMeant(status, wanted))
+  // Of one that leaves after an upgrade and its successor the latter is meant.
+  const staying = meant.filter(({ status }) => !status.isStopping)
+  if (staying.length === 1) return staying[0]!.path
   if (meant.length === 1) return meant[0]!.path
   if (meant.length > 1)
     throw new ControlError(

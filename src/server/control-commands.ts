@@ -52,6 +52,6 @@ function changed(outcome: ChangeOutcome): { readonly workers: number; readonly t
   const message =
     outcome.state === 'failed'
       ? `not done, what served before goes on: ${outcome.message}`
-      : 'not done: a reload or the end of the server came in between'
+      : 'not done: a later reload, an upgrade or the end of the server came in between'
   throw new ControlError('CONTROL_NOT_DONE', message)
 }

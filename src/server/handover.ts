@@ -6,8 +6,8 @@
 //   new   takes the admin listener, the control socket and the pid file
 //   old   its leader has ended: one of the new ones leads                                                    'unled', or its end
 //
-// Until 'yours' nothing is given up: a new one that fails, or dies, or is told to end, leaves the old one as it was; and a new one whose old
-// one is gone before that ends as well, because it is nobody's.
+// Until the old one lets go (upgrade.ts) nothing is given up: a new one that fails, or dies, or is told to end, leaves the old one as it was; and a
+// new one whose old one is gone before that ends as well, because it is nobody's.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { errorOf, type Failure, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
@@ -53,6 +53,10 @@ export interface SuccessorFacts {
 /** The new one, seen from the old one. */
 export interface Successor {
   readonly pid: number
+  /** Why it is no use any more: it has ended since it was ready. */
+  readonly failure: StartError | undefined
+  /** It is not to take our place. */
+  dismiss(): void
   /** All is its own from now on. */
   release(): void
   /** Nobody leads here any more. */
@@ -93,6 +97,11 @@ export async function startSuccessor({
   }
   return {
     pid: child.pid!,
+    get failure() {
+      const { exitCode: code, signalCode: signal } = child
+      return code === null && signal === null ? undefined : endedEarly({ code, signal }, 'it took over')
+    },
+    dismiss: () => void child.kill('SIGTERM'),
     release: () => {
       send(child, { type: 'yours' })
       // It is no child of ours any more: we may end before it.
@@ -118,16 +127,16 @@ function readiness(child: ChildProcess): Promise<void> {
       reject(new StartError('HANDOVER_FAILED', EXIT.fault, `it cannot be started: ${error.message}`, { cause: error })),
     )
     child.once('exit', (code, signal) =>
-      reject(failure === undefined ? endedEarly({ code, signal }) : errorOf(failure)),
+      reject(failure === undefined ? endedEarly({ code, signal }, 'it was ready') : errorOf(failure)),
     )
   })
 }
 
-function endedEarly(exit: WorkerExit): StartError {
+function endedEarly(exit: WorkerExit, before: string): StartError {
   return new StartError(
     'HANDOVER_FAILED',
     EXIT.fault,
-    `the new process ${endedHow(exit)} before it was ready; what it printed says more`,
+    `the new process ${endedHow(exit)} before ${before}; what it printed says more`,
   )
 }
 
@@ -158,7 +167,7 @@ export class Predecessor {
     process.once('disconnect', () => unled.resolve())
     void this.#released.promise.then(() => process.off('disconnect', gone))
     // Nothing more is said.
-    void this.unled.then(() => process.disconnect?.())
+    void this.unled.then(() => process.connected && process.disconnect?.())
   }
 
   /** Workers serve. Resolves when all is ours; never when the old one is gone before. */

@@ -5,7 +5,7 @@
 //   reload   read the app again, replace the workers one by one (reload.ts); what fails leaves the old ones serving
 //   scale    one more or one fewer
 //   command  what `millrace ctl` asks for, by the control socket (control-socket.ts)
-//   upgrade  a new process takes the sockets, and this one stops (handover.ts)
+//   upgrade  a new process takes the sockets, and this one stops (upgrade.ts)
 //   stop     readiness red, workers drain, then services, and what the server holds (holdings.ts)
 import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
@@ -15,10 +15,9 @@ import { readCertificate, usesTls } from './certificate.ts'
 import type { Controlled } from './control-commands.ts'
 import { ControlError } from './control-protocol.ts'
 import { Crew, type Orders } from './crew.ts'
-import { failureOf, StartError } from './errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { failureOf } from './errors.ts'
 import { fixedChanges, type Generation, type GenerationSource, readGeneration } from './generation.ts'
-import { type Predecessor, startSuccessor } from './handover.ts'
+import type { Predecessor } from './handover.ts'
 import { Holdings } from './holdings.ts'
 import type { InspectionOrder } from './inspection.ts'
 import { type HookName, runHook } from './hooks.ts'
@@ -31,6 +30,7 @@ import { Services } from './services.ts'
 import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
 import { refusePlatform, surroundingWarnings } from './surroundings.ts'
+import { giveWay } from './upgrade.ts'
 import { WarmProcesses } from './warm-processes.ts'
 
 export interface StartedServer {
@@ -55,6 +55,7 @@ export interface Kin {
 
 /** A reload, an upgrade, or the replacement of one worker. */
 interface Change {
+  readonly kind: 'reload' | 'upgrade' | 'replacement'
   readonly abort: AbortController
   readonly done: Promise<ChangeOutcome>
 }
@@ -76,10 +77,12 @@ export class Supervisor implements Controlled {
   #ticketKeys = randomBytes(48).toString('base64')
   readonly #manager = new ServiceManager(process.env, () => this.#log)
   readonly #kin: Kin
-  /** Another process serves in our place. */
-  #isSucceeded = false
+  /** Whether others know this process as the server: not yet while a predecessor has not let go, not any more when a successor serves. */
+  #place: 'awaited' | 'ours' | 'left'
   #log: Logger = createLogger({ format: 'lines' })
   #generation: Generation | undefined
+  /** The latest with which every worker has started. */
+  #proven: Generation | undefined
   #startedServices: readonly StartedService[] = []
   #holdings: Holdings | undefined
   #watch: NodeJS.Timeout | undefined
@@ -94,6 +97,7 @@ export class Supervisor implements Controlled {
     this.#source = source
     this.#warm = source.command === 'dev' ? new WarmProcesses() : undefined
     this.#kin = kin
+    this.#place = kin.predecessor === undefined ? 'ours' : 'awaited'
     // Nobody's child: whoever wanted this server is gone.
     kin.predecessor?.lost.addEventListener('abort', () => void this.stop('quick'))
   }
@@ -136,17 +140,19 @@ export class Supervisor implements Controlled {
       if (!this.isStopping) await this.#crew.start(settings.workers)
       if (!this.isStopping) await this.#hook('onReady', this.#stopAsked.signal)
       if (this.isStopping) return await this.#endStart()
+      this.#proven = generation
       this.#hasStarted = true
       this.#prepareNext()
       this.#watch = setInterval(() => this.#look(), WATCH_MS)
       if (estate) {
         await this.#unlessStopped(this.#kin.predecessor!.ready())
         if (this.isStopping) return await this.finished.then(() => undefined)
+        this.#place = 'ours'
         await holdings.takeOver()
         void this.#kin.predecessor!.unled.then(() => this.#crew.grantLead())
       }
       void this.#manager.ready(this.#statusLine)
-      this.#manager.startWatchdog(() => this.isStopping || this.#crew.isServing)
+      this.#startWatchdog()
       const tookMs = performance.now() - beganMs
       return {
         address: holdings.address,
@@ -172,12 +178,13 @@ export class Supervisor implements Controlled {
    *   started over, how the later one ended
    */
   async reload(): Promise<ChangeOutcome> {
-    if (!this.#hasStarted) return { state: 'failed', message: 'the server has not started yet' }
-    let change = this.#begin(signal => this.#reloadOnce(signal))
+    if (!this.#hasStarted) return this.#tooEarly('reloaded')
+    let change = this.#begin('reload', signal => this.#reloadOnce(signal))
     for (;;) {
       const outcome = await change.done
-      if (outcome.state !== 'superseded' || change === this.#change) return outcome
-      change = this.#change!
+      const latest = this.#change!
+      if (outcome.state !== 'superseded' || latest === change || latest.kind !== 'reload') return outcome
+      change = latest
     }
   }
 
@@ -190,7 +197,7 @@ export class Supervisor implements Controlled {
   async replace(worker: number): Promise<ChangeOutcome> {
     if (!this.#hasStarted || this.isStopping || this.#isChanging)
       throw new ControlError('CONTROL_BUSY', 'workers are being started or replaced; ask again when that is done')
-    const { done } = this.#begin(async signal => {
+    const { done } = this.#begin('replacement', async signal => {
       const beganMs = performance.now()
       const replaced = await this.#crew.replace(worker, signal)
       if (signal.aborted) return { state: 'superseded' }
@@ -227,9 +234,8 @@ export class Supervisor implements Controlled {
    */
   async upgrade(): Promise<ChangeOutcome> {
     const { relaunch } = this.#kin
-    if (!this.#hasStarted || relaunch === undefined)
-      return { state: 'failed', message: 'the server has not started yet' }
-    return this.#begin(signal => this.#upgradeOnce(relaunch, signal)).done
+    if (!this.#hasStarted || relaunch === undefined) return this.#tooEarly('upgraded')
+    return this.#begin('upgrade', signal => this.#upgradeOnce(relaunch, signal)).done
   }
 
   /** Files that may have been replaced are read again. */
@@ -258,15 +264,14 @@ export class Supervisor implements Controlled {
       return this.finished
     }
     clearInterval(this.#watch)
-    const word = this.#isSucceeded ? 'leaving' : 'stopping'
-    if (mode === 'orderly') this.#log.info(`${word}: requests in flight are finished first`)
-    if (!this.#isSucceeded) void this.#manager.stopping()
+    // Else another process is the server, and goes on: nobody has to look away from us, and nothing ends.
+    const isOurs = this.#place === 'ours'
+    if (mode === 'orderly') this.#log.info(`${isOurs ? 'stopping' : 'leaving'}: requests in flight are finished first`)
+    if (isOurs) void this.#manager.stopping()
     const { drainDelay, graceTimeout } = this.#generation!.settings
-    // With a successor nobody has to look away from us.
-    const delayMs = this.#isSucceeded ? 0 : drainDelay
+    const delayMs = isOurs ? drainDelay : 0
     await this.#crew.dismiss(mode === 'quick' ? 'quick' : this.#drainMode, delayMs, graceTimeout)
-    // A successor goes on.
-    if (mode === 'orderly' && !this.#isSucceeded)
+    if (mode === 'orderly' && isOurs)
       await this.#hook('onStop', this.#quick.signal).catch(error => this.#log.error(failureOf(error).message))
     await this.#end()
   }
@@ -337,8 +342,14 @@ export class Supervisor implements Controlled {
     this.#startedServices = await this.#services.started()
   }
 
+  #tooEarly(what: string): ChangeOutcome {
+    const message = 'the server has not started yet'
+    this.#log.warn(`not ${what}: ${message}; ask again when it has`)
+    return { state: 'failed', message }
+  }
+
   /** Waits for the end of what it supersedes. */
-  #begin(act: (signal: AbortSignal) => Promise<ChangeOutcome>): Change {
+  #begin(kind: Change['kind'], act: (signal: AbortSignal) => Promise<ChangeOutcome>): Change {
     const before = this.#change
     const abort = new AbortController()
     const signal = AbortSignal.any([abort.signal, this.#stopAsked.signal])
@@ -346,9 +357,9 @@ export class Supervisor implements Controlled {
       before?.abort.abort()
       // How that ended is for those who asked for it.
       await before?.done.catch(() => {})
-      return signal.aborted ? { state: 'superseded' } : act(signal)
+      return signal.aborted || this.#place === 'left' ? { state: 'superseded' } : act(signal)
     })()
-    this.#change = { abort, done }
+    this.#change = { kind, abort, done }
     this.#isChanging = true
     const ended = (): void => {
       if (this.#change?.done === done) this.#isChanging = false
@@ -358,12 +369,12 @@ export class Supervisor implements Controlled {
   }
 
   async #reloadOnce(signal: AbortSignal): Promise<ChangeOutcome> {
-    const before = this.#generation!
+    const proven = this.#proven!
     const beganMs = performance.now()
     void this.#manager.reloading()
     try {
       const next = await readGeneration(this.#source, signal, this.#warm)
-      for (const name of fixedChanges(before.settings, next.settings))
+      for (const name of fixedChanges(proven.settings, next.settings))
         this.#log.warn(`${name} has changed; a reload cannot change it, restart for that`)
       if (usesTls(next.settings)) await readCertificate(next.settings)
       if (!signal.aborted) await this.#startServices(next.manifest.services)
@@ -371,15 +382,19 @@ export class Supervisor implements Controlled {
       this.#use(next)
       await this.#hook('onReload', signal)
       const replaced = await this.#crew.roll(signal)
-      if (signal.aborted) return { state: 'superseded' }
+      if (signal.aborted) {
+        if (replaced === 0) this.#use(proven)
+        return { state: 'superseded' }
+      }
+      this.#proven = next
       this.#reloads++
       const what = replaced === 1 ? '1 worker' : `${replaced} workers`
       const tookMs = performance.now() - beganMs
       this.#log.info(`reloaded ${what} in ${(tookMs / 1000).toFixed(1)} s`)
       return { state: 'done', replaced, tookMs }
     } catch (error) {
+      this.#use(proven)
       if (signal.aborted) return { state: 'superseded' }
-      this.#use(before)
       const { message } = failureOf(error)
       this.#log.error(`not reloaded, the old workers go on: ${message}`)
       if (this.#isDevelopment) for (const worker of this.#crew.workers) worker.send({ type: 'broken', message })
@@ -417,25 +432,20 @@ export class Supervisor implements Controlled {
   }
 
   async #upgradeOnce(relaunch: Relaunch, signal: AbortSignal): Promise<ChangeOutcome> {
-    const holdings = this.#holdings!
     const beganMs = performance.now()
     try {
-      const services = await this.#services.started()
-      if (services.length > 0) throw cannotBeHandedOver(services)
-      this.#log.info('upgrading: a new server is started, this one goes on until it is ready')
-      const successor = await startSuccessor({
+      const successor = await giveWay({
         relaunch,
-        estate: holdings.estate(this.#ticketKeys),
-        listenFd: holdings.socketFd,
-        adminFd: holdings.adminFd,
+        ticketKeys: this.#ticketKeys,
+        services: this.#services,
+        holdings: this.#holdings!,
+        manager: this.#manager,
+        log: this.#log,
         signal,
+        leave: () => (this.#place = 'left'),
+        stay: () => this.#startWatchdog(),
       })
-      if (signal.aborted) return { state: 'superseded' }
-      this.#isSucceeded = true
-      this.#manager.stopWatchdog()
-      await this.#manager.tell(`MAINPID=${successor.pid}`)
-      await holdings.letGo()
-      successor.release()
+      if (successor === undefined) return { state: 'superseded' }
       void this.#crew.withholdLead().then(() => successor.tellUnled())
       this.#log.info(`upgraded: process ${successor.pid} serves in our place`)
       // Who asked hears of it first.
@@ -447,6 +457,10 @@ export class Supervisor implements Controlled {
       this.#log.error(`not upgraded, this server goes on: ${message}`)
       return { state: 'failed', message }
     }
+  }
+
+  #startWatchdog(): void {
+    this.#manager.startWatchdog(() => this.isStopping || this.#crew.isServing)
   }
 
   /** @returns undefined when the server is told to stop before it comes to that */
@@ -473,14 +487,4 @@ export class Supervisor implements Controlled {
     this.#manager.stopWatchdog()
     this.#finished.resolve()
   }
-}
-
-// It is a child of ours, has what it needs to itself, and ends with us.
-function cannotBeHandedOver(services: readonly StartedService[]): StartError {
-  const names = services.map(({ name }) => name).join(' and ')
-  return new StartError(
-    'HANDOVER_FAILED',
-    EXIT.service,
-    `${names} runs once, in this process, and cannot be handed over; stop the server and start the new one`,
-  )
 }

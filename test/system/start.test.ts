@@ -253,6 +253,29 @@ describe('a reload that cannot be done', limit, () => {
     server.signal('SIGHUP')
     await server.says(/reloaded 1 worker/)
   })
+
+  test('goes back to what served before, and not to a reload that never came to its end', async context => {
+    const folder = await temporaryFolder(context, APPS)
+    const [app, dotenv] = [join(folder, 'app.ts'), join(folder, '.env')]
+    await cp(join(APPS, 'steady.ts'), app)
+    await writeFile(dotenv, 'APP_VERSION=proven\n')
+    const server = await startServer(context, ['serve', 'app.ts', '--port', '0'], { directory: folder })
+    const version = async () =>
+      ((await (await fetch(server.url, { headers: { connection: 'close' } })).json()) as { version: string }).version
+    const [before] = (await server.status()).workers
+    assert.equal(await version(), 'proven')
+    await writeFile(dotenv, 'APP_VERSION=hung\n')
+    await cp(join(APPS, 'slow-start.ts'), app)
+    server.signal('SIGHUP')
+    await server.says(/the lifespan has begun/)
+    await cp(join(APPS, 'bad/syntax.ts'), app)
+    server.signal('SIGHUP')
+    await server.says(/not reloaded, the old workers go on/)
+    await cp(join(APPS, 'steady.ts'), app)
+    process.kill(before!.pid, 'SIGKILL')
+    await server.statusWhen(({ workers }) => workers.some(({ pid, state }) => pid !== before!.pid && state === 'ready'))
+    assert.equal(await version(), 'proven')
+  })
 })
 
 describe('other commands', limit, () => {

@@ -21,14 +21,18 @@ const limit = { timeout: 240_000 }
 const CLOSE = { headers: { connection: 'close' } }
 
 /** A server with a folder, an app and a place for control sockets of its own. Whoever takes its place ends with the test as well. */
-async function upgradable(context: TestContext, args: readonly string[] = []) {
+async function upgradable(
+  context: TestContext,
+  args: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
+) {
   const folder = await temporaryFolder(context, APPS)
   const pids = new Set<number>()
   const app = join(folder, 'app.ts')
   await cp(join(APPS, 'steady.ts'), app)
   const pidFile = join(folder, 'server.pid')
   const flags = ['--pidfile', pidFile]
-  const environment = { TMPDIR: folder, XDG_RUNTIME_DIR: '', LEADER_LOG: join(folder, 'leader.log') }
+  const environment = { TMPDIR: folder, XDG_RUNTIME_DIR: '', LEADER_LOG: join(folder, 'leader.log'), ...variables }
   const where = args.includes('--uds') ? [] : ['--port', '0']
   const server = await startServer(context, ['serve', 'app.ts', ...where, ...flags, ...args], {
     directory: folder,
@@ -63,9 +67,52 @@ async function upgradable(context: TestContext, args: readonly string[] = []) {
 
 const namedIn = async (pidFile: string): Promise<number> => Number(await readFile(pidFile, 'utf8'))
 
+/**
+ * A systemd that takes its time when it is told of another main process: what is called notes what it tells, and waits.
+ *
+ * @returns with the variables with which a server tells it
+ */
+async function slowManager(context: TestContext) {
+  const place = await temporaryFolder(context)
+  const [log, hold] = [join(place, 'told'), join(place, 'hold')]
+  await writeFile(hold, '')
+  await writeFile(
+    join(place, 'systemd-notify'),
+    `#!/bin/sh\necho "$1" >> ${log}\ncase $1 in MAINPID=*) while [ -e ${hold} ]; do sleep 0.02; done;; esac\n`,
+    { mode: 0o755 },
+  )
+  const told = async (): Promise<string[]> => (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n')
+  return {
+    place,
+    environment: { NOTIFY_SOCKET: join(place, 'notify'), PATH: `${place}:${process.env['PATH']}` },
+    told,
+    /** Resolves with the pid of the new process, which is ready. */
+    asked: async (): Promise<number> => {
+      for (;;) {
+        const [line] = (await told()).filter(line => line.startsWith('MAINPID='))
+        if (line !== undefined) return Number(line.slice(8))
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    },
+    goOn: () => rm(hold),
+  }
+}
+
 /** The new one has no parent here whom it would tell: it is asked until it is gone. */
 async function gone(pid: number): Promise<void> {
   while (isRunning(pid)) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+/** Its parent knows that it has ended. */
+async function reaped(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return
+    }
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
 }
 
 describe('USR2', { timeout: 300_000 }, () => {
@@ -207,6 +254,24 @@ describe('USR2', { timeout: 300_000 }, () => {
     assert.equal(next, `begins ${workers.find(({ number }) => number === leader)!.pid}`)
   })
 
+  test('and kill -9 of the old one while it leaves: the new one goes on, and leads', async context => {
+    const { server, app, ended, upgraded } = await upgradable(context)
+    const steady = await readFile(app, 'utf8')
+    // It does not end when it is told to: the old one has not said that nobody leads there when it dies.
+    const led = `leader: () => new Promise<void>(resolve => setTimeout(resolve, 600_000))`
+    await writeFile(app, steady.replace(`version: '1.0.0'`, `version: '1.0.0', ${led}`))
+    server.signal('SIGHUP')
+    await server.says(/reloaded 1 worker/)
+    await server.statusWhen(({ leader }) => leader === 1)
+    server.signal('SIGUSR2')
+    const next = await upgraded()
+    server.signal('SIGKILL')
+    assert.equal(await ended, null)
+    const { pid } = await server.statusWhen(({ leader }) => leader === 1)
+    assert.equal(pid, next)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
+  })
+
   test('of a server with a service that runs once is not done, and says why', async context => {
     const { server, folder, app, ctl } = await upgradable(context)
     await writeFile(
@@ -247,6 +312,84 @@ describe('USR2', { timeout: 300_000 }, () => {
     assert.deepEqual(await server.exited, { code: null, signal: 'SIGKILL' })
     await assert.rejects(fetch(server.url, CLOSE))
   })
+})
+
+describe('a new process that is ready and has not taken over', { timeout: 300_000 }, () => {
+  test('dies: the old one goes on, and systemd is told that it is the main process', async context => {
+    const { environment, told, asked, goOn } = await slowManager(context)
+    const { server, pidFile, upgraded, ended } = await upgradable(context, [], environment)
+    server.signal('SIGUSR2')
+    const next = await asked()
+    process.kill(next, 'SIGKILL')
+    await reaped(next)
+    await goOn()
+    await server.says(/not upgraded, this server goes on: the new process was killed by SIGKILL before it took over/)
+    while ((await told()).at(-1) !== `MAINPID=${server.pid}`) await new Promise(resolve => setTimeout(resolve, 20))
+    assert.equal((await server.status()).pid, server.pid)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
+    assert.equal(await namedIn(pidFile), server.pid)
+    server.signal('SIGUSR2')
+    await upgraded()
+    assert.equal(await ended, 0)
+  })
+
+  test('ends with the old one that is told to stop', async context => {
+    const { environment, asked, goOn } = await slowManager(context)
+    const { server, pidFile, ended } = await upgradable(context, [], environment)
+    server.signal('SIGUSR2')
+    const next = await asked()
+    server.signal('SIGTERM')
+    await server.says(/stopping: requests in flight are finished first/)
+    await goOn()
+    assert.equal(await ended, 0)
+    await gone(next)
+    await assert.rejects(fetch(server.url, CLOSE))
+    await assert.rejects(stat(pidFile), { code: 'ENOENT' })
+  })
+
+  test('leaves when a reload comes in between, without a word to systemd and without its onStop', async context => {
+    const { place, environment, told, asked, goOn } = await slowManager(context)
+    const [hooks, noted] = [join(place, 'hooks.mjs'), join(place, 'noted')]
+    await writeFile(
+      hooks,
+      `import { appendFileSync } from 'node:fs'\nexport const onStop = () => appendFileSync(${JSON.stringify(noted)}, 'onStop ')\n`,
+    )
+    const { server, ended } = await upgradable(context, ['--hooks', hooks], environment)
+    server.signal('SIGUSR2')
+    const next = await asked()
+    server.signal('SIGHUP')
+    await goOn()
+    await server.says(/reloaded 1 worker/)
+    await gone(next)
+    assert.deepEqual(
+      (await told()).filter(line => line === 'STOPPING=1'),
+      [],
+    )
+    await assert.rejects(stat(noted), { code: 'ENOENT' })
+    assert.equal((await server.status()).pid, server.pid)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
+    server.signal('SIGTERM')
+    assert.equal(await ended, 0)
+    assert.equal(await readFile(noted, 'utf8'), 'onStop ')
+  })
+})
+
+test('while the old process leaves, ctl finds the new one', limit, async context => {
+  const { server, ended, upgraded, ctl } = await upgradable(context)
+  const slow = fetch(`${server.url}/slow/600000`).catch(() => {})
+  await server.statusWhen(({ total }) => total.inflight > 0)
+  server.signal('SIGUSR2')
+  const next = await upgraded()
+  let answer = await ctl('status')
+  // The new one takes the control socket when the old one has let go.
+  while (!answer.output.includes(`pid ${next} `)) {
+    assert.equal(answer.code, 0, answer.errors)
+    answer = await ctl('status')
+  }
+  assert.ok(isRunning(server.pid))
+  server.signal('SIGTERM')
+  assert.equal(await ended, 0)
+  await slow
 })
 
 test('a reload that comes during an upgrade takes its place', limit, async context => {
