@@ -12,9 +12,9 @@ import { endedHow } from './worker-exit.ts'
  * The functions that a hooks module may export:
  *
  * - `onStart` before the first worker, with services such as an embedded database running; one that throws stops the start
- * - `onReady` when the workers are ready
+ * - `onReady` when the workers are ready; one that throws stops the start
  * - `onReload` before the workers are replaced, from the new code; one that throws leaves the old ones serving
- * - `onStop` after the last worker of a server that was asked to stop
+ * - `onStop` after the last worker of a server that was asked to stop, and not to stop at once; not after an upgrade, because the server goes on
  */
 export interface Hooks {
   readonly onStart?: () => void | Promise<void>

@@ -8,30 +8,36 @@ import { RequestCounter } from './counters.ts'
 import { drain } from './drain.ts'
 import { openDoorway } from './doorway.ts'
 import { engineOptions } from './engine-options.ts'
+import { SettingsError } from './errors.ts'
 import { listenAddress, listenOnAddress, urlOf } from './listener.ts'
 import { settingsFromCode } from './settings-sources.ts'
 import type { Settings } from './settings.ts'
 
-/** Nobody watches over one process alone. */
-type SupervisedSetting =
-  | 'workers'
-  | 'maxWorkers'
-  | 'admin'
-  | 'reloadDir'
-  | 'startTimeout'
-  | 'workerTimeout'
-  | 'reportDir'
-  | 'maxRequests'
-  | 'maxRequestsJitter'
-  | 'maxWorkerAge'
-  | 'maxWorkerMemory'
-  | 'controlSocket'
-  | 'controlSocketMode'
-  | 'pidfile'
+/** Nobody watches over one process alone, and its settings are what is passed. */
+const SUPERVISED = [
+  'config',
+  'dotenv',
+  'workers',
+  'maxWorkers',
+  'rebalance',
+  'admin',
+  'reloadDir',
+  'startTimeout',
+  'workerTimeout',
+  'reportDir',
+  'maxRequests',
+  'maxRequestsJitter',
+  'maxWorkerAge',
+  'maxWorkerMemory',
+  'controlSocket',
+  'controlSocketMode',
+  'pidfile',
+  'hooks',
+] as const satisfies readonly (keyof Settings)[]
 
 /** Settings by their names in docs/reference/settings.md: durations as '5s' or milliseconds, sizes as '1MiB' or bytes. */
 export type ServeOptions = {
-  readonly [Name in Exclude<keyof Settings, SupervisedSetting>]?: Settings[Name] | string
+  readonly [Name in Exclude<keyof Settings, (typeof SUPERVISED)[number]>]?: Settings[Name] | string
 } & {
   /** TERM and INT drain and then end the process. Default true. */
   readonly signals?: boolean
@@ -47,10 +53,11 @@ export interface Server {
 }
 
 /**
- * @throws SettingsError for a bad option, StartError `LISTEN_*` for an address that cannot be bound and `TLS_*` for a certificate, and what the app's start throws
+ * @throws SettingsError for a bad option and one that is for several workers, StartError `LISTEN_*` for an address that cannot be bound and `TLS_*` for a certificate, and what the app's start throws
  */
 export async function serve(app: Servable, options: ServeOptions = {}): Promise<Server> {
   const { signals = true, ...rest } = options
+  refuseSupervised(rest)
   const settings = settingsFromCode(rest, app.manifest().server)
   const log = createLogger({ level: settings.logLevel, format: 'lines' })
   const started = await app.start({
@@ -97,3 +104,13 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/** One that does nothing here is a mistake. */
+function refuseSupervised(options: Readonly<Record<string, unknown>>): void {
+  const name = SUPERVISED.find(name => options[name] !== undefined)
+  if (name !== undefined)
+    throw new SettingsError(
+      'SETTINGS_UNKNOWN',
+      `serve(app, options) holds ${name}, which does nothing in one process alone; it is for millrace serve`,
+    )
+}

@@ -70,6 +70,11 @@ describe('serve, from code', () => {
       return true
     })
     await assert.rejects(serve(app, { ...local, maxBdy: 1 } as object), /holds maxBdy.*did you mean maxBody\?/)
+    for (const name of ['workers', 'hooks', 'config', 'dotenv', 'rebalance'])
+      await assert.rejects(serve(app, { ...local, [name]: 'x' }), {
+        code: 'SETTINGS_UNKNOWN',
+        message: new RegExp(`holds ${name}, which does nothing in one process alone`),
+      })
     const other = net.createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as net.AddressInfo

@@ -278,6 +278,18 @@ describe('a reload that cannot be done', limit, () => {
   })
 })
 
+test('a reload or an upgrade of a server that still starts is not done, and says so', limit, async context => {
+  const command = new RunningCommand(['serve', 'slow-start.ts', '--port', '0', '--admin', 'off'])
+  context.after(() => command.signal('SIGKILL'))
+  await command.says(/the lifespan has begun/)
+  command.signal('SIGHUP')
+  await command.says(/warn .*not reloaded: the server has not started yet/)
+  command.signal('SIGUSR2')
+  await command.says(/warn .*not upgraded: the server has not started yet/)
+  command.signal('SIGTERM')
+  assert.deepEqual(await command.exited, { code: 0, signal: null })
+})
+
 describe('other commands', limit, () => {
   test('help, version, routes and openapi print to standard output and end with code 0', async () => {
     const [help, serveHelp, version, routes, openapi] = await Promise.all(

@@ -392,6 +392,24 @@ test('while the old process leaves, ctl finds the new one', limit, async context
   await slow
 })
 
+test(
+  'an upgrade that comes during a reload takes its place, and the reload is not told as done',
+  limit,
+  async context => {
+    const { server, app, ended, upgraded, ctl } = await upgradable(context)
+    await cp(join(APPS, 'slow-start.ts'), app)
+    const reload = ctl('reload')
+    await server.says(/the lifespan has begun/)
+    await cp(join(APPS, 'steady.ts'), app)
+    server.signal('SIGUSR2')
+    await upgraded()
+    const { code, errors } = await reload
+    assert.equal(code, 1)
+    assert.match(errors, /^error: not done: a later reload, an upgrade or the end of the server came in between/)
+    assert.equal(await ended, 0)
+  },
+)
+
 test('a reload that comes during an upgrade takes its place', limit, async context => {
   const { server, app }: { server: RunningServer; app: string } = await upgradable(context)
   await cp(join(APPS, 'slow-start.ts'), app)
