@@ -8,7 +8,7 @@ interface Count {
   readonly untilMs: number
 }
 
-/** Names kept: beyond, the one that was used longest ago starts anew. 100 bytes each. */
+/** Names kept: beyond, the one that was used longest ago starts anew. 200 bytes each. */
 const MAX_NAMES = 100_000
 
 export class CounterTable {

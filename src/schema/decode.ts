@@ -1,13 +1,15 @@
 // From what arrived to what a handler holds: coerce or revive, validate, and tell issues with the place they came from.
 //
 // Of an application's routes many are never asked, and most are not asked at once: at start a schema is only described, which finds what
-// is wrong with it (a JSON Schema that ajv might refuse is compiled), and its decoder is compiled by the first value. Routes with the same schema have the same decoder.
+// is wrong with it (a JSON Schema that ajv might refuse is compiled), and its decoder is compiled by the first value. Routes with the same
+// schema have the same decoder.
 import { headerName } from '../core/header-name.ts'
 import { compileCoercion, isList, takesBlank } from './coerce.ts'
 import { compileConversion, putField } from './convert-fields.ts'
-import { type Described, type Node, resolve } from './described.ts'
+import type { Described } from './described.ts'
 import { compileBodyReading } from './fastapi-body.ts'
 import { fastapiLoc } from './fastapi-loc.ts'
+import { fieldShapeOf, namesOf, wireNames } from './field-shape.ts'
 import type { Issue } from './issue.ts'
 import { describe } from './json-schema.ts'
 import { Failed, type Found, valueAt } from './outcome.ts'
@@ -134,11 +136,11 @@ class FieldsOnFirstUse extends OnFirstUse<Fields> implements FieldsDecoder {
   readonly isExact: boolean
 
   constructor(schema: Schema, described: Described, place: Place, compile: (takesAll: boolean) => Decode<Fields>) {
-    const shape = fieldsOf(described)
+    const shape = fieldShapeOf(described)
     // Zod drops what an object does not declare, so there is no need to hand it over.
     const takesAll = shape.isOpen || kindOf(schema) !== 'zod'
     super(() => compile(takesAll))
-    this.names = wireNames(shape, place)
+    this.names = wireNames(shape, place === 'header')
     this.lists = namesOf(shape, this.names, node => isList(node, described.components))
     this.blanks = namesOf(shape, this.names, node => takesBlank(node, described.components))
     this.takesAll = takesAll
@@ -229,10 +231,10 @@ function fieldsDecode(
 ): Decode<Fields> {
   const { components } = described
   const validate = compileValidator(schema, described, where, reading)
-  const shape = fieldsOf(described)
+  const shape = fieldShapeOf(described)
   // Filled while one set of fields is converted, which never waits: so one list serves all requests, and costs nothing when empty.
   let mistakes: Found[] = []
-  const names = wireNames(shape, place)
+  const names = wireNames(shape, place === 'header')
   const coercions = [...shape.fields].map(([name, node], n) => ({
     name,
     wire: names[n]!,
@@ -348,59 +350,4 @@ const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie']
 
 function lastOf(text: string | readonly string[]): string {
   return typeof text === 'string' ? text : text[text.length - 1]!
-}
-
-function wireNames({ fields }: Shape, place: Place): readonly string[] {
-  const names = [...fields.keys()]
-  return place === 'header' ? names.map(headerName) : names
-}
-
-const NONE: ReadonlySet<string> = new Set()
-
-/** Those of its fields that are something, by the names that the wire has for them. */
-function namesOf({ fields }: Shape, names: readonly string[], is: (node: Node) => boolean): ReadonlySet<string> {
-  const nodes = [...fields.values()]
-  const those = names.filter((_, n) => is(nodes[n]!))
-  return those.length > 0 ? new Set(those) : NONE
-}
-
-interface Shape {
-  /** Every field that some form of the schema declares. */
-  readonly fields: ReadonlyMap<string, Node>
-  /** What undeclared fields are, where the schema says it. */
-  readonly rest: Node | undefined
-  /** The schema has a say about undeclared fields. */
-  readonly isOpen: boolean
-  /** Nothing but `fields` is ever taken: no alternatives, and no word for others but a refusal. */
-  readonly isExact: boolean
-}
-
-function fieldsOf({ schema, components }: Described): Shape {
-  const found = new Map<string, Node[]>()
-  const isOpen = gather(schema, components, found, 0)
-  const fields = new Map([...found].map(([name, nodes]) => [name, nodes.length === 1 ? nodes[0]! : { anyOf: nodes }]))
-  const { additionalProperties, anyOf, oneOf } = resolve(schema, components)
-  return {
-    fields,
-    isOpen,
-    isExact: fields.size > 0 && !anyOf && !oneOf && (!isOpen || additionalProperties === false),
-    rest: typeof additionalProperties === 'object' ? additionalProperties : undefined,
-  }
-}
-
-function gather(node: Node, components: Described['components'], into: Map<string, Node[]>, depth: number): boolean {
-  const at = resolve(node, components)
-  for (const [name, field] of Object.entries(at.properties ?? {})) {
-    const known = into.get(name)
-    if (known) known.push(field)
-    else into.set(name, [field])
-  }
-  const parts = depth < 16 ? [...(at.anyOf ?? []), ...(at.oneOf ?? []), ...(at.allOf ?? [])] : []
-  const isOpen = parts.map(part => gather(part, components, into, depth + 1)).includes(true)
-  return (
-    isOpen ||
-    at.properties === undefined ||
-    at.additionalProperties !== undefined ||
-    at['unevaluatedProperties'] !== undefined
-  )
 }

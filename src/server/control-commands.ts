@@ -1,7 +1,7 @@
 // What each command of the control socket does with the supervisor, and what it answers.
 import { ControlError, type ControlRequest } from './control-protocol.ts'
 import type { InspectionOrder } from './inspection.ts'
-import type { ChangeOutcome } from './reload.ts'
+import type { ChangeOutcome } from './changes.ts'
 import type { ServerStatus } from './status.ts'
 
 /** What can be asked of a supervisor. */

@@ -1,8 +1,5 @@
 // The workers of one supervisor: a slot for each that is wanted, and somebody in every slot. Who dies is replaced, after a while if that
 // happens again and again; who falls silent is killed and replaced; who is replaced on purpose finishes first.
-import { randomBytes } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { CounterTable } from '../core/counter-table.ts'
 import type { Logger } from '../observe/logger.ts'
 import { Balance } from './balance.ts'
@@ -13,7 +10,6 @@ import { failureOf } from './errors.ts'
 import type { Generation } from './generation.ts'
 import type { InspectionOrder } from './inspection.ts'
 import { Inspections } from './inspections.ts'
-import { silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { DrainMode, FromWorker, StartedService } from './messages.ts'
 import { LeaderSeat } from './leader-seat.ts'
 import { workerShare } from './memory-share.ts'
@@ -21,9 +17,10 @@ import { type RecycleLimits, type RecycleReason, Recycling } from './recycle.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
 import { RestartPolicy } from './restart-policy.ts'
-import { heldUntilReport, whatHolds } from './stall-report.ts'
+import { Silence } from './silence.ts'
 import type { WarmProcesses } from './warm-processes.ts'
 import { endedHow, likelyCause, type WorkerExit } from './worker-exit.ts'
+import { nameOf } from './worker-name.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 /** What a worker is started with; read anew for each, because a reload changes it. */
@@ -45,9 +42,6 @@ export interface CrewFacts {
   readonly startService: (message: FromWorker & { type: 'service' }) => Promise<StartedService['address']>
 }
 
-// Between the report of a silent worker, which its own thread writes, and its end.
-const REPORT_TICKS = 2
-
 // What a worker that has met an error which nobody caught takes at most: for its requests, then for the end of its app.
 const FAULT_END_MS = 5_000
 
@@ -58,13 +52,16 @@ export class Crew {
   readonly #facts: CrewFacts
   readonly #workers = new Set<WorkerProcess>()
   readonly #slots = new Map<number, Slot>()
-  /** A name that nobody can guess and take before us; made when the first report is. */
-  readonly #reportDir = join(tmpdir(), `millrace-${randomBytes(8).toString('hex')}`)
   readonly #relay = new Relay<WorkerProcess>(this.#workers)
   readonly #seat = new LeaderSeat<WorkerProcess>(this.#workers)
   /** Of the app, shared by its workers. */
   readonly #counts = new CounterTable()
   readonly #inspections = new Inspections<WorkerProcess>()
+  readonly #silence = new Silence<WorkerProcess>({
+    settings: () => this.#facts.orders().generation.settings,
+    isExcused: worker => this.#inspections.excuses(worker),
+    log: () => this.#log,
+  })
   readonly #recycling = new Recycling<Slot>({
     limits: () => this.#recycleLimits(),
     replace: (slot, signal) => this.#rollNow([slot], signal),
@@ -239,7 +236,7 @@ export class Crew {
 
   /** Called once a second. */
   watch(): void {
-    this.#killSilent()
+    this.#silence.look(this.#workers)
     if (!this.#keepsFilled || this.#rolls > 0) return
     this.#rebalance()
     this.#recycling.look([...this.#slots.values()])
@@ -250,19 +247,6 @@ export class Crew {
     for (const [worker, count] of this.#balance.look(ready)) worker.send({ type: 'part', count })
   }
 
-  // Counts ticks and not the clock: after a suspended machine wakes, everybody has been silent for hours and nobody hangs.
-  #killSilent(): void {
-    const limit = this.#silentTicks
-    for (const worker of this.#workers) {
-      if (!worker.isOpen || this.#inspections.excuses(worker)) continue
-      if (++worker.silentTicks !== limit + REPORT_TICKS + 1) continue
-      this.#log.error(
-        `${told(worker)} was silent for ${limit} s and is killed: ${whatHolds(worker.pid, this.#reportFile(worker), worker.silentTicks)}`,
-      )
-      worker.kill()
-    }
-  }
-
   #recycleLimits(): RecycleLimits {
     const { maxRequests, maxRequestsJitter, maxWorkerAge, maxWorkerMemory } = this.#facts.orders().generation.settings
     return {
@@ -271,20 +255,6 @@ export class Crew {
       maxAgeMs: maxWorkerAge,
       maxBytes: maxWorkerMemory === 'auto' ? workerShare(this.size) : maxWorkerMemory,
     }
-  }
-
-  /** Infinity when silence is not looked at. */
-  get #silentTicks(): number {
-    const { workerTimeout } = this.#facts.orders().generation.settings
-    return workerTimeout === null ? Infinity : silentTicksOf(workerTimeout)
-  }
-
-  #reportFile({ number, pid }: WorkerProcess): string {
-    return stallReportFile(this.#reportDirectory, number, pid)
-  }
-
-  get #reportDirectory(): string {
-    return this.#facts.orders().generation.settings.reportDir || this.#reportDir
   }
 
   get #log(): Logger {
@@ -316,7 +286,7 @@ export class Crew {
     }
     slot.current = worker
     worker.ready.then(
-      () => this.#log.info(`${told(worker)} is ready`),
+      () => this.#log.info(`${nameOf(worker)} is ready`),
       (error: unknown) => this.#log.error(failureOf(error).message),
     )
   }
@@ -333,7 +303,7 @@ export class Crew {
         services,
         ticketKeys,
         isDevelopment,
-        reportDir: this.#reportDirectory,
+        reportDir: this.#silence.reportDir,
       },
       environment,
       socketFd,
@@ -346,10 +316,7 @@ export class Crew {
   }
 
   #hear(worker: WorkerProcess, slot: Slot, message: FromWorker): void {
-    if (worker.silentTicks > this.#silentTicks && worker.isOpen) {
-      const held = heldUntilReport(this.#reportFile(worker), worker.silentTicks) ?? 'blocked or stopped'
-      this.#log.warn(`${told(worker)} was silent for ${worker.silentTicks} s and goes on; it was ${held}`)
-    }
+    this.#silence.heard(worker)
     switch (message.type) {
       case 'faulted':
         worker.expectEnd(FAULT_END_MS)
@@ -412,7 +379,7 @@ export class Crew {
     slot.current = undefined
     if (!this.#keepsFilled || this.#slots.get(slot.number) !== slot) return
     const livedMs = worker.readyAtMs === undefined ? 0 : performance.now() - worker.readyAtMs
-    this.#refillLater(slot, livedMs, `${told(worker)} ${how}`, cause)
+    this.#refillLater(slot, livedMs, `${nameOf(worker)} ${how}`, cause)
   }
 
   #refillLater(slot: Slot, livedMs: number, what: string, cause = ''): void {
@@ -444,8 +411,4 @@ export class Crew {
 function end(worker: WorkerProcess, mode: DrainMode, delayMs: number, graceMs: number): Promise<unknown> {
   if (worker.state === 'starting') worker.kill()
   return worker.drain(mode, delayMs, graceMs)
-}
-
-function told(worker: WorkerProcess): string {
-  return worker.pid === 0 ? `worker ${worker.number}` : `worker ${worker.number} (pid ${worker.pid})`
 }

@@ -2,6 +2,7 @@
 import { ControlError } from './control-protocol.ts'
 import type { InspectionOrder } from './inspection.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
+import { nameOf } from './worker-name.ts'
 
 /** What has to be known of a worker. */
 export interface Inspected {
@@ -82,7 +83,7 @@ export class Inspections<W extends Inspected> {
   #fail(id: number, why: string): void {
     const { worker, reject } = this.#open.get(id)!
     this.#close(id)
-    reject(new ControlError('CONTROL_NO_ANSWER', `worker ${worker.number} (pid ${worker.pid}) ${why}`))
+    reject(new ControlError('CONTROL_NO_ANSWER', `${nameOf(worker)} ${why}`))
   }
 
   #close(id: number): void {

@@ -9,6 +9,7 @@ import type { Counters } from './counters.ts'
 import { failureOf } from './errors.ts'
 import { RestartPolicy } from './restart-policy.ts'
 import type { WorkerState } from './worker-process.ts'
+import { nameOf } from './worker-name.ts'
 
 export const RECYCLE_REASONS = ['requests', 'age', 'memory'] as const
 export type RecycleReason = (typeof RECYCLE_REASONS)[number]
@@ -107,7 +108,7 @@ export class Recycling<S extends RecyclableSlot> {
 
   async #recycle(slot: S, reason: RecycleReason, signal: AbortSignal): Promise<void> {
     const old = slot.current!
-    const told = `worker ${old.number} (pid ${old.pid})`
+    const told = nameOf(old)
     const ageMs = this.#facts.nowMs() - old.readyAtMs!
     this.#facts.log().info(`${told} ${why(old, reason, ageMs)} and is replaced`)
     try {

@@ -13,14 +13,6 @@ export interface Slot {
   timer: NodeJS.Timeout | undefined
 }
 
-/** How a reload, or the replacement of one worker, ended. */
-export type ChangeOutcome =
-  | { readonly state: 'done'; readonly replaced: number; readonly tookMs: number }
-  /** The old workers go on. */
-  | { readonly state: 'failed'; readonly message: string }
-  /** By a later reload, or the end of the server. */
-  | { readonly state: 'superseded' }
-
 export interface Roll {
   readonly slots: readonly Slot[]
   /** Starts a worker for the slot without giving it the place yet. */

@@ -9,9 +9,10 @@
 //   stop     readiness red, workers drain, then services, and what the server holds (holdings.ts)
 import { randomBytes } from 'node:crypto'
 import { createLogger, type Logger } from '../observe/logger.ts'
-import { skewOf } from './balance.ts'
 import { Autoscale } from './autoscale.ts'
+import { skewOf } from './balance.ts'
 import { readCertificate, usesTls } from './certificate.ts'
+import { type ChangeOutcome, Changes } from './changes.ts'
 import type { Controlled } from './control-commands.ts'
 import { ControlError } from './control-protocol.ts'
 import { Crew, type Orders } from './crew.ts'
@@ -25,7 +26,6 @@ import { type ListenAddress, urlOf } from './listener.ts'
 import type { StartedService } from './messages.ts'
 import { ServiceManager } from './notify.ts'
 import type { Relaunch } from './relaunch.ts'
-import type { ChangeOutcome } from './reload.ts'
 import { Services } from './services.ts'
 import { strangeVariables } from './settings-sources.ts'
 import type { ServerStatus } from './status.ts'
@@ -53,13 +53,6 @@ export interface Kin {
   readonly predecessor?: Predecessor | undefined
 }
 
-/** A reload, an upgrade, or the replacement of one worker. */
-interface Change {
-  readonly kind: 'reload' | 'upgrade' | 'replacement'
-  readonly abort: AbortController
-  readonly done: Promise<ChangeOutcome>
-}
-
 export class Supervisor implements Controlled {
   readonly #source: GenerationSource
   readonly #crew = new Crew({
@@ -75,6 +68,7 @@ export class Supervisor implements Controlled {
   readonly #startedAtMs = performance.now()
   /** For as long as we live: a reload of the workers must not end the sessions of clients. */
   #ticketKeys = randomBytes(48).toString('base64')
+  readonly #changes = new Changes(this.#stopAsked.signal, () => this.#place === 'left')
   readonly #manager = new ServiceManager(process.env, () => this.#log)
   readonly #kin: Kin
   /** Whether others know this process as the server: not yet while a predecessor has not let go, not any more when a successor serves. */
@@ -87,11 +81,8 @@ export class Supervisor implements Controlled {
   #holdings: Holdings | undefined
   #watch: NodeJS.Timeout | undefined
   #hasStarted = false
-  /** The latest; there is one at a time. */
-  #change: Change | undefined
   readonly #autoscale = new Autoscale()
   #reloads = 0
-  #isChanging = false
 
   constructor(source: GenerationSource, kin: Kin = {}) {
     this.#source = source
@@ -179,13 +170,7 @@ export class Supervisor implements Controlled {
    */
   async reload(): Promise<ChangeOutcome> {
     if (!this.#hasStarted) return this.#tooEarly('reloaded')
-    let change = this.#begin('reload', signal => this.#reloadOnce(signal))
-    for (;;) {
-      const outcome = await change.done
-      const latest = this.#change!
-      if (outcome.state !== 'superseded' || latest === change || latest.kind !== 'reload') return outcome
-      change = latest
-    }
+    return this.#changes.makeAnew('reload', signal => this.#reloadOnce(signal))
   }
 
   /**
@@ -195,16 +180,15 @@ export class Supervisor implements Controlled {
    * @throws ControlError `CONTROL_NO_WORKER`, and `CONTROL_BUSY` during a reload, which replaces every worker
    */
   async replace(worker: number): Promise<ChangeOutcome> {
-    if (!this.#hasStarted || this.isStopping || this.#isChanging)
+    if (!this.#hasStarted || this.isStopping || this.#changes.isUnderWay)
       throw new ControlError('CONTROL_BUSY', 'workers are being started or replaced; ask again when that is done')
-    const { done } = this.#begin('replacement', async signal => {
+    return this.#changes.make('replacement', async signal => {
       const beganMs = performance.now()
       const replaced = await this.#crew.replace(worker, signal)
       if (signal.aborted) return { state: 'superseded' }
       this.#log.info(`worker ${worker} was replaced`)
       return { state: 'done', replaced, tookMs: performance.now() - beganMs }
     })
-    return done
   }
 
   /** @throws StartError of a worker that did not become ready; it is tried again */
@@ -235,7 +219,7 @@ export class Supervisor implements Controlled {
   async upgrade(): Promise<ChangeOutcome> {
     const { relaunch } = this.#kin
     if (!this.#hasStarted || relaunch === undefined) return this.#tooEarly('upgraded')
-    return this.#begin('upgrade', signal => this.#upgradeOnce(relaunch, signal)).done
+    return this.#changes.make('upgrade', signal => this.#upgradeOnce(relaunch, signal))
   }
 
   /** Files that may have been replaced are read again. */
@@ -348,26 +332,6 @@ export class Supervisor implements Controlled {
     return { state: 'failed', message }
   }
 
-  /** Waits for the end of what it supersedes. */
-  #begin(kind: Change['kind'], act: (signal: AbortSignal) => Promise<ChangeOutcome>): Change {
-    const before = this.#change
-    const abort = new AbortController()
-    const signal = AbortSignal.any([abort.signal, this.#stopAsked.signal])
-    const done = (async (): Promise<ChangeOutcome> => {
-      before?.abort.abort()
-      // How that ended is for those who asked for it.
-      await before?.done.catch(() => {})
-      return signal.aborted || this.#place === 'left' ? { state: 'superseded' } : act(signal)
-    })()
-    this.#change = { kind, abort, done }
-    this.#isChanging = true
-    const ended = (): void => {
-      if (this.#change?.done === done) this.#isChanging = false
-    }
-    done.then(ended, ended)
-    return this.#change
-  }
-
   async #reloadOnce(signal: AbortSignal): Promise<ChangeOutcome> {
     const proven = this.#proven!
     const beganMs = performance.now()
@@ -417,7 +381,7 @@ export class Supervisor implements Controlled {
     this.#crew.watch()
     const { workers: least, maxWorkers: most } = this.#generation!.settings
     if (most === null) return
-    const utilisations = this.#isChanging ? undefined : this.#crew.utilisations
+    const utilisations = this.#changes.isUnderWay ? undefined : this.#crew.utilisations
     if (utilisations === undefined) return this.#autoscale.startOver()
     const by = this.#autoscale.look(utilisations, { least, most })
     if (by === 0) return

@@ -341,30 +341,9 @@ describe('a file that nobody chose', () => {
       [200, { one: ['1.txt', 'text/plain', 1, '1'], many: [], rest: null }],
     )
     assert.deepEqual(await told(await ask('/files', await multipart([['one', '']]))), ['body.one missing'])
-    assert.deepEqual(
-      await told(
-        await ask(
-          '/lists',
-          await multipart([
-            ['all', ''],
-            ['all', ''],
-          ]),
-        ),
-      ),
-      ['body.all missing'],
-    )
-    assert.deepEqual(
-      await told(
-        await ask(
-          '/lists',
-          await multipart([
-            ['all', ''],
-            ['all', 'x'],
-          ]),
-        ),
-      ),
-      ['body.all value_error'],
-    )
+    const toldOf = async (...parts: [string, string][]) => told(await ask('/lists', await multipart(parts)))
+    assert.deepEqual(await toldOf(['all', ''], ['all', '']), ['body.all missing'])
+    assert.deepEqual(await toldOf(['all', ''], ['all', 'x']), ['body.all value_error'])
   })
 
   onEachSeam(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
-import { resolveSettings } from '../../src/server/settings-sources.ts'
+import { settingsFromCode } from '../../src/server/settings-sources.ts'
 import { WorkerProcess } from '../../src/server/worker-process.ts'
 
 /** What fork() gives when there cannot be one more process: no pid, no channel, 'error' in the next turn and never 'exit'. */
@@ -13,13 +13,7 @@ function unstarted(): ChildProcess {
 }
 
 test('a worker that cannot be started has ended, and says why', { timeout: 60_000 }, async () => {
-  const { values: settings } = resolveSettings({
-    command: 'serve',
-    flags: {},
-    environment: {},
-    configFile: undefined,
-    app: {},
-  })
+  const settings = settingsFromCode({}, {})
   const plan = {
     app: 'app.ts',
     worker: 2,

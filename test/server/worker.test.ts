@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { forkWorker, LISTEN_FD } from '../../src/server/child-processes.ts'
 import { holdSocket } from '../../src/server/listener.ts'
 import type { FromWorker, ToWorker } from '../../src/server/messages.ts'
-import { resolveSettings } from '../../src/server/settings-sources.ts'
+import { settingsFromCode } from '../../src/server/settings-sources.ts'
 
 const APP = join(import.meta.dirname, '../fixtures/apps/steady.ts')
 
@@ -18,13 +18,7 @@ test(
   async context => {
     const held = await holdSocket({ kind: 'tcp', host: '127.0.0.1', port: 0 })
     context.after(() => held.close())
-    const { values: settings } = resolveSettings({
-      command: 'serve',
-      flags: {},
-      environment: {},
-      configFile: undefined,
-      app: {},
-    })
+    const settings = settingsFromCode({}, {})
     const child = forkWorker({ ...process.env }, held.fd, 'cold')
     context.after(() => child.kill('SIGKILL'))
     const said: string[] = []

@@ -15,7 +15,8 @@ import { type DirectWriter, directWriter } from '../../http/lean-socket.ts'
 import { InvalidMessage, type MessageCodec, type Sent } from './message-codec.ts'
 import type { PublishOptions, Socket, SocketClosing, SocketRules } from './socket-route.ts'
 import { frameOf } from './frame.ts'
-import type { WsLibrary, WsServerOptions, WsSocket } from './ws-library.ts'
+import { type SocketEvents, wire } from './ws-events.ts'
+import type { WsSocket } from './ws-library.ts'
 
 /** Messages, and bytes, that are read ahead of the handler. 16: as many as pipelined requests are served in one turn. */
 const READ_AHEAD = 16
@@ -63,7 +64,7 @@ const TAKEN = Promise.resolve()
 const TEXT = { binary: false }
 const BYTES = { binary: true }
 
-export class MessageSocket implements Socket<any, any> {
+export class MessageSocket implements Socket<any, any>, SocketEvents {
   closed: SocketClosing | undefined = undefined
   /** The rooms it is in. */
   rooms: Set<string> | undefined = undefined
@@ -106,7 +107,7 @@ export class MessageSocket implements Socket<any, any> {
     this.#direct = this.#isCompressed ? undefined : directWriter(connection.socket)
     // Those that came together are not asked together.
     this.#heardMs -= Math.random() * (route.rules.pingMs / 4)
-    ;(ws as WiredWs)[SOCKET] = this
+    wire(ws, this)
   }
 
   get protocol(): string {
@@ -447,36 +448,4 @@ class Messages implements AsyncIterator<unknown, undefined> {
   next(): Promise<Next> {
     return this.#socket.next()
   }
-}
-
-const SOCKET = Symbol('socket')
-
-interface WiredWs extends WsSocket {
-  [SOCKET]: MessageSocket | undefined
-}
-
-/**
- * The library's class for sockets of a server, telling its events to the MessageSocket of each: five listeners would be kept in a table of 280 bytes
- * a socket.
- */
-export function wiredClass(WebSocket: WsLibrary['WebSocket']): WsServerOptions['WebSocket'] {
-  const Base = WebSocket as unknown as new (...of: readonly unknown[]) => Emitting
-  return class extends Base {
-    [SOCKET]: MessageSocket | undefined = undefined
-
-    override emit(event: string, ...of: readonly unknown[]): boolean {
-      const socket = this[SOCKET]
-      if (socket === undefined) return super.emit(event, ...of)
-      if (event === 'message') socket.received(of[0] as Buffer, of[1] as boolean)
-      else if (event === 'ping' || event === 'pong') socket.heard()
-      else if (event === 'error') socket.errored(of[0] as Error)
-      else if (event === 'close') socket.wasClosed(of[0] as number, (of[1] as Buffer).toString())
-      else return super.emit(event, ...of)
-      return true
-    }
-  }
-}
-
-interface Emitting {
-  emit(event: string, ...of: readonly unknown[]): boolean
 }
