@@ -13,7 +13,8 @@ export interface PartHead {
 }
 
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
-const PARAMETER = `;[ \\t]*(${TOKEN})=(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))[ \\t]*`
+const parameter = (quoted: string): string => `;[ \\t]*(${TOKEN})=(?:"(${quoted})"|(${TOKEN}))[ \\t]*`
+const PARAMETER = parameter('(?:[^"\\\\]|\\\\.)*')
 
 const URLENCODED = /^application\/x-www-form-urlencoded[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i
 const MULTIPART = new RegExp(`^multipart/form-data[ \\t]*((?:${PARAMETER})*)$`, 'is')
@@ -39,6 +40,10 @@ export function formType(contentType: string): 'urlencoded' | { readonly boundar
 const MAX_NAME_LENGTH = 256
 
 const DISPOSITION = new RegExp(`^form-data[ \\t]*((?:${PARAMETER})*)$`, 'is')
+// Browsers and fetch() escape a quote as %22 and send a backslash as it is, so that one may stand before the closing quote. No head
+// with such a quote can be read both ways: each closing quote is followed by a semicolon or the end, each opening one follows a "=".
+const UNESCAPED = parameter('[^"]*')
+const DISPOSITION_UNESCAPED = new RegExp(`^form-data[ \\t]*((?:${UNESCAPED})*)$`, 'is')
 const FIELD_NAME = new RegExp(`^${TOKEN}$`)
 const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}[ \\t]*(?:${PARAMETER})*$`, 's')
 /** Others would have to be decoded; nobody sends them (RFC 7578 §4.7). */
@@ -61,9 +66,7 @@ export function parsePartHead(lines: Uint8Array): PartHead {
   const encoding = fields.get('content-transfer-encoding')?.toLowerCase()
   if (encoding !== undefined && !IDENTITY.has(encoding))
     throw badMultipart('A part is encoded; its bytes must be sent as they are.')
-  const disposition = DISPOSITION.exec(fields.get('content-disposition') ?? '')
-  if (!disposition) throw badMultipart('A part has no Content-Disposition of form-data.')
-  const said = parameters(disposition[1]!, 'Content-Disposition')
+  const said = dispositionParameters(fields.get('content-disposition') ?? '')
   const name = said.get('name')
   if (name === undefined) throw badMultipart('A part has no name.')
   if (name.length > MAX_NAME_LENGTH) throw formTooLarge(`A name may have at most ${MAX_NAME_LENGTH} characters.`)
@@ -81,19 +84,33 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
 // No character begins two of its alternatives, so it takes linear time.
 const CONTROL_IN_QUOTES = /^(?:[^"\0-\x08\x0a-\x1f\x7f]|"(?:[^"\\\0\r\n]|\\[^\0\r\n])*")*$/
+const CONTROL_IN_UNESCAPED_QUOTES = /^(?:[^"\0-\x08\x0a-\x1f\x7f]|"[^"\0\r\n]*")*$/
 
 /** Browsers escape line ends and quotes in names, and no other control characters: inside of quotes these are what somebody typed. */
 function isMalformed(name: string, line: string): boolean {
-  return CONTROL.test(line) && !(name === 'content-disposition' && CONTROL_IN_QUOTES.test(line))
+  if (!CONTROL.test(line)) return false
+  return name !== 'content-disposition' || !(CONTROL_IN_QUOTES.test(line) || CONTROL_IN_UNESCAPED_QUOTES.test(line))
 }
 
-function parameters(text: string, where: string): ReadonlyMap<string, string> {
+/** A backslash escapes, as clients of MIME have it; where that is no sentence, it is a character like others, as browsers have it. */
+function dispositionParameters(field: string): ReadonlyMap<string, string> {
+  const escaped = DISPOSITION.exec(field)
+  if (escaped) return parameters(escaped[1]!, 'Content-Disposition')
+  const unescaped = DISPOSITION_UNESCAPED.exec(field)
+  if (unescaped) return parameters(unescaped[1]!, 'Content-Disposition', UNESCAPED)
+  throw badMultipart('A part has no Content-Disposition of form-data.')
+}
+
+function parameters(text: string, where: string, grammar = PARAMETER): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
-  for (const [, name, quoted, token] of text.matchAll(new RegExp(PARAMETER, 'gs'))) {
+  for (const [, name, quoted, token] of text.matchAll(new RegExp(grammar, 'gs'))) {
     const key = name!.toLowerCase()
     if (found.has(key)) throw badMultipart(`${where} has a parameter twice.`)
     // A backslash escapes only what needs it: some clients send C:\name.txt as it is.
-    found.set(key, quoted === undefined ? token! : quoted.replaceAll(/\\(["\\])/g, '$1'))
+    found.set(
+      key,
+      quoted === undefined ? token! : grammar === UNESCAPED ? quoted : quoted.replaceAll(/\\(["\\])/g, '$1'),
+    )
   }
   return found
 }

@@ -110,7 +110,8 @@ describe('a multipart body', () => {
     assert.ok(performance.now() - started < 20_000)
   })
 
-  const word = fc.string({ unit: 'grapheme', maxLength: 20 })
+  // Two backslashes are one for clients of MIME and two for fetch().
+  const word = fc.string({ unit: 'grapheme', maxLength: 20 }).filter(text => !text.includes('\\\\'))
   const entry = fc.oneof(
     fc.record({ name: word, text: word }),
     fc.record({ name: word, filename: word.filter(text => text !== ''), data: fc.uint8Array({ maxLength: 300 }) }),

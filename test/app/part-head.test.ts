@@ -54,6 +54,16 @@ describe('the head of a part', () => {
         refused(() => disposition(start + part.repeat(200_000), '\x01'))
   })
 
+  test('has backslashes as browsers send them, one before the closing quote too', () => {
+    assert.equal(disposition('form-data; name="\\"; filename=" "').name, '\\')
+    assert.equal(disposition('form-data; name="a\\"; filename="b.txt"').filename, 'b.txt')
+    assert.equal(disposition('form-data; name="a\\"; filename="\x07"').name, 'a\\')
+    assert.equal(disposition('form-data; name="a\\""').name, 'a"')
+    assert.equal(disposition('form-data; name="a\\\\"').name, 'a\\')
+    assert.equal(disposition('form-data; name="a\\"; filename=b"').name, 'a"; filename=b')
+    refused(() => disposition('form-data; name="a\\"; filename="b" "'))
+  })
+
   test('gives a file name without folders, controls and marks of direction', () => {
     for (const sent of [
       '../../etc/passwd',
