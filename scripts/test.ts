@@ -3,7 +3,7 @@
 //   npm test                     everything
 //   npm test -- test/app         only files below a folder, or single files
 //
-// As root on Debian the missing parts (Chromium, nginx, HAProxy) are installed first; elsewhere the tests that want them skip, by name. With CI set
+// As root on Debian the missing parts (Chromium, nginx, HAProxy, Redis, pgbouncer) are installed first; elsewhere the tests that want them skip, by name. With CI set
 // nothing may be skipped for want of a part.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, globSync, statSync } from 'node:fs'
@@ -75,6 +75,8 @@ if (files.includes('test/system/systemd.test.ts'))
 if (files.some(file => file.includes('.browser.'))) install(['/usr/bin/chromium'], ['chromium'], 'browser')
 if (files.some(file => file.includes('.proxy.')))
   install(['/usr/sbin/nginx', '/usr/sbin/haproxy', '/usr/bin/openssl'], ['nginx-light', 'haproxy', 'openssl'], 'proxy')
+if (files.some(file => file.includes('.redis.'))) install(['/usr/bin/redis-server'], ['redis-server'], 'Redis')
+if (files.some(file => file.includes('.pgbouncer.'))) install(['/usr/sbin/pgbouncer'], ['pgbouncer'], 'pgbouncer')
 
 if (files.some(file => file.includes('schemathesis'))) installSchemathesis()
 
