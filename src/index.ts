@@ -51,7 +51,17 @@ export { Router, type IncludeOptions, type Lifespan, type RouterOptions, type Ro
 export { sparse, type Sparse, type SparseOptions } from './app/sparse.ts'
 export { urlFor, type UrlOptions, type UrlValue } from './app/url.ts'
 export type { Versioning } from './app/versions.ts'
-export { cache, Cache, type CacheOptions, type CachePolicy, type CacheStats } from './cache/index.ts'
+export {
+  cache,
+  Cache,
+  keyed,
+  type CacheKey,
+  type CacheOptions,
+  type CachePolicy,
+  type CacheStats,
+  type Keyed,
+  type KeyedPolicy,
+} from './cache/index.ts'
 export type { Duration } from './core/duration.ts'
 export { MillraceError, OverloadError, UsageError } from './core/error.ts'
 export type { Peer } from './http/exchange.ts'

@@ -307,7 +307,8 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
         asyncApi: hasSockets && version === versions?.default ? () => this.asyncapi() : undefined,
       })
     const all = [...mounted, ...(versions ? versions.all.flatMap(docs) : docs())]
-    this.#cache ??= new Cache({ name: 'endpoints' })
+    // Each route bounds its own loads.
+    this.#cache ??= new Cache({ name: 'endpoints', loadTimeout: null })
     const surroundings = {
       overrides: this.#overrides,
       cache: this.#cache,

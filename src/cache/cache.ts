@@ -1,13 +1,16 @@
 // Remembers what was expensive to find out: in this worker's memory, loaded once per key however many ask, dropped by tag in all
 // workers.
 //
-// One look-up: fresh -> the value. Stale -> the value, and one reload in the background. Otherwise -> board the load that is
-// under way, or start it. A load that fails is told to those who waited for it and never remembered.
+// One look-up: fresh -> the value, and rarely, near its end, a reload in the background. Stale -> the value, and one reload in the
+// background. Otherwise -> board the load that is under way, or start it. A load that fails is told to those who waited for it, unless there
+// is an older value that may be served instead, and never remembered.
+import { type Duration, milliseconds } from '../core/duration.ts'
 import { badLimit } from './errors.ts'
-import { expiry, isFresh, isServable, type CachePolicy } from './freshness.ts'
+import { type CacheEvent, tell } from './events.ts'
+import { expiry, isDueEarly, isFresh, isKept, isServable, type CachePolicy } from './freshness.ts'
 import { invalidations, type Invalidatable, type InvalidationBus } from './invalidation.ts'
 import { MemoryStore } from './memory-store.ts'
-import { SingleFlight, type Flight, type Load } from './single-flight.ts'
+import { SingleFlight, type Flight, type Landing, type Load } from './single-flight.ts'
 import { approximateBytes } from './sizes.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
@@ -20,6 +23,8 @@ export interface CacheOptions {
   readonly maxEntries?: number
   /** Estimated, per worker. Default 64 MiB. */
   readonly maxBytes?: number
+  /** What a load takes at most: then its signal aborts, and those who wait get a DeadlineError. Default 30 s; null for no bound. */
+  readonly loadTimeout?: Duration | null
   /** Milliseconds, never backwards. Default performance.now(). */
   readonly now?: () => number
   /** In [0, 1); spreads expiry. */
@@ -29,6 +34,7 @@ export interface CacheOptions {
 /** Counts since the cache was made; `entries` and `bytes` are of now. Every look-up is one of hits, stale and misses. */
 export interface CacheStats {
   readonly hits: number
+  /** Values past their ttl that were served at once. */
   readonly stale: number
   readonly misses: number
   /** Misses that waited for a load already under way. */
@@ -36,6 +42,10 @@ export interface CacheStats {
   readonly loads: number
   /** Loads that failed; not those given up because every caller had gone. */
   readonly errors: number
+  /** Misses whose load failed, and who got an older value for that. */
+  readonly rescued: number
+  /** Entries dropped because somebody said that they are true no more. */
+  readonly invalidated: number
   readonly evictions: number
   readonly entries: number
   readonly bytes: number
@@ -43,6 +53,10 @@ export interface CacheStats {
 
 /** A source that just failed is not asked again for a key that is still servable: one try a second, not one per request. */
 const RETRY_MS = 1_000
+/** As long as a request may take by default. */
+const LOAD_TIMEOUT_MS = 30_000
+/** setTimeout takes no longer delay: 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export class Cache implements Invalidatable {
   readonly name: string
@@ -51,16 +65,19 @@ export class Cache implements Invalidatable {
   readonly #bus: InvalidationBus
   readonly #now: () => number
   readonly #random: () => number
+  readonly #loadTimeoutMs: number
   #hits = 0
   #stale = 0
   #misses = 0
   #coalesced = 0
   #loads = 0
   #errors = 0
+  #rescued = 0
+  #invalidated = 0
 
   /**
    * @param bus  how invalidations travel; tests that play several workers in one process give each its own
-   * @throws UsageError `CACHE_BAD_LIMIT`
+   * @throws UsageError `CACHE_BAD_LIMIT`, `CORE_BAD_DURATION`
    */
   constructor(options: CacheOptions = {}, bus: InvalidationBus = invalidations) {
     const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024 } = options
@@ -70,6 +87,9 @@ export class Cache implements Invalidatable {
     this.#store = new MemoryStore({ maxEntries, maxBytes })
     this.#now = options.now ?? (() => performance.now())
     this.#random = options.random ?? Math.random
+    const { loadTimeout = LOAD_TIMEOUT_MS } = options
+    const loadTimeoutMs = loadTimeout === null ? Infinity : milliseconds(loadTimeout, `cache ${this.name} loadTimeout`)
+    this.#loadTimeoutMs = loadTimeoutMs > LONGEST_TIMER_MS ? Infinity : loadTimeoutMs
     this.#bus = bus
     bus.join(this)
   }
@@ -97,21 +117,30 @@ export class Cache implements Invalidatable {
     if (entry !== undefined) {
       if (isFresh(entry, nowMs)) {
         this.#hits++
+        if (nowMs >= entry.refreshFromMs && isDueEarly(entry, nowMs, this.#random()))
+          this.#reload(entry, nowMs, load, policy)
         return Promise.resolve(entry.value as T)
       }
       if (isServable(entry, nowMs)) {
         this.#stale++
-        if (nowMs >= entry.retryAtMs && !this.#flights.find(key)) this.#load(key, load, policy)
+        this.#reload(entry, nowMs, load, policy)
         return Promise.resolve(entry.value as T)
       }
-      this.#store.delete(key)
+      if (isKept(entry, nowMs)) {
+        // Its source has just failed, and somebody has waited for that.
+        if (nowMs < entry.retryAtMs) {
+          this.#stale++
+          return Promise.resolve(entry.value as T)
+        }
+      } else this.#store.delete(key)
     }
     this.#misses++
     if (of?.signal?.aborted) return Promise.reject(of.signal.reason)
     let flight = this.#flights.find(key)
     if (flight) this.#coalesced++
     else flight = this.#load(key, load, policy)
-    return flight.board(of?.signal) as Promise<T>
+    const boarded = flight.board(of?.signal) as Promise<T>
+    return entry !== undefined && isKept(entry, nowMs) ? this.#rescue(entry, boarded, of?.signal) : boarded
   }
 
   /**
@@ -151,6 +180,8 @@ export class Cache implements Invalidatable {
       coalesced: this.#coalesced,
       loads: this.#loads,
       errors: this.#errors,
+      rescued: this.#rescued,
+      invalidated: this.#invalidated,
       evictions: this.#store.evictions,
       entries: this.#store.entries,
       bytes: this.#store.bytes,
@@ -159,20 +190,52 @@ export class Cache implements Invalidatable {
 
   /** This worker's part of `invalidate`; the bus calls it. */
   dropTagged(tags: readonly string[]): void {
-    this.#store.deleteTagged(tags)
-    this.#flights.invalidate(tags)
+    this.#drop(() => {
+      this.#store.deleteTagged(tags)
+      this.#flights.invalidate(tags)
+    })
   }
 
   /** This worker's part of `delete`. */
   dropKey(key: string): void {
-    this.#store.delete(key)
-    this.#flights.ground(key)
+    this.#drop(() => {
+      this.#store.delete(key)
+      this.#flights.ground(key)
+    })
   }
 
   /** Forgets everything in this worker, loads under way included. */
   dropAll(): void {
-    this.#store.clear()
-    this.#flights.groundAll()
+    this.#drop(() => {
+      this.#store.clear()
+      this.#flights.groundAll()
+    })
+  }
+
+  #drop(drop: () => void): void {
+    const before = this.#store.entries
+    drop()
+    const dropped = before - this.#store.entries
+    if (dropped === 0) return
+    this.#invalidated += dropped
+    this.#tell({ kind: 'invalidated', entries: dropped })
+  }
+
+  /** In the background, once at a time, and not of a source that has just failed. */
+  #reload<T>(entry: CacheEntry, nowMs: number, load: Load<T>, policy: CachePolicy | ((value: T) => CachePolicy)): void {
+    if (nowMs >= entry.retryAtMs && !this.#flights.find(entry.key)) this.#load(entry.key, load, policy)
+  }
+
+  /** The older value where the load has failed, if by then nobody has invalidated it and it is not too old. */
+  async #rescue<T>(entry: CacheEntry, boarded: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await boarded
+    } catch (error) {
+      this.#bus.checkPulse()
+      if (signal?.aborted || this.#store.read(entry.key) !== entry || !isKept(entry, this.#now())) throw error
+      this.#rescued++
+      return entry.value as T
+    }
   }
 
   #load<T>(key: string, load: Load<T>, policy: CachePolicy | ((value: T) => CachePolicy)): Flight {
@@ -180,27 +243,36 @@ export class Cache implements Invalidatable {
     this.#bus.listen()
     this.#loads++
     const tags = typeof policy === 'function' ? undefined : (policy.tags ?? [])
-    return this.#flights.start(key, tags, load, {
+    const beganMs = this.#now()
+    const landing: Landing<T> = {
       arrived: (flight, value) => {
-        this.#keep(flight, value, typeof policy === 'function' ? policy(value) : policy)
+        const tookMs = this.#now() - beganMs
+        this.#keep(flight, value, typeof policy === 'function' ? policy(value) : policy, tookMs)
+        this.#tell({ kind: 'loaded', key, tookMs })
       },
-      failed: flight => {
-        if (!flight.deserted) this.#errors++
+      failed: (flight, error) => {
+        if (flight.deserted) return
+        this.#errors++
         const entry = this.#store.read(key)
         if (entry) entry.retryAtMs = this.#now() + RETRY_MS
+        this.#tell({ kind: 'failed', key, error })
       },
-    })
+    }
+    return this.#flights.start(key, tags, load, landing, this.#loadTimeoutMs)
   }
 
-  #keep(flight: Flight, value: unknown, policy: CachePolicy): void {
+  #keep(flight: Flight, value: unknown, policy: CachePolicy, loadMs: number): void {
     const { tags = [] } = policy
     const nowMs = this.#now()
-    const { freshUntilMs, staleUntilMs } = expiry(policy, nowMs, this.#random())
-    if (staleUntilMs <= nowMs || !flight.mayKeep(tags)) return
+    const life = expiry(policy, value, loadMs, nowMs, this.#random())
+    if (life.keptUntilMs <= nowMs || !flight.mayKeep(tags)) return
     const { key } = flight
     const bytes = approximateBytes(key) + approximateBytes(value)
-    const entry: CacheEntry = { key, value, tags, freshUntilMs, staleUntilMs, bytes, retryAtMs: 0 }
-    this.#store.write(entry)
+    this.#store.write({ key, value, tags, bytes, loadMs, retryAtMs: 0, ...life })
+  }
+
+  #tell(event: CacheEvent): void {
+    tell(this.name, event)
   }
 }
 

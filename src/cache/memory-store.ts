@@ -1,19 +1,19 @@
-// The first tier: entries on this worker's heap, bounded by number and estimated bytes, least recently used out first.
-import { LruMap } from '../core/lru-map.ts'
+// The first tier: entries on this worker's heap, bounded by number and estimated bytes; what is used least goes first.
+import { SegmentedLru } from './segmented-lru.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
 export class MemoryStore implements CacheStore {
-  readonly #entries = new LruMap<string, CacheEntry>()
+  readonly #entries: SegmentedLru<CacheEntry>
   /** Keys by tag. A tag without entries has no row, so tags made of ids do not pile up. */
   readonly #tagged = new Map<string, Set<string>>()
   readonly #maxEntries: number
   readonly #maxBytes: number
-  #bytes = 0
   #evictions = 0
 
   constructor(limits: { readonly maxEntries: number; readonly maxBytes: number }) {
     this.#maxEntries = limits.maxEntries
     this.#maxBytes = limits.maxBytes
+    this.#entries = new SegmentedLru(limits)
   }
 
   get entries(): number {
@@ -21,7 +21,7 @@ export class MemoryStore implements CacheStore {
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#entries.bytes
   }
 
   get evictions(): number {
@@ -33,32 +33,28 @@ export class MemoryStore implements CacheStore {
   }
 
   write(entry: CacheEntry): void {
+    // A new value for a key that is asked for again and again.
+    const wasProtected = this.#entries.isProtected(entry.key)
     this.delete(entry.key)
     if (entry.bytes > this.#maxBytes) {
       this.#evictions++
       return
     }
-    this.#entries.set(entry.key, entry)
-    this.#bytes += entry.bytes
+    this.#entries.add(entry, wasProtected)
     for (const tag of entry.tags) {
       const keys = this.#tagged.get(tag)
       if (keys) keys.add(entry.key)
       else this.#tagged.set(tag, new Set([entry.key]))
     }
-    while (this.#entries.size > this.#maxEntries || this.#bytes > this.#maxBytes) {
-      this.delete(this.#entries.oldest()!.key)
+    while (this.#entries.size > this.#maxEntries || this.#entries.bytes > this.#maxBytes) {
+      this.#untag(this.#entries.evict()!)
       this.#evictions++
     }
   }
 
   delete(key: string): void {
     const entry = this.#entries.delete(key)
-    if (entry === undefined) return
-    this.#bytes -= entry.bytes
-    for (const tag of entry.tags) {
-      const keys = this.#tagged.get(tag)
-      if (keys?.delete(key) && keys.size === 0) this.#tagged.delete(tag)
-    }
+    if (entry !== undefined) this.#untag(entry)
   }
 
   deleteTagged(tags: readonly string[]): void {
@@ -68,6 +64,12 @@ export class MemoryStore implements CacheStore {
   clear(): void {
     this.#entries.clear()
     this.#tagged.clear()
-    this.#bytes = 0
+  }
+
+  #untag({ key, tags }: CacheEntry): void {
+    for (const tag of tags) {
+      const keys = this.#tagged.get(tag)
+      if (keys?.delete(key) && keys.size === 0) this.#tagged.delete(tag)
+    }
   }
 }

@@ -1,11 +1,15 @@
 // One load per key at a time, however many ask for it: the first to ask starts a flight, the others board it.
 //
-// The life of a flight: started, boarded by callers, landed with a value or an error. Three things end it early.
+// The life of a flight: started, boarded by callers, landed with a value or an error. Four things end it early.
+//   overdue     its load took longer than it may: its signal aborts, and those on board get a DeadlineError
 //   deserted    the last caller has gone: its signal aborts, and the next to ask starts afresh
 //   grounded    what it read was invalidated meanwhile: those on board get their answer, which was true when they asked, but
 //               nobody new may board, and what it brings is not kept
 //   closed      something was invalidated and only the value can tell whether it is concerned: nobody new may board, and what
 //               it brings is kept only if its tags turn out not to be among those, and no newer flight has started
+
+import { DeadlineError } from '../core/deadline.ts'
+import { isThenable } from '../core/thenable.ts'
 
 export type Load<T> = (of: { readonly signal: AbortSignal }) => T | Promise<T>
 
@@ -29,6 +33,7 @@ export class Flight {
   /** Callers waiting for it. Those without a signal never go. */
   #aboard = 0
   #grounded = false
+  #deserted = false
   /** Tags invalidated while our own were unknown. */
   #late: Set<string> | undefined
 
@@ -49,7 +54,7 @@ export class Flight {
 
   /** Everybody left before it landed. */
   get deserted(): boolean {
-    return this.#controller.signal.aborted
+    return this.#deserted
   }
 
   /** Whether a value with these tags is still true as far as anyone has said. */
@@ -70,6 +75,7 @@ export class Flight {
         reject(signal.reason)
         if (--this.#aboard > 0) return
         this.ground()
+        this.#deserted = true
         this.#controller.abort(signal.reason)
       }
       signal.addEventListener('abort', gone, { once: true })
@@ -81,6 +87,19 @@ export class Flight {
   ground(): void {
     this.#grounded = true
     this.#close(this)
+  }
+
+  /** The value, or a rejection after `timeoutMs`, with which the load's signal aborts. */
+  within<T>(timeoutMs: number, loading: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const passed = () => {
+        const error = new DeadlineError(`a load for a cache gave no value within ${timeoutMs} ms`)
+        reject(error)
+        this.#controller.abort(error)
+      }
+      const timer = setTimeout(passed, timeoutMs).unref()
+      loading.then(resolve, reject).then(() => clearTimeout(timer))
+    })
   }
 
   invalidate(tags: readonly string[]): void {
@@ -110,8 +129,15 @@ export class SingleFlight {
    *
    * @param tags  of the value, if known before it is
    * @param load  runs now; what it throws or rejects with is the flight's end
+   * @param timeoutMs  what it takes at most; Infinity for no bound
    */
-  start<T>(key: string, tags: readonly string[] | undefined, load: Load<T>, landing: Landing<T>): Flight {
+  start<T>(
+    key: string,
+    tags: readonly string[] | undefined,
+    load: Load<T>,
+    landing: Landing<T>,
+    timeoutMs = Infinity,
+  ): Flight {
     // A closed flight of this key must not overwrite what the new one brings. There are rarely any.
     if (this.#flying.size > this.#boarding.size) this.ground(key)
     const flight = new Flight(
@@ -119,7 +145,9 @@ export class SingleFlight {
       tags,
       async (flight, signal) => {
         try {
-          const value = await load({ signal })
+          const loading = load({ signal })
+          const isBounded = timeoutMs !== Infinity && isThenable(loading)
+          const value = await (isBounded ? flight.within(timeoutMs, loading) : loading)
           this.#land(flight)
           landing.arrived(flight, value)
           return value

@@ -10,6 +10,12 @@ export interface CacheEntry {
   /** On the cache's clock. Before this the value is fresh; from then until `staleUntilMs` it may be served while a new one loads. */
   readonly freshUntilMs: number
   readonly staleUntilMs: number
+  /** Until then it may be served where loading a new one has failed; never before `staleUntilMs`. */
+  readonly keptUntilMs: number
+  /** From here on, and before it is stale, one of its readers may be the one who has it loaded anew; see freshness.ts. */
+  readonly refreshFromMs: number
+  /** How long its load took: one that takes long is begun early. */
+  readonly loadMs: number
   /** Estimated size of key and value in memory; see sizes.ts for how roughly. */
   readonly bytes: number
   /** No background reload before this: a source that just failed is left alone for a moment. Written by the cache. */

@@ -6,6 +6,9 @@ import { MemoryStore } from '../../src/cache/memory-store.ts'
 import { approximateBytes } from '../../src/cache/sizes.ts'
 import type { CacheEntry } from '../../src/cache/store.ts'
 
+/** A store does not judge ages. */
+const UNUSED = { freshUntilMs: 0, staleUntilMs: 0, keptUntilMs: 0, refreshFromMs: 0, loadMs: 0 }
+
 const tags = ['red', 'green', 'blue']
 const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
 const operation = fc.oneof(
@@ -33,7 +36,7 @@ test('stays within its bounds, drops the least recently used first and finds by 
       for (const of of operations) {
         if (of.kind === 'write') {
           const { key, bytes, tags } = of
-          const entry = { key, value: {}, tags, bytes, freshUntilMs: 0, staleUntilMs: 0, retryAtMs: 0 }
+          const entry = { key, value: {}, tags, bytes, ...UNUSED, retryAtMs: 0 }
           store.write(entry)
           model = [entry, ...model.filter(other => other.key !== key)]
           for (; model.length > 4 || total() > 100; evictions++) model.pop()
@@ -62,7 +65,7 @@ test('stays within its bounds, drops the least recently used first and finds by 
 
 test('does not keep an entry larger than all of it, nor the one it was to replace', () => {
   const store = new MemoryStore({ maxEntries: 10, maxBytes: 100 })
-  const entry = { key: 'k', value: 1, tags: ['t'], freshUntilMs: 0, staleUntilMs: 0, retryAtMs: 0 }
+  const entry = { key: 'k', value: 1, tags: ['t'], ...UNUSED, retryAtMs: 0 }
   store.write({ ...entry, bytes: 10 })
   store.write({ ...entry, bytes: 101 })
   assert.equal(store.read('k'), undefined)
