@@ -1,7 +1,6 @@
 // The shop's database: PostgreSQL, in the form the code expects and with something to sell before the first request.
 import { dependency } from 'millrace'
-import { postgres } from 'millrace/postgres'
-import { migrate } from './migrate.ts'
+import { migrate, postgres } from 'millrace/postgres'
 import { seedCustomer } from './seed/customer.ts'
 import { seed } from './seed/seed.ts'
 

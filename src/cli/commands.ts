@@ -38,6 +38,11 @@ export const COMMANDS = {
     summary: 'print the OpenAPI document of an app',
     load: () => import('./commands/openapi.ts'),
   },
+  migrate: {
+    operands: 'ACTION',
+    summary: 'bring a PostgreSQL database to the form that a folder of SQL files describes',
+    load: () => import('./commands/migrate.ts'),
+  },
   config: {
     operands: 'APP',
     summary: 'print the settings that serve would have, and where each comes from',

@@ -4,6 +4,7 @@ import { SIGNALS } from '../server/signals.ts'
 import { entry, settingsHelp } from '../server/settings-reference.ts'
 import { COMMANDS, type CommandName } from './commands.ts'
 import { ctlUsage } from './ctl-arguments.ts'
+import { migrateUsage } from './migrate-arguments.ts'
 
 export function usage(): string {
   const commands = Object.entries(COMMANDS).map(([name, { operands, summary }]) =>
@@ -29,6 +30,7 @@ ${summary[0]!.toUpperCase()}${summary.slice(1)}.
 `
   if (name === 'config') return `${head}\n${CONFIG_OPTIONS}`
   if (name === 'ctl') return `${head}\n${ctlUsage()}`
+  if (name === 'migrate') return `${head}\n${migrateUsage()}`
   if (!isServer) return head
   const signals = Object.entries(SIGNALS).map(([signal, intention]) =>
     entry(signal.slice(3), SIGNAL_MEANINGS[intention]),

@@ -87,6 +87,11 @@ export class Connection {
     return this.#broken
   }
 
+  /** Of the server's process, as it was told at the start; a pooler tells a number of its own. */
+  get processId(): number {
+    return this.#client.processID
+  }
+
   /** Undefined when the connection may be lent again at once; else resolves when what was aborted has ended everywhere. */
   get settled(): Promise<void> | undefined {
     if (!this.#running && !this.#cancelling) return undefined

@@ -120,6 +120,20 @@ export class Database implements Queryable {
     return new Transaction({ connection, names: this.#names, giveBack, savepoints: 0 }, options.signal)
   }
 
+  /**
+   * Lends one connection, and closes it afterwards: nobody knows what was set on it. For what needs a session of its own, in this folder.
+   *
+   * @throws what `use` throws, and whatever the pool can fail with
+   */
+  async lend<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.#pool.acquire()
+    try {
+      return await use(connection)
+    } finally {
+      this.#pool.discard(connection)
+    }
+  }
+
   /** Opens connections until `count` are open. */
   async warm(count: number): Promise<void> {
     const lent = await Promise.all(Array.from({ length: count }, async () => this.#pool.acquire()))

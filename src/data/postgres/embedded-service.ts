@@ -3,7 +3,7 @@
 // It listens on a unix socket only, in a folder that only its owner can enter. The supervisor starts it before the first worker and
 // stops it after the last (see ServiceSpec in core/host.ts); scripts and tests call `embeddedPostgres`.
 import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningService, ServiceSpec } from '../../core/host.ts'
 import { socketUrl, type EmbeddedAddress } from './embedded-address.ts'
@@ -70,6 +70,14 @@ export async function embeddedPostgres(options: EmbeddedOptions = {}): Promise<E
   const server = new EmbeddedServer({ folder, data, binaries, identity, address })
   await server.start()
   return server
+}
+
+/** @returns the URL of a server that another process runs on this folder now; undefined where none does, or it is on its way */
+export async function findRunning(options: EmbeddedOptions): Promise<string | undefined> {
+  const occupant = await findOccupant(join(resolve(options.dataDir ?? DEFAULT_DATA_DIR), 'data'))
+  if (occupant?.status !== 'ready') return undefined
+  const { socketDir } = occupant
+  return socketUrl({ socketDir, port: PORT, database: options.database ?? DEFAULT_DATABASE, user: SUPERUSER })
 }
 
 // A launcher that has just died leaves a server in the middle of its shutdown: worth a moment's wait.

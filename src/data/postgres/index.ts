@@ -18,6 +18,9 @@ export {
   SerializationError,
   UniqueViolation,
 } from './errors.ts'
+export { migrate, type MigrateOptions, type MigrationOptions, migrationStatus } from './migrate.ts'
+export { MigrationError } from './migration-error.ts'
+export { type MigrationState, type MigrationStatus } from './migration-history.ts'
 export { type PostgresOptions } from './options.ts'
 export { type PoolState } from './pool.ts'
 export { postgres } from './postgres.ts'

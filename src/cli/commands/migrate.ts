@@ -1,0 +1,37 @@
+// millrace migrate up|status|new: brings a database to the form that a folder of SQL files describes, or says how far it is.
+import { relative } from 'node:path'
+import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
+import { withDatabase } from '../command-database.ts'
+import { readMigrateArguments } from '../migrate-arguments.ts'
+import { migrationTable } from '../migration-table.ts'
+
+// A deploy may start its database beside this.
+const WAIT_FOR_DATABASE_MS = 30_000
+
+/** @throws MigrationError and what the database can fail with (exit code 1); SettingsError when it was not understood (2) */
+export async function run(argv: readonly string[]): Promise<ExitCode> {
+  const { action, title, dir, url, table } = readMigrateArguments(argv)
+  const options = table === undefined ? {} : { table }
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+  if (action === 'new') {
+    const { newMigration } = await import('../../data/postgres/migration-files.ts')
+    say(relative('', await newMigration(dir, title)))
+    return EXIT.stopped
+  }
+  return withDatabase({ url, withinMs: WAIT_FOR_DATABASE_MS }, async database => {
+    const { migrate, migrationStatus } = await import('../../data/postgres/migrate.ts')
+    if (action === 'status') {
+      const statuses = await migrationStatus(database, dir, options)
+      process.stdout.write(migrationTable(statuses))
+      const isWrong = statuses.some(({ state }) => ['edited', 'missing', 'late'].includes(state))
+      return isWrong ? EXIT.fault : EXIT.stopped
+    }
+    const applied = await migrate(database, dir, {
+      ...options,
+      onWait: () => say('another process is migrating this database; waiting for it'),
+      onApplied: (name, tookMs) => say(`applied ${name} in ${Math.round(tookMs)} ms`),
+    })
+    if (applied.length === 0) say('nothing is pending')
+    return EXIT.stopped
+  })
+}
