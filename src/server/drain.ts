@@ -21,6 +21,9 @@ const LOOK_MS = 10
 // What stop() gets at least, even when requests used up the grace time: closing a pool or writing a buffer is short.
 const LEAST_STOP_MS = 1_000
 
+// What somebody who keeps to the time has to say what was lost by it, also when its timer and ours are late together.
+const LAST_WORDS_MS = 250
+
 /** Resolves within about delayMs + graceMs + 1 s, whatever the app does. */
 export async function drain(serving: Serving, mode: DrainMode, delayMs: number, graceMs: number): Promise<void> {
   const { server, doorway, engine, app, host, log } = serving
@@ -54,7 +57,7 @@ export async function drain(serving: Serving, mode: DrainMode, delayMs: number, 
 
 async function within(ms: number, what: string, log: Logger, stop: (ms: number) => Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>(resolve => (timer = setTimeout(resolve, ms, 'late')))
+  const late = new Promise<'late'>(resolve => (timer = setTimeout(resolve, ms + LAST_WORDS_MS, 'late')))
   try {
     if ((await Promise.race([stop(ms), late])) === 'late') log.warn(`${what} was not done within ${Math.round(ms)} ms`)
   } catch (error) {
