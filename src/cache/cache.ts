@@ -1,18 +1,21 @@
-// Remembers what was expensive to find out: in this worker's memory, loaded once per key however many ask, dropped by tag in all
-// workers.
+// Remembers what was expensive to find out: in this worker's memory, then in a second tier where there is one, loaded once per key however many
+// ask, dropped by tag in all workers.
 //
 // One look-up: fresh -> the value, and rarely, near its end, a reload in the background. Stale -> the value, and one reload in the
 // background. Otherwise -> board the load that is under way, or start it. A load that fails is told to those who waited for it, unless there
 // is an older value that may be served instead, and never remembered.
 import { type Duration, milliseconds } from '../core/duration.ts'
-import { badLimit } from './errors.ts'
+import { badLimit, LoadFailedError } from './errors.ts'
 import { type CacheEvent, tell } from './events.ts'
 import { expiry, isDueEarly, isFresh, isKept, isServable, type CachePolicy } from './freshness.ts'
 import { invalidations, type Invalidatable, type InvalidationBus } from './invalidation.ts'
 import { MemoryStore } from './memory-store.ts'
+import type { Lease, TierValue } from './second-tier.ts'
+import { type Brought, handIn, RETRY_MS, sharedLoad } from './shared-load.ts'
 import { SingleFlight, type Flight, type Landing, type Load } from './single-flight.ts'
 import { approximateBytes } from './sizes.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
+import { type ValueCodec, valueCodec } from './value-codec.ts'
 
 export type { CachePolicy }
 
@@ -25,6 +28,8 @@ export interface CacheOptions {
   readonly maxBytes?: number
   /** What a load takes at most: then its signal aborts, and those who wait get a DeadlineError. Default 30 s; null for no bound. */
   readonly loadTimeout?: Duration | null
+  /** How values travel between workers and hosts. Default: plain data, dates, maps, sets and bytes; others stay in their worker. */
+  readonly codec?: ValueCodec
   /** Milliseconds, never backwards. Default performance.now(). */
   readonly now?: () => number
   /** In [0, 1); spreads expiry. */
@@ -37,8 +42,10 @@ export interface CacheStats {
   /** Values past their ttl that were served at once. */
   readonly stale: number
   readonly misses: number
-  /** Misses that waited for a load already under way. */
+  /** Misses that waited for a load already under way in this worker. */
   readonly coalesced: number
+  /** Values that the second tier had, or that another worker's load brought. */
+  readonly shared: number
   readonly loads: number
   /** Loads that failed; not those given up because every caller had gone. */
   readonly errors: number
@@ -51,8 +58,8 @@ export interface CacheStats {
   readonly bytes: number
 }
 
-/** A source that just failed is not asked again for a key that is still servable: one try a second, not one per request. */
-const RETRY_MS = 1_000
+/** Another worker loads the value that is served stale here: time to look whether it has. */
+const LOOK_AGAIN_MS = 100
 /** As long as a request may take by default. */
 const LOAD_TIMEOUT_MS = 30_000
 /** setTimeout takes no longer delay: 24 days. */
@@ -66,10 +73,12 @@ export class Cache implements Invalidatable {
   readonly #now: () => number
   readonly #random: () => number
   readonly #loadTimeoutMs: number
+  readonly #codec: ValueCodec
   #hits = 0
   #stale = 0
   #misses = 0
   #coalesced = 0
+  #shared = 0
   #loads = 0
   #errors = 0
   #rescued = 0
@@ -90,6 +99,7 @@ export class Cache implements Invalidatable {
     const { loadTimeout = LOAD_TIMEOUT_MS } = options
     const loadTimeoutMs = loadTimeout === null ? Infinity : milliseconds(loadTimeout, `cache ${this.name} loadTimeout`)
     this.#loadTimeoutMs = loadTimeoutMs > LONGEST_TIMER_MS ? Infinity : loadTimeoutMs
+    this.#codec = options.codec ?? valueCodec
     this.#bus = bus
     bus.join(this)
   }
@@ -178,6 +188,7 @@ export class Cache implements Invalidatable {
       stale: this.#stale,
       misses: this.#misses,
       coalesced: this.#coalesced,
+      shared: this.#shared,
       loads: this.#loads,
       errors: this.#errors,
       rescued: this.#rescued,
@@ -223,7 +234,8 @@ export class Cache implements Invalidatable {
 
   /** In the background, once at a time, and not of a source that has just failed. */
   #reload<T>(entry: CacheEntry, nowMs: number, load: Load<T>, policy: CachePolicy | ((value: T) => CachePolicy)): void {
-    if (nowMs >= entry.retryAtMs && !this.#flights.find(entry.key)) this.#load(entry.key, load, policy)
+    if (nowMs < entry.retryAtMs || this.#flights.find(entry.key)) return
+    this.#load(entry.key, load, policy, { freshForMs: Math.max(0, entry.freshUntilMs - nowMs) + 1 })
   }
 
   /** The older value where the load has failed, if by then nobody has invalidated it and it is not too old. */
@@ -238,37 +250,110 @@ export class Cache implements Invalidatable {
     }
   }
 
-  #load<T>(key: string, load: Load<T>, policy: CachePolicy | ((value: T) => CachePolicy)): Flight {
+  /**
+   * @param reload  there is a value to serve meanwhile
+   * @param lease  to load it now, from an earlier claim
+   */
+  #load<T>(
+    key: string,
+    load: Load<T>,
+    policy: CachePolicy | ((value: T) => CachePolicy),
+    reload?: { readonly freshForMs: number },
+    lease?: Lease,
+  ): Flight {
     // Before there is anything to invalidate, somebody must be listening.
     this.#bus.listen()
-    this.#loads++
     const tags = typeof policy === 'function' ? undefined : (policy.tags ?? [])
-    const beganMs = this.#now()
+    let beganMs = this.#now()
+    const counted: Load<T> = of => {
+      this.#loads++
+      beganMs = this.#now()
+      return load(of)
+    }
+    const tier = this.#bus.tier
+    let brought: Brought<T> | undefined
+    const fly =
+      tier === undefined
+        ? counted
+        : async ({ signal }: { signal: AbortSignal }) => {
+            brought = await sharedLoad({
+              tier,
+              name: this.name,
+              key,
+              codec: this.#codec,
+              load: counted,
+              signal,
+              reload,
+              lease,
+            })
+            return brought.value
+          }
     const landing: Landing<T> = {
       arrived: (flight, value) => {
+        const of = typeof policy === 'function' ? policy(value) : policy
+        if (brought?.from === 'tier') {
+          this.#shared++
+          const isKept = this.#keepFound(flight, value, of, brought.found)
+          if (brought.lease && isKept && !this.#flights.find(key))
+            this.#load(key, load, policy, { freshForMs: 0 }, brought.lease)
+          else void brought.lease?.abandon()
+          return
+        }
         const tookMs = this.#now() - beganMs
-        this.#keep(flight, value, typeof policy === 'function' ? policy(value) : policy, tookMs)
+        const freshForMs = this.#keep(flight, value, of, tookMs)
+        if (brought?.lease) handIn(brought.lease, this.#codec, value, of, freshForMs)
         this.#tell({ kind: 'loaded', key, tookMs })
       },
       failed: (flight, error) => {
+        if (brought?.lease) void brought.lease.abandon()
         if (flight.deserted) return
-        this.#errors++
+        const isElsewhere = error instanceof LoadFailedError
+        if (!isElsewhere) this.#errors++
         const entry = this.#store.read(key)
-        if (entry) entry.retryAtMs = this.#now() + RETRY_MS
+        if (entry) entry.retryAtMs = this.#now() + (isElsewhere ? error.retryAfterMs! : RETRY_MS)
         this.#tell({ kind: 'failed', key, error })
       },
     }
-    return this.#flights.start(key, tags, load, landing, this.#loadTimeoutMs)
+    return this.#flights.start(key, tags, fly, landing, this.#loadTimeoutMs)
   }
 
-  #keep(flight: Flight, value: unknown, policy: CachePolicy, loadMs: number): void {
+  /** @returns for how long others may keep it; 0 when nobody may */
+  #keep(flight: Flight, value: unknown, policy: CachePolicy, loadMs: number): number {
     const { tags = [] } = policy
     const nowMs = this.#now()
     const life = expiry(policy, value, loadMs, nowMs, this.#random())
-    if (life.keptUntilMs <= nowMs || !flight.mayKeep(tags)) return
-    const { key } = flight
+    if (life.keptUntilMs <= nowMs || !flight.mayKeep(tags)) return 0
+    this.#write(flight.key, value, tags, { loadMs, retryAtMs: 0, ...life })
+    return life.freshUntilMs - nowMs
+  }
+
+  /** Somebody else's, as old as it is: `found` says how long it lives, and `policy` what may be done with it after that. */
+  #keepFound(flight: Flight, value: unknown, policy: CachePolicy, found: TierValue): boolean {
+    if (!flight.mayKeep(found.tags)) return false
+    const nowMs = this.#now()
+    const freshUntilMs = nowMs + found.freshForMs
+    const staleUntilMs = freshUntilMs + found.staleForMs
+    const keptUntilMs = Math.max(staleUntilMs, freshUntilMs + milliseconds(policy.staleIfError ?? 0))
+    if (keptUntilMs <= nowMs) return false
+    this.#write(flight.key, value, found.tags, {
+      loadMs: 0,
+      refreshFromMs: freshUntilMs,
+      freshUntilMs,
+      staleUntilMs,
+      keptUntilMs,
+      retryAtMs: found.freshForMs > 0 ? 0 : nowMs + LOOK_AGAIN_MS,
+    })
+    return true
+  }
+
+  #write(
+    key: string,
+    value: unknown,
+    tags: readonly string[],
+    life: Omit<CacheEntry, 'key' | 'value' | 'tags' | 'bytes'>,
+  ): void {
     const bytes = approximateBytes(key) + approximateBytes(value)
-    this.#store.write({ key, value, tags, bytes, loadMs, retryAtMs: 0, ...life })
+    this.#store.write({ key, value, tags, bytes, ...life })
   }
 
   #tell(event: CacheEvent): void {

@@ -4,6 +4,7 @@
 // that misses it had its loop blocked that long with the message unread, so each worker watches its own loop: a pulse stamps the
 // time, and whoever finds the stamp older than the bound, the pulse itself or the first look-up after the stall, drops everything.
 import { host, type Host } from '../core/host.ts'
+import { type Invalidation, type SecondTier, secondTier } from './second-tier.ts'
 
 /** A cache as the bus sees it. Each method also keeps loads that are under way from being stored. */
 export interface Invalidatable {
@@ -13,9 +14,8 @@ export interface Invalidatable {
   dropAll(): void
 }
 
-type Message = { readonly tags: readonly string[] } | { readonly name: string; readonly key: string }
-
-const CHANNEL = 'cache:invalidate'
+/** What workers tell each other on: an `Invalidation`. The supervisor reads it too, for what it keeps itself. */
+export const INVALIDATIONS = 'cache:invalidate'
 /** How long an invalidation waits for a worker, and so how long a worker may be deaf before it must distrust its memory. */
 export const BOUND_MS = 1_000
 /** A fifth of the bound: a stall as long as the bound is always seen, one under four fifths of it never is. */
@@ -26,48 +26,69 @@ export class InvalidationBus {
   readonly #caches = new Set<WeakRef<Invalidatable>>()
   readonly #hostOf: () => Host
   readonly #now: () => number
+  readonly #tierOf: () => SecondTier | undefined
   #listening: Host | undefined
   #stopListening: () => void = () => {}
+  /** As it was last looked at. */
+  #tier: SecondTier | undefined
+  /** That, where it is one to listen to. */
+  #heard: SecondTier | undefined
+  #stopHearing: () => void = () => {}
   #pulse: NodeJS.Timeout | undefined
   #pulseMs = 0
 
   /** @param now  milliseconds, never backwards */
-  constructor(hostOf: () => Host = host, now: () => number = () => performance.now()) {
+  constructor(
+    hostOf: () => Host = host,
+    now: () => number = () => performance.now(),
+    tierOf: () => SecondTier | undefined = secondTier,
+  ) {
     this.#hostOf = hostOf
     this.#now = now
+    this.#tierOf = tierOf
   }
 
   join(cache: Invalidatable): void {
     this.#caches.add(new WeakRef(cache))
   }
 
-  /** Answers for this process on the host of now: a worker provides its own after modules have loaded. Cheap when nothing changed. */
+  /** The second tier, while it can be used. */
+  get tier(): SecondTier | undefined {
+    const tier = this.#tierOf()
+    return tier?.isReachable === true ? tier : undefined
+  }
+
+  /** Answers for this process on the host and the tier of now: both are provided after modules have loaded. Cheap when nothing changed. */
   listen(): void {
+    const tier = this.#tierOf()
+    if (tier !== this.#tier) this.#hear(tier)
     const current = this.#hostOf()
     if (current === this.#listening) return
-    this.stop()
+    this.#leaveHost()
     this.#listening = current
-    this.#stopListening = current.respond(CHANNEL, message => this.#apply(message as Message))
+    this.#stopListening = current.respond(INVALIDATIONS, message => {
+      this.#apply(message as Invalidation)
+      this.#heard?.remember(message as Invalidation)
+    })
     if (current.worker === 0) return // alone: nobody could have told us anything while we were blocked
     this.#pulseMs = this.#now()
     this.#pulse = setInterval(() => this.checkPulse(), PULSE_MS).unref()
   }
 
-  /** Leaves the host and stops the pulse; `listen` begins again. */
+  /** Leaves host and tier and stops the pulse; `listen` begins again. */
   stop(): void {
-    this.#stopListening()
-    clearInterval(this.#pulse)
-    this.#pulse = undefined
-    this.#listening = undefined
+    this.#leaveHost()
+    this.#hear(undefined)
   }
 
   /** Drops everything if this process may have missed an invalidation: call before trusting an entry. */
   checkPulse(nowMs = this.#now()): void {
+    if (this.#heard !== undefined) this.#heard.checkPulse(nowMs)
     if (this.#pulse === undefined) return
     const silentMs = nowMs - this.#pulseMs
     if (silentMs < PULSE_MS) return
     this.#pulseMs = nowMs
-    if (silentMs >= BOUND_MS) for (const cache of this.#living()) cache.dropAll()
+    if (silentMs >= BOUND_MS) this.#dropAll()
   }
 
   /** @throws what the host's `request` rejects with, when the supervisor cannot be reached; this process is clean even then */
@@ -80,17 +101,39 @@ export class InvalidationBus {
     await this.#send({ name, key })
   }
 
-  async #send(message: Message): Promise<void> {
+  async #send(what: Invalidation): Promise<void> {
     this.listen()
-    this.#apply(message)
-    await this.#hostOf().request(CHANNEL, message, BOUND_MS)
+    this.#apply(what)
+    const inTier = this.#heard?.invalidate(what)
+    await Promise.all([this.#hostOf().request(INVALIDATIONS, what, BOUND_MS), inTier])
   }
 
-  #apply(message: Message): void {
+  /** One tier, beside the host. What is in the first may be older than what the second forgot before we heard it. */
+  #hear(tier: SecondTier | undefined): void {
+    this.#stopHearing()
+    this.#tier = tier
+    this.#heard = tier?.isOfHost === true ? undefined : tier
+    this.#stopHearing =
+      this.#heard?.listen({ invalidated: what => this.#apply(what), lost: () => this.#dropAll() }) ?? (() => {})
+    if (this.#heard) this.#dropAll()
+  }
+
+  #leaveHost(): void {
+    this.#stopListening()
+    clearInterval(this.#pulse)
+    this.#pulse = undefined
+    this.#listening = undefined
+  }
+
+  #apply(what: Invalidation): void {
     for (const cache of this.#living()) {
-      if ('tags' in message) cache.dropTagged(message.tags)
-      else if (cache.name === message.name) cache.dropKey(message.key)
+      if ('tags' in what) cache.dropTagged(what.tags)
+      else if (cache.name === what.name) cache.dropKey(what.key)
     }
+  }
+
+  #dropAll(): void {
+    for (const cache of this.#living()) cache.dropAll()
   }
 
   *#living(): Iterable<Invalidatable> {

@@ -89,6 +89,11 @@ export interface TierStats {
 export interface SecondTier {
   /** Whether the tier can be used now. While it is false `claim` says `alone` at once. */
   readonly isReachable: boolean
+  /**
+   * Its processes are the workers of this host, whom the caches tell of invalidations themselves: it hears what they send, so that they need not
+   * call `invalidate`, and it has nothing to tell them.
+   */
+  readonly isOfHost?: boolean
   readonly stats: TierStats
 
   /**

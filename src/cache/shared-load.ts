@@ -1,0 +1,106 @@
+// One load among many processes: asks the second tier for the value, or for the right to load it, and hands in what the load brought.
+//
+// The tier decides who loads; this decides what that means for those who wait here. Whatever the tier does, a value comes or the load's own
+// error: a tier that is out of reach costs its bound once, and no request.
+import { milliseconds } from '../core/duration.ts'
+import { loadFailed, LoadFailedError } from './errors.ts'
+import type { CachePolicy } from './freshness.ts'
+import type { Claim, Lease, SecondTier, TierValue } from './second-tier.ts'
+import type { Load } from './single-flight.ts'
+import type { ValueCodec } from './value-codec.ts'
+
+export interface SharedLoad<T> {
+  readonly tier: SecondTier
+  /** Of the cache; keys are unique within it. */
+  readonly name: string
+  readonly key: string
+  readonly codec: ValueCodec
+  readonly load: Load<T>
+  readonly signal: AbortSignal
+  /** Nobody waits for it: there is a value to serve meanwhile. A value must be fresher than this one to be of use. */
+  readonly reload: { readonly freshForMs: number } | undefined
+  /** The lease that an earlier claim was given, to be used now. */
+  readonly lease: Lease | undefined
+}
+
+/** `lease`: end it, by `handIn`. */
+export type Brought<T> =
+  | { readonly from: 'load'; readonly value: T; readonly lease: Lease | undefined }
+  /** `lease`: the value is stale, and a new one is ours to load. */
+  | { readonly from: 'tier'; readonly value: T; readonly found: TierValue; readonly lease: Lease | undefined }
+
+/** The source is asked again for a key that nobody can serve after so long: enough to tell all who wait now, and no pause for who comes later. */
+const RETRY_UNSERVED_MS = 100
+/** And after so long where an older value is served meanwhile. */
+export const RETRY_MS = 1_000
+
+/** @throws what `load` throws; LoadFailedError where another process's load has; the reason of the signal */
+export async function sharedLoad<T>(of: SharedLoad<T>): Promise<Brought<T>> {
+  if (of.lease) return loadWith(of, of.lease)
+  const { tier, name, key, signal, reload, codec } = of
+  // The second time round there is nothing to be found that could not be read: it has been discarded.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const claim = await tier.claim(name, key, { signal, ...(reload && { freshForMs: reload.freshForMs }) })
+    switch (claim.state) {
+      case 'yours':
+        return loadWith(of, claim.lease)
+      case 'failed':
+        throw loadFailed(claim.message, claim.retryInMs)
+      case 'alone':
+        return { from: 'load', value: await of.load({ signal }), lease: undefined }
+      case 'found':
+      case 'stale': {
+        const lease = claim.state === 'stale' ? claim.lease : undefined
+        if (lease && reload) return loadWith(of, lease)
+        const read = decoded<T>(codec, claim)
+        if (read) return { from: 'tier', value: read.value, found: claim.value, lease }
+        if (lease) return loadWith(of, lease)
+        await tier.discard(name, key)
+      }
+    }
+  }
+  return { from: 'load', value: await of.load({ signal }), lease: undefined }
+}
+
+async function loadWith<T>({ load, signal, reload }: SharedLoad<T>, lease: Lease): Promise<Brought<T>> {
+  // Given up, by all who waited or for want of time: the next may try, without waiting for the end of what may never end.
+  const givenUp = () => void lease.abandon()
+  signal.addEventListener('abort', givenUp, { once: true })
+  try {
+    return { from: 'load', value: await load({ signal }), lease }
+  } catch (error) {
+    if (!signal.aborted)
+      void lease.abandon(
+        isDecided(error) ? undefined : { message: messageOf(error), retryInMs: reload ? RETRY_MS : RETRY_UNSERVED_MS },
+      )
+    throw error
+  } finally {
+    signal.removeEventListener('abort', givenUp)
+  }
+}
+
+/** Ends the lease with the value, or without one where it is for nobody else. */
+export function handIn(lease: Lease, codec: ValueCodec, value: unknown, policy: CachePolicy, freshForMs: number): void {
+  const bytes = freshForMs > 0 ? codec.encode(value) : undefined
+  if (bytes === undefined) return void lease.abandon()
+  void lease.fulfil({ bytes, freshForMs, staleForMs: milliseconds(policy.staleFor ?? 0), tags: policy.tags ?? [] })
+}
+
+function decoded<T>(codec: ValueCodec, claim: Claim & { state: 'found' | 'stale' }): { value: T } | undefined {
+  try {
+    return { value: codec.decode(claim.value.bytes) as T }
+  } catch {
+    return undefined
+  }
+}
+
+/** By the handler or by rules, and not for want of a source: the next to ask may be told something else. */
+function isDecided(error: unknown): boolean {
+  if (error instanceof LoadFailedError) return false
+  const status = typeof error === 'object' && error !== null ? (error as { status?: unknown }).status : undefined
+  return typeof status === 'number' && status >= 400 && status <= 499
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 500)
+}
