@@ -1,7 +1,7 @@
 // skew: how evenly 1,000 connections fall on four workers under load, kept ones, some of twenty requests, and one for each request:
 // (most - mean) / mean.
 //
-// Looked at ten times a second in /proc, all workers in the same moment, when the load has been there for a while. A run has two figures: the skew of
+// Looked at fifty times a second in /proc, all workers in the same moment, when the load has been there for a while. A run has two figures: the skew of
 // what each worker had open on average, and the median of the skews of the single looks. For kept connections they are the same; those that
 // last for one request come and go, and at any one moment somebody has more of them.
 import { spawn } from 'node:child_process'
@@ -24,7 +24,7 @@ const WORKERS = 4
 const SECONDS = 15
 /** Of them, before the first look. */
 const WARM_UP_SECONDS = 7
-const LOOK_EVERY_MS = 100
+const LOOK_EVERY_MS = 20
 /** Before what is open without a load is counted: the question by which it was found ready is over. */
 const IDLE_MS = 500
 

@@ -363,7 +363,7 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
         this.#enter('skip')
         this.#resume()
       }
-    } else if (this.#closesAfterAnswer || exchange.isLast) this.#shutDown()
+    } else if (this.#closesAfterAnswer || exchange.isLast) this.#part(exchange.head)
     else this.#next()
     if (!this.#isRunning) this.#settle()
   }
@@ -460,6 +460,19 @@ export class Connection implements OwnedConnection, ExchangeLine, BodySource {
       this.#conclude(exchange)
     }
     this.#shutDown()
+  }
+
+  /** Behind the last answer. A client that asked for the end sends no more (RFC 9112 §9.6): nothing is waited for, as in nginx. */
+  #part({ kind, section, minorVersion }: RequestHead): void {
+    const isAsked = section.asksClose || (minorVersion === 0 && !section.asksKeepAlive)
+    // Old clients send an empty line behind a body.
+    if (!isAsked || kind !== 'none' || this.#in.length > 0) return this.#shutDown()
+    this.out.flush()
+    // The kernel has it all: it sends the end behind it.
+    if (this.out.isDirect && this.out.onItsWay === 0) {
+      this.#enter('linger')
+      this.#socket.destroy()
+    } else this.#shutDown()
   }
 
   /** Closes our side, once everything is out, and reads on for a while. */

@@ -29,6 +29,11 @@ export class SendBuffer {
     return this.#piece === '' && !this.#isCorked
   }
 
+  /** What is not on its way is in the kernel. */
+  get isDirect(): boolean {
+    return this.#direct !== undefined
+  }
+
   /** Handed over and not taken by the kernel yet. */
   get onItsWay(): number {
     return this.#sink.writableLength + (this.#direct?.pendingBytes ?? 0)

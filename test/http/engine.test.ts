@@ -139,9 +139,11 @@ for (const way of ways) {
     })
 
     test('a connection that does not close is cut after its linger', async () => {
-      const engine = engineOf(exchange => exchange.send(OK, null), { limits: { lingerMs: 80 } })
+      const engine = engineOf(exchange => exchange.send(OK, null), {
+        limits: { lingerMs: 80, maxRequestsPerConnection: 1 },
+      })
       const client = await open(way, engine)
-      client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+      client.write(GET)
       await client.until(({ hasEnded }) => hasEnded)
       while (engine.connections > 0) await turn()
     })
@@ -477,5 +479,38 @@ describe('an engine', () => {
     side.destroy()
     engine.accept(side)
     assert.equal(engine.connections, 0)
+  })
+})
+
+describe('the end of a connection that its client asked for', () => {
+  // All that came is one request, and the client keeps its side open.
+  const asks = ['GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 'GET / HTTP/1.0\r\n\r\n']
+  test('is not waited for: nothing more may come', async () => {
+    for (const ask of asks) {
+      const engine = engineOf(exchange => exchange.send(OK, 'x'.repeat(10_000)), { limits: { lingerMs: 600_000 } })
+      const client = await open(overTcp, engine)
+      client.write(ask)
+      const [answer] = await client.ended()
+      assert.equal(answer!.status, 200)
+      assert.equal(answer!.body, 'x'.repeat(10_000))
+      while (engine.connections > 0) await turn()
+    }
+  })
+
+  test('is waited for where a client may have sent more: behind a body, and behind what it was not to send', async () => {
+    for (const ask of [
+      'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi',
+      `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n${GET}`,
+    ]) {
+      const engine = engineOf(exchange => exchange.send(OK, 'x'), { limits: { lingerMs: 600_000 } })
+      const client = await open(overTcp, engine)
+      client.write(ask)
+      const [answer] = await client.ended()
+      assert.equal(answer!.body, 'x')
+      assert.equal(engine.connections, 1)
+      // It lingers until the client has closed, too.
+      client.destroy()
+      while (engine.connections > 0) await turn()
+    }
   })
 })
