@@ -18,6 +18,8 @@ export interface ConnectionOptions {
 // A cancelled statement ends within milliseconds. One that has not by then is stuck, or the cancel was lost on the way.
 const CANCEL_WITHIN_MS = 5000
 
+const CANCEL_AGAIN_MS = 25
+
 const CLOSE_WITHIN_MS = 1000
 
 type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script'>
@@ -184,9 +186,16 @@ export class Connection {
     // so that the next run prepares it anew.
     if (request.name !== '' && (code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery'))) {
       this.#forget(request.name)
-      return new StalePlanError(mapError(error, this.#where, request.text))
+      return new StalePlanError(this.#typed(error, request.text))
     }
-    return mapError(error, this.#where, request.text)
+    return this.#typed(error, request.text)
+  }
+
+  #typed(error: unknown, text: string): unknown {
+    const typed = mapError(error, this.#where, text)
+    // The server's last word may be here before the end of its socket: nobody is to be lent the connection in between.
+    if (typed instanceof DatabaseUnavailableError) this.#break()
+    return typed
   }
 
   #forget(name: string): void {
@@ -203,12 +212,18 @@ export class Connection {
 
   async #cancel(running: Promise<unknown>): Promise<void> {
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), CANCEL_WITHIN_MS)
-    await sendCancel(this.#client, this.#options.config)
-    await running.catch(ignore)
+    const ended = running.catch(ignore)
+    // A cancel may overtake the statement that it is meant for, and then finds none to end: it is sent until the statement has ended.
+    do await sendCancel(this.#client, this.#options.config)
+    while (!(await settlesWithin(ended, CANCEL_AGAIN_MS)) && !this.#broken)
+    await ended
     clearTimeout(timer)
     this.#cancelling = undefined
   }
 }
+
+/** Called once, when the server has ended a query, well or not. */
+export type Ended<T> = (error: Error | null, value?: T) => void
 
 /** The prepared statement no longer fits its table; the same statement succeeds when it is sent again. */
 export class StalePlanError extends Error {

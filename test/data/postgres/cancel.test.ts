@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
+import { FaultProxy } from '../support/fault-proxy.ts'
 import { eventually, testServer } from '../support/server.ts'
 
-const { open } = await testServer()
+const { open, server } = await testServer()
 const db = await open({ maxConnections: 3 })
 const watcher = await open({ maxConnections: 1, applicationName: 'watcher' })
 
@@ -84,6 +85,27 @@ describe('a signal', () => {
     await assert.rejects(work, /gone/)
     assert.deepEqual(await db.sql`select * from cancelled`, [])
   })
+})
+
+test('a cancel that overtakes its statement is sent again', async () => {
+  const { socketDir, port } = server.address
+  const proxy = await FaultProxy.start({ path: `${socketDir}/.s.PGSQL.${port}` })
+  after(() => proxy.close())
+  const slow = await open({
+    url: `postgresql://postgres@127.0.0.1:${proxy.port}/app?sslmode=disable`,
+    maxConnections: 1,
+  })
+  const gone = new AbortController()
+  proxy.slow({ latencyMs: 1000 })
+  const query = slow.sql`select pg_sleep(60), 'mark-d'`.signal(gone.signal).one()
+  // By then the proxy has it, and keeps it for a while.
+  await new Promise(resolve => setTimeout(resolve, 100))
+  proxy.slow({})
+  gone.abort(new Error('client left'))
+  await assert.rejects(query, /client left/)
+  await whenAllBack(slow)
+  assert.equal(await running('mark-d'), 0)
+  assert.equal(slow.pool.open, 1, 'its connection was ended instead')
 })
 
 // The dangerous case: a cancel that arrives after its statement has ended would hit whoever uses the connection next.
