@@ -55,7 +55,7 @@ export class Connection {
   /** Statements prepared here, least recently used first, with their columns once these are known. */
   readonly #prepared = new Map<string, Columns | undefined>()
   #broken = false
-  #running: Promise<Result> | undefined
+  #running: Promise<unknown> | undefined
   #cancelling: Promise<void> | undefined
   /** Called once when the connection dies by itself. */
   onBroken: () => void = () => {}
@@ -116,6 +116,37 @@ export class Connection {
     return this.#send({ text, values: [], name: '', script: true }, signal, check)
   }
 
+  /**
+   * Runs a query of another kind (a portal, a copy) in its turn.
+   *
+   * @param text  for its errors
+   * @param make  gets what is to be called once when it has ended, and gives the object that pg drives
+   */
+  async perform<T>(
+    text: string,
+    make: (ended: Ended<T>) => object,
+    signal?: AbortSignal,
+    check?: () => void,
+  ): Promise<T> {
+    while (this.#running) await this.#running.catch(ignore)
+    signal?.throwIfAborted()
+    check?.()
+    if (this.#broken) throw this.#gone()
+    const { promise: answer, resolve, reject } = Promise.withResolvers<T>()
+    const query = make((error, value) => {
+      this.#running = undefined
+      if (error) reject(error)
+      else resolve(value!)
+    })
+    this.#client.query(query)
+    this.#running = answer
+    try {
+      return await (signal ? this.#abortable(answer, signal) : answer)
+    } catch (error) {
+      throw signal?.aborted && error === signal.reason ? error : this.#typed(error, text)
+    }
+  }
+
   /** Asks the server to end the running statement, if any; see `settled`. */
   cancel(): void {
     if (this.#running && !this.#cancelling && !this.#broken) this.#cancelling = this.#cancel(this.#running)
@@ -134,7 +165,7 @@ export class Connection {
     while (this.#running) await this.#running.catch(ignore)
     signal?.throwIfAborted()
     check?.()
-    if (this.#broken) throw new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: the connection has ended`)
+    if (this.#broken) throw this.#gone()
     const answer = this.#submit(this.#plan(request))
     this.#running = answer
     try {
@@ -157,8 +188,8 @@ export class Connection {
     })
   }
 
-  #abortable(answer: Promise<Result>, signal: AbortSignal): Promise<Result> {
-    return new Promise((resolve, reject) => {
+  #abortable<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
       const onAbort = (): void => {
         this.cancel()
         reject(signal.reason)
@@ -202,6 +233,10 @@ export class Connection {
     this.#prepared.delete(name)
     delete this.#client.connection.parsedStatements[name]
     this.#client.connection.close({ type: 'S', name })
+  }
+
+  #gone(): DatabaseUnavailableError {
+    return new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: the connection has ended`)
   }
 
   #break(): void {
@@ -262,6 +297,16 @@ function sendCancel(client: PgClient, config: ClientConfig): Promise<void> {
   else socket.connect(client.port, client.host)
   const timer = setTimeout(() => socket.stream.destroy(), CANCEL_WITHIN_MS)
   return promise.finally(() => clearTimeout(timer))
+}
+
+function settlesWithin(ended: Promise<unknown>, withinMs: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, withinMs, false)
+    void ended.then(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
 }
 
 function ignore(): void {}

@@ -1,10 +1,14 @@
 // A PostgreSQL database as an application uses it: statements, transactions, and an honest answer when it is away or busy.
 import { type Connection, StalePlanError } from './connection.ts'
+import { copyIn, type CopySource } from './copy-in.ts'
+import { CopyOut, type CopyOptions } from './copy-out.ts'
+import { copyStatement } from './copy-statement.ts'
+import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cursor.ts'
 import { SerializationError } from './errors.ts'
 import { Pool, type PoolState } from './pool.ts'
 import { Query, type QueryOptions } from './query.ts'
 import type { ResolvedOptions } from './options.ts'
-import { compileSql, type CompiledSql, type SqlValue } from './sql.ts'
+import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import { StatementNames } from './statement-names.ts'
 import type { Result } from './statement.ts'
 import { Transaction, type TransactionOptions } from './transaction.ts'
@@ -14,6 +18,10 @@ export interface Queryable {
   sql<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Query<Row>
   query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: QueryOptions): Query<Row>
   script(text: string, options?: { signal?: AbortSignal | undefined }): Promise<void>
+  cursor<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Cursor<Row>
+  cursor<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: CursorOptions): Cursor<Row>
+  copyTo(statement: string | Fragment, options?: CopyOptions): CopyOut
+  copyFrom(statement: string | Fragment, source: CopySource, options?: CopyOptions): Promise<number>
   transaction<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T>
 }
 
@@ -82,6 +90,39 @@ export class Database implements Queryable {
   }
 
   /**
+   * ``for await (const row of db.cursor`select * from products`)`` reads in batches, on a connection of its own and in a read-only
+   * transaction; the connection is back when the rows are read, the loop is left, or the signal (`.signal(signal)`) aborts.
+   * A text with `$1`, `$2`, ... and its values does as well.
+   */
+  cursor<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Cursor<Row>
+  cursor<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: CursorOptions): Cursor<Row>
+  cursor<Row>(first: TemplateStringsArray | string, ...rest: unknown[]): Cursor<Row> {
+    const { sql, options } = cursorStatement(first, rest)
+    return new Cursor<Row>(signal => this.#read<Row>(sql, signal), options)
+  }
+
+  /**
+   * `for await (const bytes of db.copyTo('copy products to stdout (format csv)'))`; `.rows()` gives the columns of each row as text.
+   *
+   * @throws UsageError `POSTGRES_NOT_A_COPY`, QueryError and its kinds, in the loop
+   */
+  copyTo(statement: string | Fragment, options: CopyOptions = {}): CopyOut {
+    return new CopyOut(this.#lend, copyStatement(statement), options)
+  }
+
+  /**
+   * `await db.copyFrom('copy products from stdin', copyText(rows))`: all rows or none.
+   *
+   * @param source  bytes or text in the format that the statement names, cut anywhere
+   * @returns how many rows were copied
+   * @throws what the source throws, UsageError `POSTGRES_NOT_A_COPY`, QueryError and its kinds, the signal's reason
+   */
+  copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
+    const { signal } = options
+    return this.#lend(signal, connection => copyIn(connection, copyStatement(statement), source, signal))
+  }
+
+  /**
    * Runs `work` in a transaction: committed when it returns, rolled back when it throws.
    *
    * @throws what `work` throws, NotCommittedError, and whatever BEGIN and COMMIT can fail with
@@ -117,7 +158,7 @@ export class Database implements Queryable {
       throw error
     }
     const giveBack = (): void => this.#giveBack(connection)
-    return new Transaction({ connection, names: this.#names, giveBack, savepoints: 0 }, options.signal)
+    return new Transaction({ connection, names: this.#names, giveBack, savepoints: 0, portals: 0 }, options.signal)
   }
 
   /**
@@ -156,7 +197,21 @@ export class Database implements Queryable {
       }
     })
 
-  async #lend<T>(signal: AbortSignal | undefined, use: (connection: Connection) => Promise<T>): Promise<T> {
+  async #read<Row>(sql: CompiledSql, signal: AbortSignal | undefined): Promise<Reading<Row>> {
+    const tx = await this.begin({ readOnly: true, signal })
+    return {
+      portal: tx.portal<Row>(sql),
+      finish: async () => {
+        await tx.commit().finally(() => tx.close())
+      },
+      leave: () => tx.close(),
+    }
+  }
+
+  readonly #lend = async <T>(
+    signal: AbortSignal | undefined,
+    use: (connection: Connection) => Promise<T>,
+  ): Promise<T> => {
     const connection = await this.#pool.acquire(signal)
     try {
       return await use(connection)

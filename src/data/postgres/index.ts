@@ -1,5 +1,9 @@
 // millrace/postgres: PostgreSQL for handlers (`postgres`), for scripts (`connect`), and a server of one's own (`embeddedPostgres`).
 export { connect, type ConnectOptions, type StartLog } from './connect.ts'
+export { type CopySource } from './copy-in.ts'
+export { type CopyOptions, type CopyOut } from './copy-out.ts'
+export { copyCsv, copyText, type CopyRow } from './copy-text.ts'
+export { type Cursor, type CursorOptions } from './cursor.ts'
 export { type Database, type Queryable, type RetryingTransactionOptions } from './database.ts'
 export { type EmbeddedAddress } from './embedded-address.ts'
 export { embeddedPostgres, type EmbeddedOptions, type EmbeddedPostgres } from './embedded-service.ts'

@@ -9,16 +9,26 @@ import { parserOf } from './value-types.ts'
 
 /** The part of pg's connection that a query of one's own uses. */
 export interface Wire {
-  readonly stream: { cork(): void; uncork(): void }
+  readonly stream: {
+    cork(): void
+    uncork(): void
+    pause(): void
+    resume(): void
+    readonly writableNeedDrain: boolean
+    on(event: 'drain', listener: () => void): unknown
+    off(event: 'drain', listener: () => void): unknown
+  }
   /** Statements prepared on this connection: text by name. */
   readonly parsedStatements: Record<string, string | undefined>
   parse(message: { text: string; name: string }): void
-  bind(message: { statement: string; values: readonly Parameter[] }): void
+  bind(message: { portal?: string; statement: string; values: readonly Parameter[] }): void
   describe(message: { type: 'P'; name: string }): void
-  execute(message: { portal: string }): void
-  close(message: { type: 'S'; name: string }): void
+  execute(message: { portal: string; rows?: number }): void
+  close(message: { type: 'S' | 'P'; name: string }): void
   query(text: string): void
   sync(): void
+  sendCopyFromChunk(bytes: Uint8Array): void
+  endCopyFrom(): void
   sendCopyFail(reason: string): void
 }
 
@@ -79,6 +89,10 @@ export class Statement {
   /** The columns, once the statement has run; undefined when it has not told them. */
   get columns(): Columns | undefined {
     return this.#columns
+  }
+
+  protected get plan(): StatementPlan {
+    return this.#plan
   }
 
   /** Called by pg when the connection is ready for it. */
@@ -156,6 +170,6 @@ export class Statement {
   handleCopyData(): void {}
 
   handleCopyInResponse(wire: Wire): void {
-    wire.sendCopyFail('COPY FROM STDIN is not supported here')
+    wire.sendCopyFail('COPY FROM STDIN needs a source: db.copyFrom')
   }
 }

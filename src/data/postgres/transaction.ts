@@ -1,9 +1,15 @@
 // A transaction: one connection for its whole length, given back exactly once, whatever happens in between.
 import { MillraceError } from '../../core/error.ts'
+import { anyOf } from './any-signal.ts'
 import { StalePlanError, type Connection } from './connection.ts'
+import { copyIn, type CopySource } from './copy-in.ts'
+import { CopyOut, type CopyOptions } from './copy-out.ts'
+import { copyStatement } from './copy-statement.ts'
+import { Cursor, cursorStatement, type CursorOptions } from './cursor.ts'
 import { misuse } from './errors.ts'
+import { Portal } from './portal.ts'
 import { Query, type QueryOptions } from './query.ts'
-import { compileSql, type CompiledSql, type SqlValue } from './sql.ts'
+import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
 import type { StatementNames } from './statement-names.ts'
 
@@ -34,6 +40,8 @@ export interface Lane {
   giveBack(): void
   /** For names of savepoints. */
   savepoints: number
+  /** For names of portals. */
+  portals: number
 }
 
 interface Words {
@@ -73,6 +81,39 @@ export class Transaction {
   async script(text: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#requireOpen()
     await this.#lane.connection.script(text, anyOf(this.#signal, options.signal), this.#requireOpen)
+  }
+
+  /** Like `db.cursor`, inside the transaction; other statements of it may run between two rows. */
+  cursor<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Cursor<Row>
+  cursor<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: CursorOptions): Cursor<Row>
+  cursor<Row>(first: TemplateStringsArray | string, ...rest: unknown[]): Cursor<Row> {
+    const { sql, options } = cursorStatement(first, rest)
+    return new Cursor<Row>(
+      async () => {
+        const portal = this.portal<Row>(sql)
+        // A transaction that has ended, or failed, has closed its portals.
+        const close = (): Promise<void> => portal.close().catch(() => {})
+        return Promise.resolve({ portal, finish: close, leave: close })
+      },
+      { ...options, signal: anyOf(this.#signal, options.signal) },
+    )
+  }
+
+  /** @internal Reads a statement's rows so many at a time. */
+  portal<Row>(sql: CompiledSql): Portal<Row> {
+    return new Portal<Row>(this.#lane.connection, `millrace_${++this.#lane.portals}`, sql, this.#requireOpen)
+  }
+
+  /** Like `db.copyTo`, inside the transaction. Leaving the loop before the end cancels the statement, and so fails the transaction. */
+  copyTo(statement: string | Fragment, options: CopyOptions = {}): CopyOut {
+    const signal = anyOf(this.#signal, options.signal)
+    return new CopyOut((_, use) => use(this.#lane.connection), copyStatement(statement), { signal }, this.#requireOpen)
+  }
+
+  /** Like `db.copyFrom`, inside the transaction. */
+  async copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
+    const signal = anyOf(this.#signal, options.signal)
+    return copyIn(this.#lane.connection, copyStatement(statement), source, signal, this.#requireOpen)
   }
 
   /** Runs `work` behind a savepoint: when it throws, only what it did is rolled back, and the error is thrown on. */
@@ -154,8 +195,4 @@ export class Transaction {
 
 function statement(text: string): CompiledSql {
   return { text, values: [] }
-}
-
-function anyOf(first: AbortSignal | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
-  return first && second && first !== second ? AbortSignal.any([first, second]) : (first ?? second)
 }
