@@ -22,7 +22,7 @@ let load: SteadyLoad | undefined
 process.on('message', (order: SteadyOrder) => {
   if ('begin' in order) {
     const { port, connections, pauseMs } = order.begin
-    load = new SteadyLoad(port, connections, pauseMs)
+    load = new SteadyLoad(undefined, port, connections, pauseMs)
     process.send!('begun')
     return
   }

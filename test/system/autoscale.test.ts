@@ -9,14 +9,14 @@ const limit = { timeout: 240_000 }
 test('busy event loops call another worker, up to maxWorkers, and no request is lost', limit, async context => {
   const server = await startServer(context, ['serve', 'busy.ts', '--port', '0', '--max-workers', '2'])
   assert.equal((await server.status()).workers.length, 1)
-  const load = new SteadyLoad(server.port, 8)
+  const load = new SteadyLoad(context, server.port, 8)
   await server.says(/event loops are \d+% busy: one worker more/)
   const status = await server.statusWhen(({ workers }) => workers.filter(({ state }) => state === 'ready').length === 2)
   assert.equal(status.wantedWorkers, 2)
   assert.ok(status.workers.some(({ counters }) => counters.loopUtilisation > 0.7))
   // Connections that are new find the new one.
   await load.stop()
-  const more = new SteadyLoad(server.port, 8)
+  const more = new SteadyLoad(context, server.port, 8)
   await more.more(50)
   await more.stop()
   assert.deepEqual([...load.broken, ...more.broken], [])

@@ -9,7 +9,7 @@ test(
   { timeout: 60_000 },
   async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--workers', '2'])
-    const load = new SteadyLoad(server.port, 150, 50)
+    const load = new SteadyLoad(context, server.port, 150, 50)
     await load.more(500)
     const [first] = (await server.status()).workers
     process.kill(first!.pid, 'SIGKILL')

@@ -55,7 +55,7 @@ describe('millrace ctl', limit, () => {
   test('reload, scale and drain wait for their end, and no request is lost', async context => {
     const { start, ctl } = await place(context)
     const server = await start(['--workers', '2', '--keep-alive-timeout', '5s'])
-    const load = new SteadyLoad(server.port, 20, 10)
+    const load = new SteadyLoad(context, server.port, 20, 10)
     await load.more(100)
     const before = await server.status()
     assert.match((await ctl('reload')).output, /^reloaded 2 workers in \d+\.\d s\n$/)

@@ -16,7 +16,7 @@ const pids = (status: ServerStatus): number[] => status.workers.map(({ pid }) =>
 describe('workers', limit, () => {
   test('one that is killed is replaced, and only its own connections fail', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--workers', '2'])
-    const load = new SteadyLoad(server.port, 40)
+    const load = new SteadyLoad(context, server.port, 40)
     await load.more(400)
     const victim = (await server.status()).workers[0]!.pid
     const killedAtMs = performance.now()
@@ -39,7 +39,7 @@ describe('workers', limit, () => {
   test('HUP replaces every worker by fresh ones, and no request fails', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--workers', '2'])
     const before = pids(await server.status())
-    const load = new SteadyLoad(server.port, 40, 20)
+    const load = new SteadyLoad(context, server.port, 40, 20)
     await load.more(200)
     server.signal('SIGHUP')
     await server.says(/reloaded 2 workers/)
@@ -54,7 +54,7 @@ describe('workers', limit, () => {
 
   test('TTIN and TTOU change their number without losing a request', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0'])
-    const load = new SteadyLoad(server.port, 20, 10)
+    const load = new SteadyLoad(context, server.port, 20, 10)
     server.signal('SIGTTIN')
     await server.statusWhen(status => readyCount(status) === 2)
     await load.more(100)
@@ -156,7 +156,7 @@ describe('a socket that is bound by somebody else', limit, () => {
     const server = await startServer(context, [...flags, '--fd', '3'], { passed: held.fd })
     assert.ok(held.address.kind === 'tcp')
     assert.equal(server.port, held.address.port)
-    const load = new SteadyLoad(server.port, 10, 10)
+    const load = new SteadyLoad(context, server.port, 10, 10)
     await load.more(50)
     server.signal('SIGHUP')
     await server.says(/reloaded 2 workers/)

@@ -14,7 +14,7 @@ async function underLoad(context: TestContext, flags: readonly string[], environ
   const server = await startServer(context, ['serve', 'faulty.ts', '--port', '0', '--workers', '2', ...flags], {
     environment,
   })
-  const load = new SteadyLoad(server.port, 20, 10)
+  const load = new SteadyLoad(context, server.port, 20, 10)
   context.after(() => load.stop())
   await load.more(50)
   return { server, load, before: pids(await server.status()) }

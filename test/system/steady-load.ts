@@ -1,6 +1,8 @@
 // Keep-alive connections that ask again and again until told to stop, and count every answer and every broken connection.
 import net from 'node:net'
+import type { TestContext } from 'node:test'
 import { TLSSocket } from 'node:tls'
+import { atEnd } from './running-server.ts'
 
 export interface Broken {
   readonly error: string
@@ -12,6 +14,7 @@ const REFUSED_PAUSE_MS = 20
 
 export class SteadyLoad {
   readonly #connect: () => net.Socket
+  readonly #open = new Set<net.Socket>()
   readonly #done: Promise<unknown>
   readonly #pauseMs: number
   #isOver = false
@@ -22,13 +25,24 @@ export class SteadyLoad {
   /**
    * The path must answer `{ pid }`.
    *
+   * @param context  it ends with this test, whatever became of it: a load that runs on would keep the whole file running. undefined: with the process
    * @param connect  a port of this machine, or what makes each connection
    * @param pauseMs  between an answer and the next question; 0 leaves nothing of the processor to whoever else is tested
    */
-  constructor(connect: number | (() => net.Socket), connections: number, pauseMs = 0) {
+  constructor(
+    context: TestContext | undefined,
+    connect: number | (() => net.Socket),
+    connections: number,
+    pauseMs = 0,
+  ) {
     this.#pauseMs = pauseMs
     this.#connect =
       typeof connect === 'number' ? () => net.connect({ port: connect, host: '127.0.0.1', noDelay: true }) : connect
+    const end = (): void => {
+      this.#isOver = true
+      for (const socket of this.#open) socket.destroy()
+    }
+    if (context) atEnd(context, end)
     this.#done = Promise.all(Array.from({ length: connections }, () => this.#keepConnected()))
   }
 
@@ -55,6 +69,7 @@ export class SteadyLoad {
   #oneConnection(): Promise<boolean> {
     return new Promise(resolve => {
       const socket = this.#connect()
+      this.#open.add(socket)
       let [pid, text, isWaiting] = [0, '', false]
       const ask = (): void => {
         isWaiting = true
@@ -82,7 +97,10 @@ export class SteadyLoad {
       })
       socket.on('error', error => broke((error as NodeJS.ErrnoException).code ?? error.message))
       socket.on('end', () => broke('closed'))
-      socket.on('close', () => resolve(pid !== 0))
+      socket.on('close', () => {
+        this.#open.delete(socket)
+        resolve(pid !== 0)
+      })
     })
   }
 }

@@ -78,7 +78,7 @@ describe('a supervisor', limit, () => {
   test('that is killed under load leaves no process after two seconds, and its port is free', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--workers', '2'])
     const workers = (await server.status()).workers.map(({ pid }) => pid)
-    const load = new SteadyLoad(server.port, 20)
+    const load = new SteadyLoad(context, server.port, 20)
     await load.more(200)
     server.signal('SIGKILL')
     await server.exited
@@ -99,7 +99,7 @@ describe('a supervisor', limit, () => {
     const directory = await folderWithApp(context)
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0', '--workers', '2'], { directory })
     const before = (await server.status()).workers.map(({ pid }) => pid)
-    const load = new SteadyLoad(server.port, 20, PAUSE_MS)
+    const load = new SteadyLoad(context, server.port, 20, PAUSE_MS)
     const config = join(directory, 'millrace.config.ts')
     for (const [text, why] of [
       [
@@ -128,7 +128,7 @@ describe('a supervisor', limit, () => {
   test('is reloaded 50 times in quick succession without losing a request', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--workers', '2'])
     const before = (await server.status()).workers.map(({ pid }) => pid)
-    const load = new SteadyLoad(server.port, 20)
+    const load = new SteadyLoad(context, server.port, 20)
     await load.more(50)
     for (let times = 0; times < 50; times++) {
       server.signal('SIGHUP')
@@ -149,8 +149,14 @@ describe('a supervisor', limit, () => {
 
 describe('two supervisors', limit, () => {
   /** The second ends with 4 and says why; the first does not notice. */
-  async function second(fault: string, port: number | (() => net.Socket), args: readonly string[], why: RegExp) {
-    const load = new SteadyLoad(port, 10, PAUSE_MS)
+  async function second(
+    context: TestContext,
+    fault: string,
+    port: number | (() => net.Socket),
+    args: readonly string[],
+    why: RegExp,
+  ) {
+    const load = new SteadyLoad(context, port, 10, PAUSE_MS)
     await load.more(50)
     const command = new RunningCommand(['serve', 'steady.ts', '--admin', 'off', ...args])
     assert.deepEqual(await command.exited, { code: 4, signal: null })
@@ -163,20 +169,33 @@ describe('two supervisors', limit, () => {
     const server = await startServer(context, ['serve', 'steady.ts', '--host', '127.0.0.1', '--port', '0'])
     const args = ['--host', '127.0.0.1', '--port', String(server.port)]
     await second(
+      context,
       'a second server for the port',
       server.port,
       args,
       /^error: 127\.0\.0\.1:\d+ is busy: another process listens/,
     )
     // Also when its own address is every interface.
-    await second('a second server for every interface', server.port, ['--port', String(server.port)], /is busy/)
+    await second(
+      context,
+      'a second server for every interface',
+      server.port,
+      ['--port', String(server.port)],
+      /is busy/,
+    )
   })
 
   test('for one unix socket: the second ends with 4, and the file stays', async context => {
     const folder = await temporaryFolder(context)
     const path = join(folder, 'app.sock')
     await startServer(context, ['serve', 'steady.ts', '--uds', path])
-    await second('a second server for the unix socket', () => net.connect(path), ['--uds', path], /app\.sock is busy/)
+    await second(
+      context,
+      'a second server for the unix socket',
+      () => net.connect(path),
+      ['--uds', path],
+      /app\.sock is busy/,
+    )
   })
 
   test('for one control socket, and for one pid file: the second ends with 4', async context => {
@@ -186,12 +205,14 @@ describe('two supervisors', limit, () => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', ...flags])
     const port = ['--port', '0']
     await second(
+      context,
       'a second server for the control socket',
       server.port,
       [...port, '--control-socket', control],
       /is the control socket of another server/,
     )
     await second(
+      context,
       'a second server for the pid file',
       server.port,
       [...port, '--pidfile', pidfile],
@@ -227,7 +248,7 @@ describe('process 1', { ...limit, skip: !canBeFirst && 'no process namespace may
     context.after(() => command.child.kill('SIGKILL'))
     await command.says(/ready in/)
     assert.match(command.errors, /warn .*this is process 1, .*: start it under an init/)
-    const load = new SteadyLoad(port, 10, PAUSE_MS)
+    const load = new SteadyLoad(context, port, 10, PAUSE_MS)
     await load.more(50)
     const made = await fetch(`http://127.0.0.1:${port}/orphans/20`)
     const { zombies } = (await made.json()) as { zombies: number }

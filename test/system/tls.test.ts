@@ -132,7 +132,7 @@ describe('HTTPS by workers', limit, () => {
 
   test('HUP under load loses no request, over HTTP/1.1 and over HTTP/2', async context => {
     const server = await startServer(context, flags)
-    const load = new SteadyLoad(() => dial(server), 20)
+    const load = new SteadyLoad(context, () => dial(server), 20)
     const load2 = new SessionLoad(server.url, 10)
     await Promise.all([load.more(100), load2.more(100)])
     server.signal('SIGHUP')
@@ -157,7 +157,7 @@ describe('HTTPS by workers', limit, () => {
       '--tls-key',
       old.key,
     ])
-    const load = new SteadyLoad(() => dial(server), 20)
+    const load = new SteadyLoad(context, () => dial(server), 20)
     const load2 = new SessionLoad(server.url, 5)
     assert.equal(await certificateOf(server), 'CN=old')
     await Promise.all([load.more(50), load2.more(50)])

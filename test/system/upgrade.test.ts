@@ -120,7 +120,7 @@ describe('USR2', { timeout: 300_000 }, () => {
     const { server, pidFile, ended, upgraded, ctl } = await upgradable(context, ['--workers', '2'])
     assert.equal(await namedIn(pidFile), server.pid)
     const oldWorkers = (await server.status()).workers.map(({ pid }) => pid)
-    const load = new SteadyLoad(server.port, 20)
+    const load = new SteadyLoad(context, server.port, 20)
     /** Which of the workers have the connections is chance. */
     const answeredByWorkers = async (): Promise<void> => {
       load.pids.clear()
@@ -152,7 +152,7 @@ describe('USR2', { timeout: 300_000 }, () => {
 
   test('with an app or a config that is broken leaves everything as it was and says why; mended, it is done', async context => {
     const { server, folder, app, pidFile, ended, upgraded, ctl } = await upgradable(context)
-    const load = new SteadyLoad(server.port, 10)
+    const load = new SteadyLoad(context, server.port, 10)
     const before = (await server.status()).workers.map(({ pid }) => pid)
     await cp(join(APPS, 'bad/lifespan.ts'), app)
     server.signal('SIGUSR2')

@@ -19,7 +19,7 @@ const readyPids = (status: ServerStatus): number[] =>
 /** Two workers under load. */
 async function underLoad(context: TestContext, flags: readonly string[] = [], options: CommandOptions = {}) {
   const server = await startServer(context, ['serve', 'faulty.ts', '--port', '0', '--workers', '2', ...flags], options)
-  const load = new SteadyLoad(server.port, CONNECTIONS, PAUSE_MS)
+  const load = new SteadyLoad(context, server.port, CONNECTIONS, PAUSE_MS)
   context.after(() => load.stop())
   await load.more(100)
   return { server, load, before: readyPids(await server.status()) }
