@@ -2,6 +2,7 @@
 import type { Cache } from '../cache/cache.ts'
 import { milliseconds } from '../core/duration.ts'
 import { UsageError } from '../core/error.ts'
+import { viewFor } from '../core/route-view.ts'
 import { Limiter } from '../flow/limiter.ts'
 import type { Priority } from '../flow/priority.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -143,8 +144,9 @@ export class CompiledRoute {
 
   /** Gives it the worker's values, once, before the first request. */
   bind(workerValues: WorkerValues): void {
-    this.workerValues = workerValues
-    this.#constants = this.plan.constants(workerValues)
+    const own = this.plan.workers.map(each => [each, viewFor(this.pattern, workerValues.get(each))] as const)
+    this.workerValues = new Map(own)
+    this.#constants = this.plan.constants(this.workerValues)
   }
 
   /** @param state  where the stages share one already */

@@ -1,6 +1,7 @@
 // What the seams over somebody else's connection (app.fetch, a node:http server) share: a client that leaves, time, and the end.
 import { DeadlineError } from '../core/deadline.ts'
 import { RequestRecord } from '../core/request-record.ts'
+import { signalOf } from '../core/request-signal.ts'
 import type { Exchange, FieldLines, Peer, ProtocolSwitch, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
 import { wrongLength } from '../http/response-writer.ts'
@@ -24,6 +25,8 @@ export abstract class EmbeddedExchange implements Exchange {
   path = '/'
   search = ''
   readonly record = new RequestRecord()
+  /** performance.now() by which a head must be out. */
+  limitAtMs = Infinity
   abstract readonly authority: string
   abstract readonly scheme: 'http' | 'https'
   abstract readonly fields: FieldLines
@@ -67,6 +70,7 @@ export abstract class EmbeddedExchange implements Exchange {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
+      signalOf(this, this.#controller.signal)
       if (!this.#isAborted && !this.#isOver) this.watchClient()
       if (this.#isAborted) this.#controller.abort(this.#abortReason)
     }
@@ -75,8 +79,10 @@ export abstract class EmbeddedExchange implements Exchange {
 
   limitTime(timeoutMs: number, passed: (exchange: Exchange) => void): void {
     clearTimeout(this.#timer)
-    if (timeoutMs === Infinity || this.#isAnswered) return
-    const remainingMs = this.record.startedMs + timeoutMs - performance.now()
+    if (this.#isAnswered) return
+    this.limitAtMs = this.record.startedMs + timeoutMs
+    if (timeoutMs === Infinity) return
+    const remainingMs = this.limitAtMs - performance.now()
     const stop = () => {
       if (this.#isAnswered) return
       this.abort(new DeadlineError(`no answer within ${timeoutMs} ms`))
@@ -106,6 +112,7 @@ export abstract class EmbeddedExchange implements Exchange {
   protected begin(status: number): void {
     this.#isAnswered = true
     this.record.status = status
+    this.limitAtMs = Infinity
     clearTimeout(this.#timer)
   }
 

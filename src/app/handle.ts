@@ -15,6 +15,7 @@
 // A route with neither middleware, permit, cache nor values to make takes the short way of plain-route.ts, without a promise unless the
 // handler makes one. Errors leave at the stage that found them and become an answer in problem.ts.
 import { DeadlineError } from '../core/deadline.ts'
+import { signalOf } from '../core/request-signal.ts'
 import { isThenable } from '../core/thenable.ts'
 import { waitedTooLong } from '../flow/errors.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -210,7 +211,9 @@ async function loaded(
   signal: AbortSignal,
 ): Promise<Answer> {
   const late = new AbortController()
-  const own = state.forLoad(AbortSignal.any([signal, late.signal]))
+  const limitAtMs = performance.now() + route.timeoutMs
+  const { record } = state.exchange
+  const own = state.forLoad(signalOf({ limitAtMs, record }, AbortSignal.any([signal, late.signal])))
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
     const passed = () => {

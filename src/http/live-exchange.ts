@@ -2,6 +2,7 @@
 import { DeadlineError } from '../core/deadline.ts'
 import { UsageError } from '../core/error.ts'
 import { RequestRecord } from '../core/request-record.ts'
+import { signalOf } from '../core/request-signal.ts'
 import { ConnectionError } from './errors.ts'
 import type { Exchange, FieldLines, Peer, ProtocolSwitch, RequestBody, ResponseWriter } from './exchange.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
@@ -75,6 +76,7 @@ export abstract class LiveExchange implements Exchange {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
+      signalOf(this, this.#controller.signal)
       if (this.#isAborted) this.#controller.abort(this.#abortReason)
     }
     return this.#controller.signal

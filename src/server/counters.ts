@@ -1,4 +1,5 @@
 // Plain numbers a worker counts; the supervisor adds them up and keeps those of workers that are gone.
+import { addMetrics, type Metric } from '../core/metrics.ts'
 import { type RefusalReason } from './entrance.ts'
 
 /** Totals since the worker started, and what is so now. */
@@ -18,6 +19,8 @@ export interface Counters {
   readonly loopUtilisation: number
   readonly heapBytes: number
   readonly rssBytes: number
+  /** What drivers and other parts count in it. */
+  readonly metrics: readonly Metric[]
 }
 
 export const NO_COUNTS: Counters = {
@@ -31,12 +34,14 @@ export const NO_COUNTS: Counters = {
   loopUtilisation: 0,
   heapBytes: 0,
   rssBytes: 0,
+  metrics: [],
 }
 
 /** The totals of a worker that is gone: nothing of it is open any more. */
 export function totalsOnly(counters: Counters): Counters {
   const { requests, accepted, refused, parted } = counters
-  return { ...NO_COUNTS, requests, accepted, refused, parted }
+  const metrics = counters.metrics.filter(({ kind }) => kind !== 'gauge')
+  return { ...NO_COUNTS, requests, accepted, refused, parted, metrics }
 }
 
 export function addCounters(a: Counters, b: Counters): Counters {
@@ -56,6 +61,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
     loopUtilisation: Math.max(a.loopUtilisation, b.loopUtilisation),
     heapBytes: a.heapBytes + b.heapBytes,
     rssBytes: a.rssBytes + b.rssBytes,
+    metrics: addMetrics(a.metrics, b.metrics),
   }
 }
 

@@ -1,4 +1,5 @@
 // What the supervisor knows, as data for /status and as Prometheus text for /metrics.
+import type { Metric, MetricKind } from '../core/metrics.ts'
 import type { Counters } from './counters.ts'
 import type { RecycleReason } from './recycle.ts'
 import type { WorkerState } from './worker-process.ts'
@@ -39,12 +40,13 @@ export function isReady(status: ServerStatus): boolean {
   return status.hasStarted && !status.isStopping && status.workers.some(worker => worker.state === 'ready')
 }
 
-type Sample = readonly [labels: string, value: number]
+/** What stands behind the name, and the number. */
+type Line = readonly [rest: string, value: number]
 
 /** Exposition format 0.0.4. Seconds and bytes are in the names. */
 export function prometheusText(status: ServerStatus): string {
   const { total, workers } = status
-  const perWorker = (read: (worker: WorkerStatus) => number): Sample[] =>
+  const perWorker = (read: (worker: WorkerStatus) => number): Line[] =>
     workers.map(worker => [`{worker="${worker.number}",pid="${worker.pid}"}`, read(worker)])
   return [
     family(
@@ -122,10 +124,37 @@ export function prometheusText(status: ServerStatus): string {
       Object.entries(status.recycles).map(([reason, count]) => [`{reason="${reason}"}`, count]),
     ),
     family('millrace_reloads_total', 'counter', 'Reloads that replaced the workers.', [['', status.reloads]]),
+    ...total.metrics.map(metric => family(metric.name, metric.kind, metric.help, linesOf(metric, workers))),
   ].join('')
 }
 
-function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {
-  const lines = samples.map(([labels, value]) => `${name}${labels} ${value}\n`)
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+/** Totals of all, those who are gone included; what is so now for each of those alive. */
+function linesOf(metric: Metric, workers: readonly WorkerStatus[]): Line[] {
+  if (metric.kind !== 'gauge') return samplesOf(metric, {})
+  return workers.flatMap(({ number, pid, counters }) => {
+    const own = counters.metrics.find(({ name }) => name === metric.name)
+    return own ? samplesOf(own, { worker: String(number), pid: String(pid) }) : []
+  })
+}
+
+function samplesOf(metric: Metric, more: Readonly<Record<string, string>>): Line[] {
+  return metric.samples.map(({ suffix = '', labels, value }) => [
+    `${suffix}${labelText({ ...more, ...labels })}`,
+    // Sums of binary fractions: nanoseconds are enough.
+    Math.round(value * 1e9) / 1e9,
+  ])
+}
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, escaped)}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+function escaped(char: string): string {
+  return char === '\n' ? '\\n' : `\\${char}`
+}
+
+function family(name: string, type: MetricKind, help: string, lines: readonly Line[]): string {
+  const text = lines.map(([rest, value]) => `${name}${rest} ${value}\n`).join('')
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${text}`
 }

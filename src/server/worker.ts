@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { StartedApp } from '../app/servable.ts'
 import { provideHost } from '../core/host.ts'
+import { readMetrics } from '../core/metrics.ts'
 import { Engine } from '../http/engine.ts'
 import { createLogger } from '../observe/logger.ts'
 import { type Counters, RequestCounter } from './counters.ts'
@@ -191,6 +192,7 @@ class Worker {
       loopUtilisation,
       heapBytes: this.#memory.heapUsed,
       rssBytes: this.#memory.rss,
+      metrics: readMetrics(),
     }
     this.#loopDelay.reset()
     return { type: 'heartbeat', counters }

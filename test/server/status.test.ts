@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import { type Metric, provideMetrics, readMetrics } from '../../src/core/metrics.ts'
 import { addCounters, NO_COUNTS, RequestCounter, totalsOnly } from '../../src/server/counters.ts'
 import { isReady, prometheusText, type ServerStatus } from '../../src/server/status.ts'
 
@@ -60,4 +61,40 @@ test('metrics are in the exposition format, each family once', () => {
     assert.match(line, /^(# (HELP|TYPE) millrace_\w+ .+|millrace_\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?)$/)
   const types = [...text.matchAll(/^# TYPE (\w+)/gm)].map(match => match[1])
   assert.equal(new Set(types).size, types.length)
+})
+
+describe('what drivers and other parts count', () => {
+  const labels = { database: 'a "b"\n\\c' }
+  const metrics = (open: number, waits: number): readonly Metric[] => [
+    { name: 'millrace_x_open', kind: 'gauge', help: 'Open.', samples: [{ labels, value: open }] },
+    {
+      name: 'millrace_x_wait_seconds',
+      kind: 'histogram',
+      help: 'Waited.',
+      samples: [{ suffix: '_count', labels, value: waits }],
+    },
+  ]
+  const escaped = '"a \\"b\\"\\n\\\\c"'
+
+  test('is shown under its name: what is so now for each worker, totals for all, those who are gone included', () => {
+    const gone = totalsOnly({ ...NO_COUNTS, metrics: metrics(9, 2) })
+    const alive = { ...worker, counters: { ...NO_COUNTS, metrics: metrics(3, 5) } }
+    const text = prometheusText({ ...status, total: addCounters(gone, alive.counters), workers: [alive] })
+    assert.ok(text.includes(`\nmillrace_x_open{worker="1",pid="77",database=${escaped}} 3\n`), text)
+    assert.ok(
+      text.includes(
+        `\n# TYPE millrace_x_wait_seconds histogram\nmillrace_x_wait_seconds_count{database=${escaped}} 7\n`,
+      ),
+    )
+  })
+
+  test('is added up where name and labels are the same', () => {
+    const first = provideMetrics(() => metrics(1, 1))
+    const second = provideMetrics(() => metrics(2, 3))
+    assert.deepEqual(readMetrics(), metrics(3, 4))
+    second()
+    assert.deepEqual(readMetrics(), metrics(1, 1))
+    first()
+    assert.deepEqual(readMetrics(), [])
+  })
 })

@@ -1,21 +1,22 @@
 // Finds the database (a URL, or a server of our own) and waits until it answers.
 import { host } from '../../core/host.ts'
-import { type ClientConfig, Connection, makeClient } from './connection.ts'
+import { type ClientConfig, Connection, makeClient, placeOf } from './connection.ts'
 import { Database } from './database.ts'
+import type { StartLog } from './log.ts'
+import { pause } from './pause.ts'
+import { Supply } from './supply.ts'
 import { ensureDatabase, type EmbeddedAddress } from './embedded-address.ts'
 import { embeddedSpec } from './embedded-service.ts'
 import { DatabaseUnavailableError, PostgresSettingsError } from './errors.ts'
 import { resolveOptions, type PostgresOptions, type ResolvedOptions } from './options.ts'
 
-/** Where warnings go while the database is away; pino's shape. */
-export interface StartLog {
-  warn(message: string): void
-}
+// A few microseconds of the server's a second, for each statement that takes as long.
+const PEER_CHECK_MS = 1000
 
 export interface ConnectOptions extends PostgresOptions {
   /** Ends the waiting for a database that does not answer. */
   readonly signal?: AbortSignal | undefined
-  /** Default: warnings of the process. */
+  /** Default: warnings of the process; slow statements are then not told. */
   readonly log?: StartLog | undefined
 }
 
@@ -30,8 +31,10 @@ export interface ConnectOptions extends PostgresOptions {
 export async function connect(options: ConnectOptions = {}): Promise<Database> {
   const resolved = resolveOptions(options)
   const config = { ...(await findServer(options)), ...clientSettings(resolved) }
-  const connectionOptions = { config, maxPrepared: resolved.preparedStatements }
-  const database = new Database(() => Connection.open(connectionOptions), resolved)
+  const connectionOptions = { config, maxPrepared: resolved.preparedStatements, peerCheckMs: PEER_CHECK_MS }
+  const where = placeOf(makeClient(config))
+  const open = (): Promise<Connection> => Connection.open(connectionOptions)
+  const database = new Database(new Supply({ ...resolved, open, where, log: options.log }))
   try {
     await awaitAnswer(database, resolved, options)
   } catch (error) {
@@ -109,18 +112,4 @@ async function awaitAnswer(database: Database, options: ResolvedOptions, start: 
       await pause(pauseMs, start.signal)
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer)
-      reject(signal!.reason)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
 }

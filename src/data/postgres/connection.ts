@@ -13,14 +13,18 @@ export interface ConnectionOptions {
   readonly config: ClientConfig
   /** How many prepared statements a connection keeps; beyond it the least recently used is forgotten. */
   readonly maxPrepared: number
+  /** How often the server looks whether we are still there while a statement runs; 0: when it has something to send. */
+  readonly peerCheckMs: number
 }
 
-// A cancelled statement ends within milliseconds. One that has not by then is stuck, or the cancel was lost on the way.
+// A cancelled statement ends within milliseconds. One that has not by then is stuck, or its cancels were lost on the way.
 const CANCEL_WITHIN_MS = 5000
 
 const CANCEL_AGAIN_MS = 25
 
 const CLOSE_WITHIN_MS = 1000
+
+const PEER_CHECK = 'client_connection_check_interval'
 
 type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script'>
 
@@ -32,6 +36,7 @@ interface PgClient {
   readonly host: string
   readonly port: number
   readonly database?: string
+  readonly connectionParameters: { options?: string | undefined }
   readonly ssl?: unknown
   readonly processID: number
   readonly secretKey: number
@@ -72,6 +77,10 @@ export class Connection {
   /** @throws DatabaseUnavailableError, PostgresSettingsError */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const client = makeClient(options.config)
+    const { connectionParameters: parameters } = client
+    // Else a statement whose client is gone, killed or cut off, runs to its end.
+    if (options.peerCheckMs > 0)
+      parameters.options = `${parameters.options ?? ''} -c ${PEER_CHECK}=${options.peerCheckMs}`.trim()
     const connection = new Connection(client, options)
     try {
       await client.connect()
@@ -80,6 +89,9 @@ export class Connection {
       // Not awaited: the socket may never have opened, and then pg has no end to announce.
       void client.end().catch(() => {})
       client.connection.stream.destroy()
+      // A server of another make, or on a system that cannot tell.
+      if (options.peerCheckMs > 0 && error instanceof Error && error.message.includes(PEER_CHECK))
+        return Connection.open({ ...options, peerCheckMs: 0 })
       throw mapError(error, placeOf(client))
     }
   }

@@ -1,16 +1,19 @@
 // A PostgreSQL database as an application uses it: statements, transactions, and an honest answer when it is away or busy.
+import { remainingMs, routeBehind } from '../../core/request-signal.ts'
+import { ROUTE_VIEW, type Viewable } from '../../core/route-view.ts'
 import { type Connection, StalePlanError } from './connection.ts'
 import { copyIn, type CopySource } from './copy-in.ts'
 import { CopyOut, type CopyOptions } from './copy-out.ts'
 import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cursor.ts'
 import { SerializationError } from './errors.ts'
-import { Pool, type PoolState } from './pool.ts'
+import type { PoolState } from './pool.ts'
+import { pause } from './pause.ts'
 import { Query, type QueryOptions } from './query.ts'
-import type { ResolvedOptions } from './options.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
-import { StatementNames } from './statement-names.ts'
 import type { Result } from './statement.ts'
+import type { Supply } from './supply.ts'
+import { beginText } from './time-limits.ts'
 import { Transaction, type TransactionOptions } from './transaction.ts'
 
 /** What a database and a transaction share: take this where either will do. */
@@ -26,43 +29,36 @@ export interface Queryable {
 }
 
 export interface RetryingTransactionOptions extends TransactionOptions {
-  /** How often `work` is run again after a serialization failure or deadlock. Default 0: `work` may have effects elsewhere. */
+  /**
+   * How often `work` is run again, from its beginning, after a serialization failure or deadlock, behind a pause of random length.
+   * Default 0: `work` may have effects elsewhere.
+   */
   readonly retries?: number
 }
 
-// Texts remembered for naming; far more than the statements of an application, far less than its memory.
-const REMEMBERED_TEXTS = 1000
+// The pause before the nth further attempt is up to 20 ms x 2^n, at most a second, evenly at random: who collided apart does not collide again.
+// A conflict lasts as long as the other transaction, so milliseconds are enough at first.
+const FIRST_BACK_OFF_MS = 20
+const LONGEST_BACK_OFF_MS = 1000
 
-// After a failed attempt to connect, newcomers get the same answer for this long without an attempt of their own.
-const RETRY_AFTER_MS = 500
+export class Database implements Queryable, Viewable {
+  readonly #supply: Supply
+  readonly #route: string
 
-export class Database implements Queryable {
-  readonly #pool: Pool<Connection>
-  readonly #names: StatementNames
+  /** Use `connect()` or `postgres()`. @param route  the one that this view is for */
+  constructor(supply: Supply, route = '') {
+    this.#supply = supply
+    this.#route = route
+  }
 
-  /** Use `connect()` or `postgres()`. */
-  constructor(open: () => Promise<Connection>, options: ResolvedOptions) {
-    this.#names = new StatementNames(options.preparedStatements === 0 ? 0 : REMEMBERED_TEXTS)
-    this.#pool = new Pool<Connection>({
-      open: async () => {
-        const connection = await open()
-        connection.onBroken = () => this.#pool.discard(connection)
-        return connection
-      },
-      close: connection => connection.close(),
-      max: options.maxConnections,
-      min: options.minConnections,
-      maxWaiting: options.maxWaiting,
-      acquireTimeoutMs: options.acquireTimeoutMs,
-      idleTimeoutMs: options.idleTimeoutMs,
-      maxLifetimeMs: options.maxLifetimeMs,
-      retryAfterMs: RETRY_AFTER_MS,
-    })
+  /** The same database, which knows who asks. */
+  [ROUTE_VIEW](route: string): Database {
+    return new Database(this.#supply, route)
   }
 
   /** Connections open, idle and waited for, in this process. */
   get pool(): PoolState {
-    return this.#pool.state
+    return this.#supply.pool.state
   }
 
   /**
@@ -123,7 +119,7 @@ export class Database implements Queryable {
   }
 
   /**
-   * Runs `work` in a transaction: committed when it returns, rolled back when it throws.
+   * Runs `work` in a transaction: committed when it returns, rolled back when it throws. With `retries` it may run several times.
    *
    * @throws what `work` throws, NotCommittedError, and whatever BEGIN and COMMIT can fail with
    */
@@ -131,34 +127,58 @@ export class Database implements Queryable {
     work: (tx: Transaction) => T | Promise<T>,
     options: RetryingTransactionOptions = {},
   ): Promise<T> {
-    for (let retriesLeft = options.retries ?? 0; ; retriesLeft--) {
+    const { retries = 0, signal } = options
+    for (let attempt = 1; ; attempt++) {
+      const backOffMs = Math.random() * Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** attempt)
       const tx = await this.begin(options)
       try {
         const result = await work(tx)
         await tx.commit()
         return result
       } catch (error) {
-        if (!(error instanceof SerializationError) || retriesLeft <= 0) throw error
+        // Nor when the request would be over before the next attempt: a 503 to be asked again is better than a 504.
+        if (!(error instanceof SerializationError) || attempt > retries || backOffMs >= remainingMs(signal)) throw error
       } finally {
         await tx.close()
       }
+      await pause(backOffMs, signal)
     }
   }
 
-  /** Begins a transaction that the caller commits and, in any case, closes: `try { ...; await tx.commit() } finally { await tx.close() }`. */
-  async begin(options: TransactionOptions = {}): Promise<Transaction> {
-    const isolation = options.isolation ? ` isolation level ${options.isolation}` : ''
-    const begin = { text: `begin${isolation}${options.readOnly ? ' read only' : ''}`, values: [] }
-    const connection = await this.#pool.acquire(options.signal)
+  /**
+   * Begins a transaction that the caller commits and, in any case, closes: `try { ...; await tx.commit() } finally { await tx.close() }`.
+   *
+   * Given a request's signal, the server is told how much time the request has left: it ends what runs, or idles, for longer.
+   */
+  begin(options: TransactionOptions = {}): Promise<Transaction> {
+    return this.#begin(options, 'request')
+  }
+
+  /** @param limits  whose time bounds it; what is read while an answer streams outlives the request's, which ends at the answer's head */
+  async #begin(options: TransactionOptions, limits: 'request' | 'session'): Promise<Transaction> {
+    const supply = this.#supply
+    const askedMs = performance.now()
+    const connection = await supply.pool.acquire(options.signal)
+    const startedMs = performance.now()
+    const leftMs = limits === 'request' ? remainingMs(options.signal) : Infinity
+    const text = beginText(options, leftMs, supply.options.statementTimeoutMs)
     try {
-      await connection.run(begin, '', options.signal)
+      await connection.script(text, options.signal)
     } catch (error) {
       // Aborted or failed: whether it has begun is not worth finding out.
-      this.#pool.discard(connection)
+      supply.pool.discard(connection)
       throw error
     }
-    const giveBack = (): void => this.#giveBack(connection)
-    return new Transaction({ connection, names: this.#names, giveBack, savepoints: 0, portals: 0 }, options.signal)
+    const route = this.#routeOf(options.signal)
+    const note = (text: string, waitedMs: number, ranMs: number): void => {
+      if (waitedMs + ranMs >= supply.slow.thresholdMs) supply.slow.note(text, route, waitedMs, ranMs)
+    }
+    note(text, startedMs - askedMs, performance.now() - startedMs)
+    const giveBack = (): void => supply.giveBack(connection)
+    return new Transaction(
+      { connection, names: supply.names, giveBack, note, savepoints: 0, portals: 0 },
+      options.signal,
+    )
   }
 
   /**
@@ -167,38 +187,42 @@ export class Database implements Queryable {
    * @throws what `use` throws, and whatever the pool can fail with
    */
   async lend<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = await this.#pool.acquire()
+    const { pool } = this.#supply
+    const connection = await pool.acquire()
     try {
       return await use(connection)
     } finally {
-      this.#pool.discard(connection)
+      pool.discard(connection)
     }
   }
 
   /** Opens connections until `count` are open. */
   async warm(count: number): Promise<void> {
-    const lent = await Promise.all(Array.from({ length: count }, async () => this.#pool.acquire()))
-    for (const connection of lent) this.#pool.release(connection)
+    const { pool } = this.#supply
+    const lent = await Promise.all(Array.from({ length: count }, async () => pool.acquire()))
+    for (const connection of lent) pool.release(connection)
   }
 
   /** Lends no more connections and resolves when all are closed; statements still running after `withinMs` are cut off. */
   close(withinMs = 5000): Promise<void> {
-    return this.#pool.close(withinMs)
+    return this.#supply.close(withinMs)
   }
 
-  readonly #send = (sql: CompiledSql, options: QueryOptions): Promise<Result> =>
-    this.#lend(options.signal, async connection => {
-      const name = options.name ?? this.#names.nameOf(sql.text)
+  readonly #send = (sql: CompiledSql, options: QueryOptions): Promise<Result> => {
+    const use = async (connection: Connection): Promise<Result> => {
+      const name = options.name ?? this.#supply.names.nameOf(sql.text)
       try {
         return await connection.run(sql, name, options.signal)
       } catch (error) {
         if (!(error instanceof StalePlanError)) throw error
         return await connection.run(sql, '', options.signal)
       }
-    })
+    }
+    return this.#lend(options.signal, use, sql.text)
+  }
 
   async #read<Row>(sql: CompiledSql, signal: AbortSignal | undefined): Promise<Reading<Row>> {
-    const tx = await this.begin({ readOnly: true, signal })
+    const tx = await this.#begin({ readOnly: true, signal }, 'session')
     return {
       portal: tx.portal<Row>(sql),
       finish: async () => {
@@ -208,22 +232,28 @@ export class Database implements Queryable {
     }
   }
 
+  /** @param text  the statement, where it is one that may be too slow */
   readonly #lend = async <T>(
     signal: AbortSignal | undefined,
     use: (connection: Connection) => Promise<T>,
+    text?: string,
   ): Promise<T> => {
-    const connection = await this.#pool.acquire(signal)
+    const { pool, slow } = this.#supply
+    const askedMs = performance.now()
+    const lent = pool.acquire(signal)
+    const connection = lent instanceof Promise ? await lent : lent
+    const startedMs = lent instanceof Promise ? performance.now() : askedMs
     try {
       return await use(connection)
     } finally {
-      this.#giveBack(connection)
+      this.#supply.giveBack(connection)
+      const endedMs = performance.now()
+      if (text !== undefined && endedMs - askedMs >= slow.thresholdMs)
+        slow.note(text, this.#routeOf(signal), startedMs - askedMs, endedMs - startedMs)
     }
   }
 
-  #giveBack(connection: Connection): void {
-    const { settled } = connection
-    if (connection.broken) this.#pool.discard(connection)
-    else if (settled) void settled.then(() => this.#giveBack(connection))
-    else this.#pool.release(connection)
+  #routeOf(signal: AbortSignal | undefined): string {
+    return this.#route === '' ? routeBehind(signal) : this.#route
   }
 }

@@ -1,5 +1,5 @@
 // millrace/postgres: PostgreSQL for handlers (`postgres`), for scripts (`connect`), and a server of one's own (`embeddedPostgres`).
-export { connect, type ConnectOptions, type StartLog } from './connect.ts'
+export { connect, type ConnectOptions } from './connect.ts'
 export { type CopySource } from './copy-in.ts'
 export { type CopyOptions, type CopyOut } from './copy-out.ts'
 export { copyCsv, copyText, type CopyRow } from './copy-text.ts'
@@ -25,6 +25,7 @@ export {
 export { migrate, type MigrateOptions, type MigrationOptions, migrationStatus } from './migrate.ts'
 export { MigrationError } from './migration-error.ts'
 export { type MigrationState, type MigrationStatus } from './migration-history.ts'
+export { type StartLog } from './log.ts'
 export { type PostgresOptions } from './options.ts'
 export { type PoolState } from './pool.ts'
 export { postgres } from './postgres.ts'

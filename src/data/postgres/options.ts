@@ -19,6 +19,8 @@ export interface PostgresOptions {
   readonly connectTimeout?: Duration
   /** The server ends a statement that runs longer: QueryTimeoutError. 0: never. Default '30s'. */
   readonly statementTimeout?: Duration
+  /** A statement that takes longer, with its waiting for a connection, is logged with its route. 0: never. Default '500ms'. */
+  readonly slowQuery?: Duration
   /** The server ends a connection that idles inside a transaction for longer. 0: never. Default '60s'. */
   readonly idleInTransactionTimeout?: Duration
   /** Idle connections above `minConnections` are closed after this. Default '5m'. */
@@ -40,6 +42,8 @@ export interface ResolvedOptions {
   readonly acquireTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly statementTimeoutMs: number
+  /** Infinity: never. */
+  readonly slowQueryMs: number
   readonly idleInTransactionTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly maxLifetimeMs: number
@@ -58,6 +62,7 @@ export function resolveOptions(options: PostgresOptions): ResolvedOptions {
     acquireTimeoutMs: milliseconds(options.acquireTimeout ?? '5s'),
     connectTimeoutMs: milliseconds(options.connectTimeout ?? '5s'),
     statementTimeoutMs: milliseconds(options.statementTimeout ?? '30s'),
+    slowQueryMs: milliseconds(options.slowQuery ?? '500ms') || Infinity,
     idleInTransactionTimeoutMs: milliseconds(options.idleInTransactionTimeout ?? '60s'),
     idleTimeoutMs: milliseconds(options.idleTimeout ?? '5m'),
     maxLifetimeMs: milliseconds(options.maxLifetime ?? '1h'),

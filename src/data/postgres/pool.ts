@@ -6,6 +6,7 @@
 //   3. what is returned goes straight to the one who waits longest, else on top of the idle ones (the warmest is lent next);
 //   4. when opening fails and nothing is open, all who wait are told at once, and for a moment newcomers too, without a new attempt:
 //      a database that is down costs one connection attempt per `retryAfterMs`, not one per request.
+import { Histogram } from '../../core/histogram.ts'
 import { PoolFullError, DatabaseUnavailableError } from './errors.ts'
 
 export interface PoolOptions<T> {
@@ -31,6 +32,9 @@ export interface PoolState {
   readonly max: number
 }
 
+// Seconds: from a handful of queries in front to the default `acquireTimeout`.
+const WAIT_BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
 interface Waiter<T> {
   readonly resolve: (item: T) => void
   readonly reject: (error: unknown) => void
@@ -54,6 +58,10 @@ export class Pool<T extends object> {
   #retry: NodeJS.Timeout | undefined
   #sweep: NodeJS.Timeout | undefined
   #closed = false
+  /** Seconds that callers waited who got something, those who did not have to included. */
+  readonly waits = new Histogram(WAIT_BOUNDS)
+  /** Callers who got nothing because the line was full or the wait too long. */
+  refused = 0
   #emptied: (() => void) | undefined
 
   constructor(options: PoolOptions<T>) {
@@ -73,13 +81,17 @@ export class Pool<T extends object> {
     signal?.throwIfAborted()
     if (this.#closed) throw closing()
     const idle = this.#idle.pop()
-    if (idle) return idle.item
+    if (idle) {
+      this.waits.observe(0)
+      return idle.item
+    }
     if (this.#failure && this.#expiresAtMs.size === 0) {
       if (performance.now() < this.#failure.untilMs) throw this.#failure.error
       this.#failure = undefined
     }
     if (this.#waiting.size >= this.#options.maxWaiting) {
       const { max, maxWaiting } = this.#options
+      this.refused++
       throw new PoolFullError('POSTGRES_POOL_FULL', `all ${max} connections are lent and ${maxWaiting} callers wait`)
     }
     return this.#wait(signal)
@@ -126,6 +138,7 @@ export class Pool<T extends object> {
 
   #wait(signal: AbortSignal | undefined): Promise<T> {
     const { acquireTimeoutMs, max } = this.#options
+    const sinceMs = performance.now()
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         this.#waiting.delete(waiter)
@@ -133,11 +146,16 @@ export class Pool<T extends object> {
         signal?.removeEventListener('abort', onAbort)
       }
       const waiter: Waiter<T> = {
-        resolve: item => (leave(), resolve(item)),
+        resolve: item => {
+          leave()
+          this.waits.observe((performance.now() - sinceMs) / 1000)
+          resolve(item)
+        },
         reject: error => (leave(), reject(error)),
       }
       const onAbort = (): void => waiter.reject(signal!.reason)
       const timer = setTimeout(() => {
+        this.refused++
         const message = `no connection became free within ${acquireTimeoutMs} ms; all ${max} are lent`
         waiter.reject(new PoolFullError('POSTGRES_POOL_WAIT', message))
       }, acquireTimeoutMs)

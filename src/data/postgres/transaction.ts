@@ -38,6 +38,8 @@ export interface Lane {
   readonly names: StatementNames
   /** Returns the connection to the pool, or closes it when it cannot be used again. */
   giveBack(): void
+  /** Tells of a statement that has ended, in case that it was slow. */
+  note(text: string, waitedMs: number, ranMs: number): void
   /** For names of savepoints. */
   savepoints: number
   /** For names of portals. */
@@ -119,7 +121,7 @@ export class Transaction {
   /** Runs `work` behind a savepoint: when it throws, only what it did is rolled back, and the error is thrown on. */
   async transaction<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> {
     const name = `millrace_${++this.#lane.savepoints}`
-    await this.#lane.connection.run(statement(`savepoint ${name}`), '', this.#signal, this.#requireOpen)
+    await this.#lane.connection.script(`savepoint ${name}`, this.#signal, this.#requireOpen)
     const words = { commit: `release savepoint ${name}`, rollback: `rollback to savepoint ${name}` }
     const inner = new Transaction(this.#lane, this.#signal, words, this)
     try {
@@ -138,7 +140,7 @@ export class Transaction {
    */
   async commit(): Promise<void> {
     this.#signal?.throwIfAborted()
-    const { command } = await this.#lane.connection.run(statement(this.#words.commit), '', undefined, this.#requireOpen)
+    const { command } = await this.#lane.connection.script(this.#words.commit, undefined, this.#requireOpen)
     // PostgreSQL answers COMMIT in a failed transaction with a quiet ROLLBACK.
     this.#state = command === 'ROLLBACK' ? 'rolled back' : 'committed'
     if (command === 'ROLLBACK') throw new NotCommittedError()
@@ -170,16 +172,19 @@ export class Transaction {
     this.#state = 'rolled back'
     // What still runs was forgotten by the caller; behind a savepoint it may be somebody else's.
     if (!this.#parent) connection.cancel()
-    await connection.run(statement(this.#words.rollback), '')
+    await connection.script(this.#words.rollback)
   }
 
   readonly #send = async (sql: CompiledSql, options: QueryOptions): Promise<Result> => {
     this.#requireOpen()
     const name = options.name ?? this.#lane.names.nameOf(sql.text)
+    const startedMs = performance.now()
     try {
       return await this.#lane.connection.run(sql, name, anyOf(this.#signal, options.signal), this.#requireOpen)
     } catch (error) {
       throw error instanceof StalePlanError ? error.error : error
+    } finally {
+      this.#lane.note(sql.text, 0, performance.now() - startedMs)
     }
   }
 
@@ -191,8 +196,4 @@ export class Transaction {
     if (!this.#isOpen())
       throw misuse('POSTGRES_TRANSACTION_ENDED', 'the transaction has ended; its statements can no longer be sent')
   }
-}
-
-function statement(text: string): CompiledSql {
-  return { text, values: [] }
 }

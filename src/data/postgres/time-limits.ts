@@ -1,0 +1,22 @@
+// What the server is told of a request's time, so that it ends by itself what nobody waits for any more, though our cancel be lost.
+//
+// Only where a transaction begins, because there it costs no round trip: BEGIN and what it sets are one message. A statement on its own is
+// ended by our cancel, and behind that by the session's statement_timeout. Why: docs/decisions/0006.
+import type { TransactionOptions } from './transaction.ts'
+
+// Our own cancel comes first, with the signal's reason, when nothing is lost on the way.
+const GRACE_MS = 250
+
+/**
+ * @param leftMs  until the request is answered; Infinity where nobody knows
+ * @param sessionMs  the session's statement_timeout; 0: none
+ * @returns BEGIN, with the transaction's own time-outs behind it where the session's are not short enough
+ */
+export function beginText(options: TransactionOptions, leftMs: number, sessionMs: number): string {
+  const isolation = options.isolation ? ` isolation level ${options.isolation}` : ''
+  const begin = `begin${isolation}${options.readOnly ? ' read only' : ''}`
+  const limitMs = Math.ceil(leftMs) + GRACE_MS
+  if (leftMs === Infinity || (sessionMs > 0 && limitMs >= sessionMs)) return begin
+  // A lock is waited for by a statement. What idles meanwhile holds its locks in others' way: a worker that hangs, or is cut off.
+  return `${begin}; set local statement_timeout = ${limitMs}; set local idle_in_transaction_session_timeout = ${limitMs}`
+}
