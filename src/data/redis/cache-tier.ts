@@ -1,0 +1,525 @@
+// The cache's second tier in Redis: values that every host finds, one load for all hosts, invalidations that reach each of them.
+//
+// The tier is out of reach until a pulse has gone through Redis and come back (cache-channel.ts), and again from the first command that fails or
+// takes longer than its bound. Nobody waits for it meanwhile: `claim` says `alone` at once, and invalidations are remembered and done before
+// the tier is used again. All that is decided in Redis is decided by its clock and in its scripts (cache-scripts.ts).
+import { randomBytes } from 'node:crypto'
+import type {
+  Claim,
+  Invalidation,
+  Lease,
+  SecondTier,
+  TierListener,
+  TierStats,
+  TierValue,
+} from '../../cache/second-tier.ts'
+import { noCounts } from '../../cache/tier-counts.ts'
+import { CacheChannel } from './cache-channel.ts'
+import { seal, unseal, MAGIC, type FencePoint } from './cache-envelope.ts'
+import { CacheKeys, packBuckets, tagBuckets, type Place } from './cache-keys.ts'
+import { CLAIM, END, FORGET, INVALIDATE, PULSE, RENEW } from './cache-scripts.ts'
+import { Link, type LinkLog } from './link.ts'
+import type { ResolvedOptions } from './options.ts'
+import { RunningScript, type Script } from './script.ts'
+
+export interface TierLimits {
+  readonly prefix: string
+  /** A larger value stays in the first tiers. */
+  readonly maxValueBytes: number
+}
+
+const PULSE_MS = 200
+/** A holder that died blocks a key for this long; one that lives renews in time. */
+const LEASE_MS = 5_000
+/** A load that hangs loses its lease after this, however alive its process is. */
+const LONGEST_LOAD_MS = 60_000
+/** Who waits hears when a lease ends. It asks too, since what is said while it subscribes anew is lost. */
+const FIRST_POLL_MS = 20
+const LONGEST_POLL_MS = 250
+/** Each is looked at in Redis whenever the value is. */
+const MAX_TAGS = 256
+const LONGEST_PAUSE_MS = 60_000
+const LONGEST_MESSAGE = 500
+/** Invalidations remembered while Redis is away; more than this, and everything is forgotten instead. */
+const MAX_REMEMBERED = 10_000
+const NOTHING = Buffer.alloc(0)
+
+export class RedisTier implements SecondTier {
+  readonly #id = randomBytes(8).toString('hex')
+  readonly #maxValueBytes: number
+  readonly #keys: CacheKeys
+  readonly #link: Link
+  readonly #channel: CacheChannel
+  readonly #publish: string
+  readonly #listeners = new Set<TierListener>()
+  readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #leases = new Set<RedisLease>()
+  readonly #counts = noCounts()
+  #isUp = false
+  #hasUp: (() => void)[] = []
+  #isClosed = false
+  /** Whether this server's fence is known to be of its run. */
+  #isAdopted = false
+  /** Whether first tiers have to be emptied before the tier is used again. */
+  #hasMissed = true
+  #remembered: Map<string, Invalidation> | 'everything' = new Map()
+  #isArriving = false
+  #isPulsing = false
+  #pulse: NodeJS.Timeout | undefined
+  #tokens = 0
+
+  /** @param options  with the bound of each command as `commandTimeoutMs` */
+  constructor(options: ResolvedOptions, limits: TierLimits, log: LinkLog) {
+    const isCluster = options.target.kind === 'cluster'
+    this.#maxValueBytes = limits.maxValueBytes
+    this.#keys = new CacheKeys(limits.prefix, isCluster)
+    this.#publish = isCluster ? 'SPUBLISH' : 'PUBLISH'
+    this.#link = new Link(options, log, {
+      lost: () => this.#away(),
+      ready: () => void this.#beat(),
+    })
+    this.#channel = new CacheChannel(this.#id, this.#keys, options, {
+      invalidated: what => this.#tell(what),
+      missed: () => this.#lost(),
+      deaf: () => {
+        this.#away()
+        this.#hasMissed = true
+        this.#lost()
+      },
+      heard: () => void this.#arrive(),
+      ended: key => this.#wake(key),
+      acknowledge: (channel, number) => {
+        this.#link.run('PUBLISH', driver => driver.send(channel, ['PUBLISH', channel, number])).catch(noop)
+      },
+    })
+  }
+
+  get isReachable(): boolean {
+    return this.#isUp && this.#link.isReachable
+  }
+
+  get stats(): TierStats {
+    return { ...this.#counts }
+  }
+
+  /** Connects, and with `start: 'wait'` resolves when the tier can be used. */
+  async open(signal?: AbortSignal): Promise<void> {
+    await this.#link.open(signal)
+    this.#pulse = setInterval(() => {
+      this.checkPulse()
+      void this.#beat()
+    }, PULSE_MS).unref()
+    await this.#channel.open()
+    void this.#beat()
+  }
+
+  /** Resolves when the tier is within reach, or after `ms`. @returns whether it is */
+  async reachableWithin(ms: number): Promise<boolean> {
+    if (this.isReachable) return true
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>(resolve => {
+      this.#hasUp.push(resolve)
+      timer = setTimeout(resolve, ms)
+    })
+    clearTimeout(timer)
+    return this.isReachable
+  }
+
+  /** Gives back what it holds, and ends. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#pulse)
+    await Promise.all([...this.#leases].map(lease => lease.abandon()))
+    this.#isUp = false
+    for (const key of [...this.#waiting.keys()]) this.#wake(key)
+    await Promise.all([this.#channel.close(), this.#link.close(500)])
+  }
+
+  async claim(
+    name: string,
+    key: string,
+    of: { readonly signal?: AbortSignal; readonly freshForMs?: number } = {},
+  ): Promise<Claim> {
+    const { signal, freshForMs = 0 } = of
+    const place = this.#keys.place(name, key)
+    let pollMs = FIRST_POLL_MS
+    let poisoned = 0
+    for (let tries = 0; poisoned < 3; tries++) {
+      signal?.throwIfAborted()
+      if (!this.isReachable) break
+      const token = this.#token()
+      let reply: readonly unknown[]
+      try {
+        reply = (await this.#run(CLAIM, place.keys, [
+          token,
+          String(LEASE_MS),
+          this.#nonce(),
+          String(freshForMs),
+          MAGIC,
+        ])) as unknown[]
+      } catch {
+        break
+      }
+      this.#counts.poisoned += Number(reply[1])
+      const state = String(reply[0])
+      if (state === 'held') {
+        if (tries === 0) this.#counts.waited++
+        await this.#wait(place.keys[2], Math.min(Number(reply[2]), pollMs), signal)
+        pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)
+        continue
+      }
+      const claim = this.#claimed(state, reply, place, token)
+      if (claim === undefined) {
+        poisoned++
+        await this.discard(name, key)
+        continue
+      }
+      if (signal?.aborted) {
+        if ('lease' in claim) await claim.lease?.abandon()
+        throw signal.reason
+      }
+      return claim
+    }
+    this.#counts.alone++
+    return { state: 'alone' }
+  }
+
+  async invalidate(what: Invalidation): Promise<void> {
+    if (!this.#isUp) {
+      this.remember(what)
+      this.#tell(what)
+      return
+    }
+    try {
+      await this.#invalidate(what)
+    } catch {
+      this.#away()
+      this.remember(what)
+      this.#tell(what)
+    }
+  }
+
+  remember(what: Invalidation): void {
+    if (this.#isUp || this.#remembered === 'everything') return
+    this.#remembered.set(JSON.stringify(what), what)
+    if (this.#remembered.size > MAX_REMEMBERED) this.#remembered = 'everything'
+  }
+
+  async discard(name: string, key: string): Promise<void> {
+    this.#counts.poisoned++
+    const value = this.#keys.place(name, key).keys[1]
+    await this.#link.run('DEL', driver => driver.send(value, ['DEL', value])).catch(() => this.#away())
+  }
+
+  listen(listener: TierListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  checkPulse(nowMs = performance.now()): void {
+    this.#channel.check(nowMs)
+  }
+
+  /** What a reply means; undefined for a value that cannot be read. */
+  #claimed(state: string, reply: readonly unknown[], place: Place, token: string): Claim | undefined {
+    switch (state) {
+      case 'found':
+      case 'kept':
+      case 'stale': {
+        const value = unseal(reply[2] as Buffer, Number(reply[3]))
+        const since = { epoch: reply[4] as Buffer, sequence: Number(reply[5]) }
+        const lease = state === 'stale' ? this.#lease(place, token, since) : undefined
+        if (value === undefined) {
+          void lease?.abandon()
+          return undefined
+        }
+        if (state === 'found') {
+          this.#counts.found++
+          return { state, value }
+        }
+        this.#counts.stale++
+        return { state: 'stale', value, lease }
+      }
+      case 'yours': {
+        this.#counts.missed++
+        const since = { epoch: reply[2] as Buffer, sequence: Number(reply[3]) }
+        return { state, lease: this.#lease(place, token, since) }
+      }
+      case 'failed':
+        return { state, message: String(reply[2]), retryInMs: Math.max(1, Number(reply[3])) }
+      default:
+        this.#counts.alone++
+        return { state: 'alone' }
+    }
+  }
+
+  #lease(place: Place, token: string, since: FencePoint): Lease {
+    const lease = new RedisLease({
+      renew: async () => (await this.#run(RENEW, [place.keys[2]], [token, String(LEASE_MS)])) === 1,
+      ended: () => this.#leases.delete(lease),
+      fulfil: async value => {
+        const { bytes, freshForMs, staleForMs } = value
+        if (bytes.byteLength > this.#maxValueBytes || value.tags.length > MAX_TAGS) {
+          this.#counts.tooLarge++
+          await this.#end(place, token, since, { paused: 'L', pauseMs: Math.min(freshForMs, LONGEST_PAUSE_MS) })
+          return false
+        }
+        const buckets = [...tagBuckets(value.tags), place.bucket]
+        const result = await this.#end(place, token, since, {
+          sealed: seal(value, since, buckets),
+          keepMs: freshForMs + staleForMs,
+          packed: packBuckets(buckets),
+        })
+        if (result === 'stored') this.#counts.stored++
+        else if (result === 'fenced' || result === 'lost') this.#counts.fenced++
+        return result === 'stored'
+      },
+      abandon: async failure => {
+        const pause = failure && { paused: `F${failure.message.slice(0, LONGEST_MESSAGE)}`, pauseMs: failure.retryInMs }
+        await this.#end(place, token, since, pause ?? {})
+      },
+    })
+    this.#leases.add(lease)
+    return lease
+  }
+
+  async #end(
+    place: Place,
+    token: string,
+    since: FencePoint,
+    with_: { sealed?: Buffer; keepMs?: number; packed?: Buffer; paused?: string; pauseMs?: number },
+  ): Promise<string | undefined> {
+    const { sealed = NOTHING, keepMs = 0, packed = NOTHING, paused = '', pauseMs = 0 } = with_
+    try {
+      const result = await this.#run(END, place.keys, [
+        token,
+        since.epoch,
+        String(since.sequence),
+        sealed,
+        wholeMs(keepMs),
+        packed,
+        paused,
+        wholeMs(pauseMs),
+        this.#keys.channel('ended'),
+      ])
+      return String(result)
+    } catch {
+      return undefined
+    }
+  }
+
+  async #invalidate(what: Invalidation): Promise<void> {
+    const isKey = 'key' in what
+    const place = isKey ? this.#keys.place(what.name, what.key) : undefined
+    const packed = packBuckets(place ? [place.bucket] : tagBuckets((what as { tags: readonly string[] }).tags))
+    const move = (partition: number, channel: string, message: string): Promise<unknown> =>
+      this.#run(
+        INVALIDATE,
+        [this.#keys.fence(partition)],
+        [
+          partition === (place?.partition ?? partition) ? packed : NOTHING,
+          this.#nonce(),
+          this.#publish,
+          channel,
+          message,
+        ],
+      )
+    // The fence of every value is past it before anybody is told to look again. The first partition is the one that tells.
+    const others = place ? [place.partition] : Array.from({ length: this.#keys.partitions }, (_, n) => n)
+    await Promise.all(others.filter(n => n !== 0).map(n => move(n, '', '')))
+    const channel = this.#keys.channel('invalidate')
+    const isDone = await this.#channel.announce(what, async message => Number(await move(0, channel, message)))
+    if (!isDone) this.#tell(what)
+  }
+
+  /** A script within the bound. What fails puts the tier out of reach until a pulse comes back. */
+  async #run(
+    script: Script<any, any, unknown>,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+  ): Promise<unknown> {
+    try {
+      return await RunningScript.of(script).send(this.#link, keys, args, {})
+    } catch (error) {
+      this.#away()
+      throw error
+    }
+  }
+
+  /** One pulse at a time: to ourselves through Redis, once its fences are known to be of its run. */
+  async #beat(): Promise<void> {
+    if (this.#isPulsing || this.#isClosed || !this.#link.isReachable) return
+    this.#isPulsing = true
+    try {
+      if (!this.#isAdopted) {
+        const made: Promise<unknown>[] = []
+        for (let n = 1; n < this.#keys.partitions; n++) made.push(this.#pulsed(n, '', ''))
+        await Promise.all(made)
+        // Lost meanwhile, it may be another server's turn by now.
+        this.#isAdopted = true
+      }
+      await this.#pulsed(0, this.#channel.pulseChannel, this.#channel.nextMark(performance.now()))
+    } catch {
+      this.#isAdopted = false
+    } finally {
+      this.#isPulsing = false
+    }
+  }
+
+  async #pulsed(partition: number, channel: string, mark: string): Promise<void> {
+    const made = await this.#run(PULSE, [this.#keys.fence(partition)], [this.#nonce(), this.#publish, channel, mark])
+    if (made !== 1) throw new Error('there is no room for the fence')
+  }
+
+  /** A pulse came back. */
+  async #arrive(): Promise<void> {
+    if (this.#isUp || this.#isArriving || !this.#isAdopted || this.#isClosed || !this.#link.isReachable) return
+    this.#isArriving = true
+    try {
+      await this.#catchUp()
+      if (!this.#isAdopted || !this.#channel.isHeard) return
+      if (this.#hasMissed) this.#lost()
+      this.#hasMissed = false
+      this.#isUp = true
+      for (const go of this.#hasUp.splice(0)) go()
+    } catch {
+      // Away again; the next pulse that comes back tries again.
+    } finally {
+      this.#isArriving = false
+    }
+  }
+
+  /** Does what was remembered; what fails stays remembered. */
+  async #catchUp(): Promise<void> {
+    while (this.#remembered === 'everything' || this.#remembered.size > 0) {
+      const remembered = this.#remembered
+      if (remembered === 'everything') {
+        for (let n = 0; n < this.#keys.partitions; n++) await this.#run(FORGET, [this.#keys.fence(n)], [this.#nonce()])
+        if (this.#remembered === remembered) this.#remembered = new Map()
+        continue
+      }
+      // By tags many at once, by keys one by one, all on their way together.
+      const all = [...remembered]
+      const tags = [...new Set(all.flatMap(([, what]) => ('tags' in what ? what.tags : [])))]
+      const batches: Invalidation[] = all.map(([, what]) => what).filter(what => 'key' in what)
+      for (let n = 0; n < tags.length; n += MAX_TAGS) batches.push({ tags: tags.slice(n, n + MAX_TAGS) })
+      await Promise.all(batches.map(what => this.#invalidate(what)))
+      for (const [text] of all) remembered.delete(text)
+    }
+  }
+
+  #away(): void {
+    this.#isAdopted = false
+    if (!this.#isUp) return
+    this.#isUp = false
+    this.#counts.losses++
+    for (const key of [...this.#waiting.keys()]) this.#wake(key)
+  }
+
+  #tell(what: Invalidation): void {
+    for (const listener of this.#listeners) listener.invalidated(what)
+  }
+
+  #lost(): void {
+    for (const listener of this.#listeners) listener.lost()
+  }
+
+  #wake(leaseKey: string): void {
+    const waiting = this.#waiting.get(leaseKey)
+    this.#waiting.delete(leaseKey)
+    for (const go of waiting ?? []) go()
+  }
+
+  /** Resolves when the lease has ended or the tier is out of reach, or after `forMs`. @throws the signal's reason */
+  #wait(leaseKey: string, forMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#waiting.get(leaseKey) ?? new Set()
+      this.#waiting.set(leaseKey, waiting)
+      const leave = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', gone)
+        if (waiting.delete(go) && waiting.size === 0 && this.#waiting.get(leaseKey) === waiting)
+          this.#waiting.delete(leaseKey)
+      }
+      const go = (): void => (leave(), resolve())
+      const gone = (): void => {
+        leave()
+        reject(signal!.reason as Error)
+      }
+      // Not all of those who wait at once.
+      const timer = setTimeout(go, Math.max(1, forMs) * (1 + 0.2 * Math.random()))
+      waiting.add(go)
+      if (signal?.aborted) gone()
+      else signal?.addEventListener('abort', gone, { once: true })
+    })
+  }
+
+  #token(): string {
+    return `${this.#id}.${++this.#tokens}`
+  }
+
+  /** 16 bytes that no process has said before: the epoch of a fence that has to be made. */
+  #nonce(): Buffer {
+    const nonce = Buffer.allocUnsafe(16)
+    nonce.write(this.#id, 'hex')
+    nonce.writeBigUInt64BE(BigInt(++this.#tokens), 8)
+    return nonce
+  }
+}
+
+interface LeaseActs {
+  renew(): Promise<boolean>
+  ended(): void
+  fulfil(value: TierValue): Promise<boolean>
+  abandon(failure: { readonly message: string; readonly retryInMs: number } | undefined): Promise<void>
+}
+
+class RedisLease implements Lease {
+  readonly #acts: LeaseActs
+  readonly #untilMs = performance.now() + LONGEST_LOAD_MS
+  #renewal: NodeJS.Timeout | undefined
+  #hasEnded = false
+
+  constructor(acts: LeaseActs) {
+    this.#acts = acts
+    this.#renewLater()
+  }
+
+  async fulfil(value: TierValue): Promise<boolean> {
+    return this.#end() && (await this.#acts.fulfil(value))
+  }
+
+  async abandon(failure?: { readonly message: string; readonly retryInMs: number }): Promise<void> {
+    if (this.#end()) await this.#acts.abandon(failure)
+  }
+
+  #end(): boolean {
+    if (this.#hasEnded) return false
+    this.#hasEnded = true
+    clearTimeout(this.#renewal)
+    this.#acts.ended()
+    return true
+  }
+
+  #renewLater(): void {
+    this.#renewal = setTimeout(() => {
+      if (performance.now() > this.#untilMs) return
+      this.#acts.renew().then(
+        isOurs => {
+          if (isOurs && !this.#hasEnded) this.#renewLater()
+        },
+        // Redis is away; it may be back before the lease has run out.
+        () => {
+          if (!this.#hasEnded) this.#renewLater()
+        },
+      )
+    }, LEASE_MS / 3).unref()
+  }
+}
+
+/** Redis takes whole milliseconds, and none is no time to live. */
+function wholeMs(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms)))
+}
+
+function noop(): void {}

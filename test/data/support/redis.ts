@@ -1,0 +1,115 @@
+// A Redis server for the tests of one file, on a free port of 127.0.0.1, in a folder that goes with it.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { eventually, isAlive, temporaryFolder } from './server.ts'
+
+const PROGRAM = '/usr/bin/redis-server'
+
+/** For `describe`'s and `test`'s options: why these tests are skipped, or false. */
+export const withoutRedis: string | false =
+  existsSync(PROGRAM) || process.env['CI'] ? false : `wants ${PROGRAM} (Debian: redis-server)`
+
+export class RedisServer {
+  readonly port: number
+  readonly #folder: string
+  readonly #args: readonly string[]
+  #child: ChildProcess | undefined
+
+  private constructor(port: number, folder: string, args: readonly string[]) {
+    this.port = port
+    this.#folder = folder
+    this.#args = args
+  }
+
+  /** @param args  as in redis.conf, `['--maxmemory', '2mb']` */
+  static async start(args: readonly string[] = [], port?: number): Promise<RedisServer> {
+    const server = new RedisServer(port ?? (await freePort()), await temporaryFolder(), args)
+    await server.start()
+    return server
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
+  /** Again, on the same port and folder. */
+  async start(): Promise<void> {
+    const child = spawn(
+      PROGRAM,
+      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder, '--save', '', ...this.#args],
+      { stdio: 'ignore' },
+    )
+    this.#child = child
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
+      return (await this.command('PING').catch(() => undefined)) === '+PONG' ? true : undefined
+    })
+  }
+
+  /** kill -9. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child!
+    this.#child = undefined
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  /** Its process stands still: it accepts connections, and answers nothing. */
+  pause(): void {
+    this.#child!.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child!.kill('SIGCONT')
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#child || !isAlive(this.#child.pid!)) return
+    await this.kill()
+  }
+
+  /** One command over a connection of its own. @returns the first line of the answer, or the text that follows a length */
+  async command(...args: readonly string[]): Promise<string> {
+    const socket = connect(this.port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      const words = args.map(arg => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`)
+      socket.write(`*${args.length}\r\n${words.join('')}`)
+      let heard = ''
+      while (!isWhole(heard)) heard += String((await once(socket, 'data'))[0])
+      return heard.startsWith('$') ? heard.slice(heard.indexOf('\r\n') + 2, -2) : heard.slice(0, heard.indexOf('\r\n'))
+    } finally {
+      socket.destroy()
+    }
+  }
+
+  /** The number of commands of a name that it has run. */
+  async ran(command: string): Promise<number> {
+    const stats = await this.command('INFO', 'commandstats')
+    return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0)
+  }
+}
+
+function isWhole(heard: string): boolean {
+  const end = heard.indexOf('\r\n')
+  if (end === -1) return false
+  if (!heard.startsWith('$') || heard.startsWith('$-1')) return true
+  return Buffer.byteLength(heard) >= end + 2 + Number(heard.slice(1, end)) + 2
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
