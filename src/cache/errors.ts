@@ -19,3 +19,11 @@ export function loadFailed(message: string, retryInMs: number): LoadFailedError 
     retryAfterMs: Math.max(retryInMs, 1),
   })
 }
+
+/** @param found  what the load gave */
+export function badBatch(found: string): UsageError {
+  return new UsageError(
+    'CACHE_BAD_BATCH',
+    `a load for a batch gave ${found}; it gives a Map by key, or an array with a value for each key, in their order`,
+  )
+}

@@ -7,6 +7,7 @@ import { CopyOut, type CopyOptions } from './copy-out.ts'
 import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cursor.ts'
 import { SerializationError } from './errors.ts'
+import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
 import { pause } from './pause.ts'
 import { Query, type QueryOptions } from './query.ts'
@@ -116,6 +117,19 @@ export class Database implements Queryable, Viewable {
   copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
     const { signal } = options
     return this.#lend(signal, connection => copyIn(connection, copyStatement(statement), source, signal))
+  }
+
+  /**
+   * Lookups by key, of one loop turn in one statement; `sql.keys` stands for the keys:
+   * ``const products = db.loader<Product>`select * from products where id = any(${sql.keys})`.byKey('id')``, `await products.load(7)`.
+   *
+   * @throws UsageError `POSTGRES_LOADER_KEYS`
+   */
+  loader<Row extends object = Record<string, unknown>>(
+    strings: TemplateStringsArray,
+    ...values: SqlValue[]
+  ): Loader<Row> {
+    return new Loader<Row>(this.#send, compileSql(strings, values))
   }
 
   /**

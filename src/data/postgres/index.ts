@@ -26,6 +26,7 @@ export { migrate, type MigrateOptions, type MigrationOptions, migrationStatus } 
 export { MigrationError } from './migration-error.ts'
 export { type MigrationState, type MigrationStatus } from './migration-history.ts'
 export { type StartLog } from './log.ts'
+export { type Loader } from './loader.ts'
 export { type PostgresOptions } from './options.ts'
 export { type PoolState } from './pool.ts'
 export { postgres } from './postgres.ts'

@@ -27,9 +27,16 @@ export interface SqlTag {
   readonly empty: Fragment
   /** Puts the separator between the parts; `separator` defaults to a comma. No parts: nothing. */
   join(parts: readonly Fragment[], separator?: Fragment): Fragment
+  /** The keys of a batch, an array: ``db.loader`select * from products where id = any(${sql.keys})` ``. */
+  readonly keys: object
   /** A quoted name, or several joined by dots: `sql.identifier('shop', 'orders')` is `"shop"."orders"`. */
   identifier(...path: readonly [string, ...string[]]): Fragment
 }
+
+class Keys {}
+
+/** Stands for the keys of a batch until they are known. */
+const KEYS = new Keys()
 
 const COMMA = new Fragment([', '], [])
 
@@ -37,6 +44,7 @@ export const sql: SqlTag = Object.assign(
   (strings: TemplateStringsArray, ...values: SqlValue[]) => new Fragment(strings, values),
   {
     empty: new Fragment([''], []),
+    keys: KEYS,
     join(parts: readonly Fragment[], separator: Fragment = COMMA): Fragment {
       if (parts.length === 0) return sql.empty
       const values = parts.flatMap((part, index) => (index === 0 ? [part] : [separator, part]))
@@ -120,6 +128,8 @@ function encodeParameter(value: unknown, number: number): Parameter {
     throw value === undefined
       ? misuse('POSTGRES_UNDEFINED_VALUE', `parameter $${number} is undefined; write ?? null where null is meant`)
       : misuse('POSTGRES_BAD_VALUE', `parameter $${number} is a ${typeof value}, which has no form in SQL`)
+  if (value === KEYS)
+    throw misuse('POSTGRES_BAD_VALUE', `parameter $${number} is sql.keys, which only db.loader knows the value of`)
   if (value instanceof Fragment)
     throw misuse('POSTGRES_BAD_VALUE', `parameter $${number} is a fragment; fragments belong into sql templates`)
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
