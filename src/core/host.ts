@@ -23,6 +23,22 @@ export interface RunningService {
   stop(): Promise<void>
 }
 
+/**
+ * How many processes there are at most that run this app: what they share, such as the connections that a database has, must do for all of
+ * them.
+ */
+export interface Extent {
+  /** On this host at their most. */
+  readonly workers: number
+  /** Workers beyond these while one takes another's place. */
+  readonly surge: number
+  /** Hosts that run as many each: the setting `replicas`. */
+  readonly hosts: number
+}
+
+/** Heard on this channel, in this process alone, when `extent` has changed. */
+export const EXTENT_CHANGED = 'millrace:extent'
+
 /** Told when the host drains: no new work, finish yours within `graceMs` from now. */
 export type Drain = (graceMs: number) => void | Promise<void>
 
@@ -38,6 +54,7 @@ export interface Host {
   readonly worker: number
   /** How many workers are wanted now; 1 when alone. */
   readonly workers: number
+  readonly extent: Extent
   /** Sends to every live worker's subscribers, our own included. Plain JSON; no answer, no order across senders. */
   publish(channel: string, message: unknown): void
   /** @returns the function that ends the subscription */
@@ -66,6 +83,7 @@ export interface Host {
 export class LocalHost implements Host {
   readonly worker: number = 0
   readonly workers: number = 1
+  extent: Extent = { workers: 1, surge: 0, hosts: 1 }
   readonly #listeners = new Map<string, Set<(message: unknown) => void>>()
   readonly #responders = new Map<string, Set<(message: unknown) => unknown>>()
   readonly #drains: { name: string; drain: Drain }[] = []
@@ -173,6 +191,30 @@ export function declareService(spec: ServiceSpec): void {
 
 export function declaredServices(): readonly ServiceSpec[] {
   return declared
+}
+
+/** A pool of connections that every worker opens, as data: whoever shares the server with it counts it. */
+export interface PoolSpec {
+  readonly store: 'postgres'
+  /** Pools of one server share its connections. */
+  readonly server: string
+  /** Connections at most; undefined: as many as fit. */
+  readonly size: number | undefined
+  /** Connections of the server that are left for other programs. */
+  readonly others: number
+  /** Plain JSON: how it is reached, passwords included. Not to be printed. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+const pools: PoolSpec[] = []
+
+/** Said while the app is being loaded, as with services. */
+export function declarePool(spec: PoolSpec): void {
+  pools.push(spec)
+}
+
+export function declaredPools(): readonly PoolSpec[] {
+  return pools
 }
 
 let current: Host = new LocalHost()

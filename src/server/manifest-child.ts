@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { access } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { declaredServices } from '../core/host.ts'
+import { declaredPools, declaredServices } from '../core/host.ts'
 import { failureOf, StartError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { importUserModule, loadApp } from './load-app.ts'
@@ -24,6 +24,7 @@ async function readManifest({ app: path, wantsOpenapi, configFile: configPath }:
     docs,
     server,
     services: declaredServices(),
+    pools: declaredPools(),
     ...(configFile ? { configFile } : {}),
     ...(openapi === undefined ? {} : { openapi }),
   }

@@ -1,6 +1,6 @@
 // What a supervisor and its workers say to each other over IPC. Plain JSON; order is kept in each direction.
 import type { RouteFacts } from '../app/servable.ts'
-import type { ServiceSpec } from '../core/host.ts'
+import type { PoolSpec, ServiceSpec } from '../core/host.ts'
 import type { Counters } from './counters.ts'
 import type { Failure } from './errors.ts'
 import type { InspectionOrder } from './inspection.ts'
@@ -140,6 +140,7 @@ export interface Manifest {
   /** What `new App({ server })` said. */
   readonly server: Readonly<Record<string, unknown>>
   readonly services: readonly ServiceSpec[]
+  readonly pools: readonly PoolSpec[]
   readonly configFile?: { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
   /** Only when asked for. */
   readonly openapi?: unknown

@@ -60,6 +60,8 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   refuseSupervised(rest)
   const settings = settingsFromCode(rest, app.manifest().server)
   const log = createLogger({ level: settings.logLevel, format: 'lines' })
+  const local = host()
+  if (local instanceof LocalHost) local.extent = { ...local.extent, hosts: settings.replicas }
   const started = await app.start({
     requestTimeoutMs: settings.requestTimeout,
     maxBodyBytes: settings.maxBody,
@@ -78,7 +80,6 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
       throw error
     })
 
-  const local = host()
   const serving = {
     server,
     doorway,

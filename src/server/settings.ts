@@ -227,6 +227,11 @@ export const SETTINGS = {
     commands: ['serve'],
     meaning: 'with busy event loops grow from workers to so many, one by one, and shrink again; off keeps the number',
   }),
+  replicas: row({
+    type: wholeNumber(1, 10_000),
+    default: 1,
+    meaning: 'hosts that run this app at a time, each with as many workers: connections to a database are shared out',
+  }),
   admin: row({
     type: addressOrOff,
     default: { host: '127.0.0.1', port: 9000 },

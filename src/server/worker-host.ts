@@ -1,5 +1,13 @@
 // The Host of a worker: what concerns its siblings goes to the supervisor, which relays it; the rest stays in the process.
-import { type Answers, type Drain, type Host, LocalHost, type ServiceSpec } from '../core/host.ts'
+import {
+  type Answers,
+  type Drain,
+  type Extent,
+  EXTENT_CHANGED,
+  type Host,
+  LocalHost,
+  type ServiceSpec,
+} from '../core/host.ts'
 import { Leadership, type LeaderTask } from '../core/leadership.ts'
 import { errorOf } from './errors.ts'
 import type { FromWorker, StartedService, ToWorker } from './messages.ts'
@@ -9,6 +17,7 @@ type Address = StartedService['address']
 export class WorkerHost implements Host {
   readonly worker: number
   #workers: number
+  readonly #planned: Extent
   readonly #local = new LocalHost()
   readonly #send: (message: FromWorker) => void
   readonly #addresses = new Map<string, Promise<Address>>()
@@ -19,21 +28,31 @@ export class WorkerHost implements Host {
   readonly #leadership = new Leadership(() => this.#send({ type: 'resigned' }))
   #lastId = 0
 
-  /** @param services  what the supervisor has started already */
+  /**
+   * @param services  what the supervisor has started already
+   * @param planned  by the settings
+   */
   constructor(
     worker: number,
     workers: number,
     services: readonly StartedService[],
     send: (message: FromWorker) => void,
+    planned: Extent = { workers, surge: 1, hosts: 1 },
   ) {
     this.worker = worker
     this.#workers = workers
     this.#send = send
+    this.#planned = planned
     for (const service of services) this.#addresses.set(serviceId(service), Promise.resolve(service.address))
   }
 
   get workers(): number {
     return this.#workers
+  }
+
+  /** Somebody may have asked for more workers than the settings say. */
+  get extent(): Extent {
+    return { ...this.#planned, workers: Math.max(this.#planned.workers, this.#workers) }
   }
 
   publish(channel: string, message: unknown): void {
@@ -95,6 +114,7 @@ export class WorkerHost implements Host {
     switch (message.type) {
       case 'workers':
         this.#workers = message.count
+        this.#local.publish(EXTENT_CHANGED, this.extent)
         break
       case 'deliver':
         this.#local.publish(message.channel, message.message)

@@ -54,7 +54,10 @@ class Worker {
 
   constructor(plan: WorkerPlan) {
     this.#plan = plan
-    this.#host = new WorkerHost(plan.worker, plan.workers, plan.services, send)
+    const { workers, maxWorkers, replicas } = plan.settings
+    // Workers are replaced one at a time.
+    const planned = { workers: maxWorkers ?? workers, surge: 1, hosts: replicas }
+    this.#host = new WorkerHost(plan.worker, plan.workers, plan.services, send, planned)
     this.#log = createLogger({ level: plan.settings.logLevel, format: 'lines' })
   }
 

@@ -101,6 +101,11 @@ export class Connection {
     return this.#broken
   }
 
+  /** Host, port and database, as messages name them. */
+  get where(): string {
+    return this.#where
+  }
+
   /** Of the server's process, as it was told at the start; a pooler tells a number of its own. */
   get processId(): number {
     return this.#client.processID

@@ -210,6 +210,16 @@ export class Database implements Queryable, Viewable {
     }
   }
 
+  /** Like `lend`, for what leaves no trace: the connection goes back into the pool. */
+  async borrow<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#lend(undefined, use)
+  }
+
+  /** Allows more or fewer connections and waiting callers from now on. */
+  resize(size: { readonly max: number; readonly maxWaiting: number }): void {
+    this.#supply.pool.resize(size)
+  }
+
   /** Opens connections until `count` are open. */
   async warm(count: number): Promise<void> {
     const { pool } = this.#supply

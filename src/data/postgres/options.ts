@@ -7,11 +7,16 @@ export interface PostgresOptions {
   readonly url?: string | undefined
   /** Where the embedded server keeps its data; `false` demands a URL. Ignored when there is a URL. */
   readonly embedded?: EmbeddedOptions | false
-  /** Open connections at most, in each worker. Default 10. */
+  /**
+   * Open connections at most, in each worker. Default: 10, or less where 10 for every worker on every host are more than the server has; an equal
+   * share of DATABASE_MAX_CONN where that says how many this host may have.
+   */
   readonly maxConnections?: number
+  /** Connections of the server that are left for other programs. Default 0. */
+  readonly leaveConnections?: number
   /** Connections opened at start and kept while idle. Default 1. */
   readonly minConnections?: number
-  /** Callers that may wait for a connection; further ones get PoolFullError. Default 10 for each connection. */
+  /** Callers that may wait for a connection; further ones get PoolFullError. Default 10 for each connection, and 100 where the plan allows less than 10. */
   readonly maxWaiting?: number
   /** How long a caller waits for a connection. Default '5s'. */
   readonly acquireTimeout?: Duration
@@ -52,13 +57,22 @@ export interface ResolvedOptions {
   readonly preparedStatements: number
 }
 
+// 10: pg's own default. Statements by key take well under a millisecond, so ten at a time are some 10,000 a second.
+export const USUAL_CONNECTIONS = 10
+
+/** A pool that the plan has made small still lets as many wait as one of the usual size: each waits longer, and none for over `acquireTimeout`. */
+export function maxWaitingOf(options: PostgresOptions, maxConnections: number): number {
+  const isGiven = options.maxConnections !== undefined
+  return options.maxWaiting ?? 10 * (isGiven ? maxConnections : Math.max(maxConnections, USUAL_CONNECTIONS))
+}
+
 /** @throws UsageError `CORE_BAD_DURATION` */
 export function resolveOptions(options: PostgresOptions): ResolvedOptions {
-  const maxConnections = options.maxConnections ?? 10
+  const maxConnections = options.maxConnections ?? USUAL_CONNECTIONS
   return {
     maxConnections,
     minConnections: Math.min(options.minConnections ?? 1, maxConnections),
-    maxWaiting: options.maxWaiting ?? 10 * maxConnections,
+    maxWaiting: maxWaitingOf(options, maxConnections),
     acquireTimeoutMs: milliseconds(options.acquireTimeout ?? '5s'),
     connectTimeoutMs: milliseconds(options.connectTimeout ?? '5s'),
     statementTimeoutMs: milliseconds(options.statementTimeout ?? '30s'),

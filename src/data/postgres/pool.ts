@@ -46,7 +46,7 @@ interface Idle<T> {
 }
 
 export class Pool<T extends object> {
-  readonly #options: PoolOptions<T>
+  #options: PoolOptions<T>
   /** Everything open, lent or idle, with the moment at which it is too old. */
   readonly #expiresAtMs = new Map<T, number>()
   readonly #idle: Idle<T>[] = []
@@ -101,7 +101,8 @@ export class Pool<T extends object> {
   release(item: T): void {
     const expiresAtMs = this.#expiresAtMs.get(item)
     if (expiresAtMs === undefined) return // discarded meanwhile
-    if (this.#closed || performance.now() > expiresAtMs) this.discard(item)
+    const isTooMany = this.#expiresAtMs.size > this.#options.max
+    if (this.#closed || isTooMany || performance.now() > expiresAtMs) this.discard(item)
     else this.#offer(item)
   }
 
@@ -114,6 +115,13 @@ export class Pool<T extends object> {
     this.#closings.add(gone)
     void gone.then(() => this.#closings.delete(gone))
     if (this.#expiresAtMs.size === 0) this.#emptied?.()
+    this.#grow()
+  }
+
+  /** Allows more or fewer; what is lent beyond that is closed when it comes back. */
+  resize(size: { readonly max: number; readonly maxWaiting: number }): void {
+    this.#options = { ...this.#options, ...size, min: Math.min(this.#options.min, size.max) }
+    while (this.#idle.length > 0 && this.#expiresAtMs.size > size.max) this.discard(this.#idle[0]!.item)
     this.#grow()
   }
 

@@ -1,10 +1,12 @@
 // `postgres()`: the database as a dependency, one pool for each worker, opened before the first request and closed after the last.
 import { dependency, type Dependency } from '../../app/dependency.ts'
-import { declareService } from '../../core/host.ts'
+import { declarePool, declareService } from '../../core/host.ts'
 import { connect, databaseUrl } from './connect.ts'
 import type { Database } from './database.ts'
 import { embeddedSpec } from './embedded-service.ts'
 import type { PostgresOptions } from './options.ts'
+import { followPlan } from './planned-pool.ts'
+import { poolSpec } from './pool-demand.ts'
 
 /**
  * ```ts
@@ -15,16 +17,22 @@ import type { PostgresOptions } from './options.ts'
  * The worker is ready once the database answers; until then it keeps trying and says so. Without a URL (option or DATABASE_URL) an embedded
  * server is declared, which the supervisor starts before the first worker and stops after the last.
  *
+ * Its pool gets as many connections as fit into the server's `max_connections` when every worker on every host has as many: pool-plan.ts.
+ *
  * Call it where the app's modules are loaded, not inside a handler.
  */
 export function postgres(options: PostgresOptions = {}): Dependency<Database, 'worker'> {
   if (databaseUrl(options) === undefined && options.embedded !== false)
     declareService(embeddedSpec(options.embedded ?? {}))
+  declarePool(poolSpec(options))
   return dependency({ scope: 'worker', name: 'postgres' }, async function* ({ signal, log }) {
     const database = await connect({ ...options, signal, log })
+    let unfollow = (): void => {}
     try {
+      unfollow = await followPlan(database, options, log)
       yield database
     } finally {
+      unfollow()
       await database.close()
     }
   })

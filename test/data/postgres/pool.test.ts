@@ -197,6 +197,32 @@ describe('ageing', () => {
   })
 })
 
+describe('resizing', () => {
+  test('closes what is idle and too many at once, and what is lent when it comes back', async () => {
+    const { pool, things } = poolOf({ max: 4 })
+    const lent = await Promise.all([1, 2, 3, 4].map(async () => pool.acquire()))
+    pool.release(lent[0]!)
+    pool.resize({ max: 2, maxWaiting: 10 })
+    assert.deepEqual([pool.state.open, pool.state.idle, pool.state.max], [3, 0, 2])
+    pool.release(lent[1]!)
+    assert.equal(pool.state.open, 2)
+    pool.release(lent[2]!)
+    pool.release(lent[3]!)
+    assert.deepEqual([pool.state.open, pool.state.idle], [2, 2])
+    assert.equal(things.filter(({ closed }) => closed).length, 2)
+    await pool.close(0)
+  })
+
+  test('to more serves those who wait', async () => {
+    const { pool } = poolOf({ max: 1 })
+    const first = await pool.acquire()
+    const second = pool.acquire()
+    pool.resize({ max: 2, maxWaiting: 10 })
+    assert.notEqual(await second, first)
+    await pool.close(0)
+  })
+})
+
 describe('closing', () => {
   test('waits for what is lent, refuses newcomers and those in line', async () => {
     const { pool } = poolOf({ max: 1 })

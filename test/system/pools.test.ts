@@ -1,0 +1,95 @@
+// Pools that add up, in real workers on a real server with max_connections 100.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { testServer } from '../data/support/server.ts'
+import { startServer } from './running-server.ts'
+
+const limit = { timeout: 240_000 }
+// A worker that is replaced waits for idle connections until their time-out.
+const FLAGS = ['--port', '0', '--keep-alive-timeout', '200ms']
+const { server, open } = await testServer()
+const watcher = await open({ maxConnections: 1, applicationName: 'watcher' })
+
+interface Answer {
+  readonly pid: number
+  readonly max: number
+}
+
+/** Asks until so many workers have answered. */
+async function poolsOf(url: string, workers: number, path = '/pool'): Promise<readonly Answer[]> {
+  const found = new Map<number, Answer>()
+  while (found.size < workers) {
+    const answers = await Promise.all(
+      Array.from({ length: 4 * workers }, async () => {
+        const answer = await fetch(url + path, { headers: { connection: 'close' } })
+        assert.equal(answer.status, 200)
+        return (await answer.json()) as Answer
+      }),
+    )
+    for (const answer of answers) found.set(answer.pid, answer)
+  }
+  return [...found.values()]
+}
+
+const connections = async () => {
+  const rows = await watcher.sql<{ count: number }>`
+    select count(*)::int as count from pg_stat_activity where application_name = 'pooled'`.one()
+  return rows.count
+}
+
+describe('pools of all workers', limit, () => {
+  test('8 workers on each of 4 hosts fit into 100 connections, also while they are replaced under load', async context => {
+    const server8 = await startServer(context, ['serve', 'pooled.ts', ...FLAGS, '--workers', '8', '--replicas', '4'], {
+      environment: { DATABASE_URL: server.url },
+    })
+    assert.deepEqual(
+      (await poolsOf(server8.url, 8)).map(({ max }) => max),
+      Array.from({ length: 8 }, () => 1),
+    )
+    let most = 0
+    let isOver = false
+    const watched = (async () => {
+      while (!isOver) most = Math.max(most, await connections())
+    })()
+    await poolsOf(server8.url, 8, '/hold')
+    server8.signal('SIGHUP')
+    const asked = (async () => {
+      while (!isOver) await poolsOf(server8.url, 1, '/hold')
+    })()
+    await server8.says(/reloaded 8 workers/)
+    isOver = true
+    await Promise.all([watched, asked])
+    // A quarter of the 97 that there are; the pools alone, with nobody listening, come to 9.
+    assert.ok(most >= 8 && most <= 9, `${most}`)
+    assert.doesNotMatch(server8.errors, /do not fit/)
+  })
+
+  test('a number of workers that cannot fit is served, and one of them says why', async context => {
+    const started = await startServer(context, ['serve', 'pooled.ts', ...FLAGS, '--workers', '2', '--replicas', '30'], {
+      environment: { DATABASE_URL: server.url, POOL_SIZE: '20' },
+    })
+    assert.ok((await poolsOf(started.url, 2)).every(({ max }) => max === 20))
+    const told = [...started.errors.matchAll(/do not fit: this app may take .*/g)].map(([line]) => line)
+    assert.equal(told.length, 1)
+    assert.match(
+      told[0]!,
+      /\(2 workers \+ 1 while replacing\) x 30 hosts x \(20 pooled \+ 1 listening\) \+ 1 migrating = 1891, and there are 97 .*; set max_connections of the server to at least 1894, or run on at most 1 host/,
+    )
+  })
+
+  test('one worker more, and each pool is smaller', async context => {
+    const started = await startServer(context, ['serve', 'pooled.ts', ...FLAGS, '--workers', '1', '--replicas', '4'], {
+      environment: { DATABASE_URL: server.url },
+    })
+    assert.deepEqual(
+      (await poolsOf(started.url, 1)).map(({ max }) => max),
+      [10],
+    )
+    started.signal('SIGTTIN')
+    await started.statusWhen(({ workers }) => workers.filter(({ state }) => state === 'ready').length === 2)
+    assert.deepEqual(
+      (await poolsOf(started.url, 2)).map(({ max }) => max),
+      [7, 7],
+    )
+  })
+})
