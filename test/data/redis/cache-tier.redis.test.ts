@@ -1,29 +1,25 @@
-// The tier in Redis keeps the contract of all second tiers.
-import { before, after, describe } from 'node:test'
+// The tier in Redis keeps the contract of all second tiers: on one server, on a cluster, and behind sentinels.
+import { after, before, describe } from 'node:test'
 import { RedisTier } from '../../../src/data/redis/cache-tier.ts'
-import { resolveOptions } from '../../../src/data/redis/options.ts'
+import { resolveOptions, type RedisOptions } from '../../../src/data/redis/options.ts'
 import { secondTierCases } from '../../cache/second-tier-cases.ts'
 import { RedisServer, withoutRedis } from '../support/redis.ts'
+import { RedisCluster, WatchedRedis } from '../support/redis-groups.ts'
 
 const MAX_VALUE_BYTES = 4096
 
-describe('the cache in Redis', { skip: withoutRedis }, () => {
-  let server: RedisServer
-  before(async () => {
-    server = await RedisServer.start()
-  })
-  after(() => server.stop())
+let opened = 0
 
-  let opened = 0
+function casesOn(name: string, where: () => RedisOptions): void {
   async function open(prefix: string): Promise<RedisTier> {
-    const options = resolveOptions({ url: server.url, commandTimeout: '2s', start: 'degraded' })
+    const options = resolveOptions({ ...where(), commandTimeout: '2s', start: 'degraded' })
     const tier = new RedisTier(options, { prefix, maxValueBytes: MAX_VALUE_BYTES }, { warn: () => {} })
     await tier.open()
     if (!(await tier.reachableWithin(10_000))) throw new Error('the tier is not within reach')
     return tier
   }
 
-  secondTierCases('the tier in Redis', async () => {
+  secondTierCases(name, async () => {
     const prefix = `case${++opened}`
     const [one, other] = await Promise.all([open(prefix), open(prefix)])
     return {
@@ -33,4 +29,31 @@ describe('the cache in Redis', { skip: withoutRedis }, () => {
       close: async () => void (await Promise.all([one.close(), other.close()])),
     }
   })
+}
+
+describe('the cache in Redis', { skip: withoutRedis }, () => {
+  let server: RedisServer
+  before(async () => {
+    server = await RedisServer.start()
+  })
+  after(() => server.stop())
+  casesOn('the tier in Redis', () => ({ url: server.url }))
+})
+
+describe('the cache in a cluster of Redis', { skip: withoutRedis }, () => {
+  let cluster: RedisCluster
+  before(async () => {
+    cluster = await RedisCluster.start(3)
+  })
+  after(() => cluster.stop())
+  casesOn('the tier in a cluster', () => ({ cluster: cluster.urls }))
+})
+
+describe('the cache in a Redis that sentinels watch over', { skip: withoutRedis }, () => {
+  let watched: WatchedRedis
+  before(async () => {
+    watched = await WatchedRedis.start()
+  })
+  after(() => watched.stop())
+  casesOn('the tier behind sentinels', () => ({ sentinel: { name: 'shop', nodes: [watched.url] } }))
 })

@@ -30,6 +30,11 @@ export class RedisServer {
     return server
   }
 
+  /** One that somebody else has started. */
+  static at(port: number): RedisServer {
+    return new RedisServer(port, '', [])
+  }
+
   get url(): string {
     return `redis://127.0.0.1:${this.port}`
   }
