@@ -1,6 +1,7 @@
 // npm run bench -- NAME: runs one bench.
 import { churn } from './churn.ts'
 import { connections } from './connections.ts'
+import { dbRead } from './db-read.ts'
 import { dev } from './dev.ts'
 import { headers } from './headers.ts'
 import { hello } from './hello.ts'
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   upload: profile('upload'),
   static: profile('static'),
   'shop-read': shopRead,
+  'db-read': dbRead,
   connections,
   slow,
   sse,

@@ -27,7 +27,7 @@ const OTHERS = { seconds: 3, rounds: 5 }
 
 export const USAGE = `npm run bench -- NAME  [options]
   NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | routes | shop-read |
-        connections | slow | upload-memory | sse | static | ws | dev | processes | churn |
+        db-read | connections | slow | upload-memory | sse | static | ws | dev | processes | churn |
         skew | types | micro
   --seconds N       load per server and round           3; shop-read 5
   --warm-up N       load per server before the rounds   2

@@ -8,8 +8,8 @@ import type { Command, Contender } from './contender.ts'
 import { installPeer, peerPath } from './peers.ts'
 import { installPythonPeer } from './python-peer.ts'
 
-/** An app that every peer has: a file of that name in its folder. */
-export type Workload = 'hello' | 'httparena'
+/** An app that the peers asked for have: a file of that name in the folder of each. */
+export type Workload = 'hello' | 'httparena' | 'db-read'
 export type PeerName = 'node-http' | 'fastify' | 'hono' | 'elysia' | 'fastapi' | 'go'
 
 export interface Peers {
@@ -36,7 +36,11 @@ const BUILDS = join(import.meta.dirname, '../../.millrace/bench/go')
 const PEERS: Readonly<Record<PeerName, Peer>> = {
   'node-http': {
     about: 'node:http, routed by hand',
-    ready: async workload => ({ command: onNode('node-http', workload), versions: {} }),
+    ready: async workload => ({
+      command: onNode('node-http', workload),
+      // The others need nothing.
+      versions: workload === 'db-read' ? await installPeer('node-http') : {},
+    }),
   },
   fastify: {
     about: 'Fastify, shipped defaults, no logger',
@@ -64,7 +68,7 @@ const PEERS: Readonly<Record<PeerName, Peer>> = {
     about: 'FastAPI on Uvicorn, one process, uvloop and httptools, access log off',
     ready: async workload => {
       const { python, versions } = await installPythonPeer('fastapi')
-      const app = ['--app-dir', peerPath('fastapi'), `${workload}:app`]
+      const app = ['--app-dir', peerPath('fastapi'), `${workload.replace('-', '_')}:app`]
       const uvicorn = ['-m', 'uvicorn', ...app, '--no-access-log', '--log-level', 'warning', '--host', '127.0.0.1']
       // Not beside the source: a peer's folder holds what is in the repository.
       const env = { PYTHONDONTWRITEBYTECODE: '1' }
