@@ -109,8 +109,8 @@ export const END = script({
   lua: `${FENCE}
 local holder = redis.pcall('GET', lease)
 if type(holder) ~= 'string' or string.sub(holder, 2) ~= token then return 'lost' end
-redis.call('DEL', lease)
 local result = 'ended'
+-- What needs room goes first: a full server refuses it only to a script that has written nothing yet.
 if #paused > 0 then
   redis.pcall('SET', pause, paused, 'PX', pauseMs)
 elseif #sealed > 0 then
@@ -118,11 +118,12 @@ elseif #sealed > 0 then
   if not top or string.sub(top, 1, 16) ~= epoch or not newest(packed, tonumber(sequence)) then
     result = 'fenced'
   else
-    redis.call('DEL', pause)
     local ok = redis.pcall('SET', value, sealed, 'PX', keepMs)
     result = ok.err and 'full' or 'stored'
+    redis.call('DEL', pause)
   end
 end
+redis.call('DEL', lease)
 if string.sub(holder, 1, 1) == '+' then redis.call('PUBLISH', ended, lease) end
 return result`,
 })

@@ -5,6 +5,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { eventually, isAlive, temporaryFolder } from './server.ts'
 
+const DOLLAR = 0x24
+const MINUS = 0x2d
 const PROGRAM = '/usr/bin/redis-server'
 
 /** For `describe`'s and `test`'s options: why these tests are skipped, or false. */
@@ -82,15 +84,32 @@ export class RedisServer {
   }
 
   /** One command over a connection of its own. @returns the first line of the answer, or the text that follows a length */
-  async command(...args: readonly string[]): Promise<string> {
+  async command(...words: readonly string[]): Promise<string> {
+    const heard = await this.#ask(words)
+    const end = heard.indexOf('\r\n')
+    const isText = heard[0] === DOLLAR && heard[1] !== MINUS
+    return isText ? heard.toString('utf8', end + 2, heard.length - 2) : heard.toString('utf8', 0, end)
+  }
+
+  /** The same with bytes. @returns what follows the length */
+  async bytes(...words: readonly (string | Buffer)[]): Promise<Buffer> {
+    const heard = await this.#ask(words)
+    return heard[0] === DOLLAR ? heard.subarray(heard.indexOf('\r\n') + 2, -2) : heard
+  }
+
+  async #ask(words: readonly (string | Buffer)[]): Promise<Buffer> {
     const socket = connect(this.port, '127.0.0.1')
     try {
       await once(socket, 'connect')
-      const words = args.map(arg => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`)
-      socket.write(`*${args.length}\r\n${words.join('')}`)
-      let heard = ''
-      while (!isWhole(heard)) heard += String((await once(socket, 'data'))[0])
-      return heard.startsWith('$') ? heard.slice(heard.indexOf('\r\n') + 2, -2) : heard.slice(0, heard.indexOf('\r\n'))
+      socket.write(`*${words.length}\r\n`)
+      for (const word of words) {
+        socket.write(`$${Buffer.byteLength(word)}\r\n`)
+        socket.write(word)
+        socket.write('\r\n')
+      }
+      let heard: Buffer = Buffer.alloc(0)
+      while (!isWhole(heard)) heard = Buffer.concat([heard, (await once(socket, 'data'))[0] as Buffer])
+      return heard
     } finally {
       socket.destroy()
     }
@@ -103,11 +122,11 @@ export class RedisServer {
   }
 }
 
-function isWhole(heard: string): boolean {
+function isWhole(heard: Buffer): boolean {
   const end = heard.indexOf('\r\n')
   if (end === -1) return false
-  if (!heard.startsWith('$') || heard.startsWith('$-1')) return true
-  return Buffer.byteLength(heard) >= end + 2 + Number(heard.slice(1, end)) + 2
+  if (heard[0] !== DOLLAR || heard[1] === MINUS) return true
+  return heard.length >= end + 4 + Number(heard.toString('latin1', 1, end))
 }
 
 export async function freePort(): Promise<number> {
