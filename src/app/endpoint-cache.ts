@@ -6,16 +6,10 @@ import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
 import { Answer, BadAnswerError, discard, LateAnswer } from './answer.ts'
 import { contentKindOf } from './content-kind.ts'
+import type { FinishedAnswer } from './finished-answer.ts'
 import type { Inputs } from './input.ts'
 import { statusMap } from './responder.ts'
 import type { MountedRoute } from './route.ts'
-
-interface Finished {
-  readonly head: PreparedHead
-  readonly body: string | Uint8Array | null
-  /** What went into it, for tags. */
-  readonly inputs: Inputs
-}
 
 const UNCACHED: CachePolicy = { ttl: 0 }
 // As many texts as the cache has entries by default. Forgetting one costs a decoding, no load. Longer ones are not remembered: clients
@@ -86,10 +80,12 @@ export class EndpointCache {
     return true
   }
 
-  #recalled(exchange: Exchange): Finished | undefined {
+  #recalled(exchange: Exchange): FinishedAnswer | undefined {
     const key = this.#known?.get(text(exchange))
     // The request has just begun: its clock is the time.
-    return key === undefined ? undefined : (this.#cache.peek(key, exchange.record.startedMs) as Finished | undefined)
+    return key === undefined
+      ? undefined
+      : (this.#cache.peek(key, exchange.record.startedMs) as FinishedAnswer | undefined)
   }
 
   /** The fresh answer for these inputs, or the key to load it under. */
@@ -114,7 +110,7 @@ export class EndpointCache {
   }
 
   #peek(key: string): Answer | undefined {
-    const finished = this.#cache.peek(key) as Finished | undefined
+    const finished = this.#cache.peek(key) as FinishedAnswer | undefined
     return finished && new Answer(finished.head, finished.body)
   }
 
@@ -130,16 +126,14 @@ export class EndpointCache {
     signal: AbortSignal,
   ): Promise<Answer> {
     let isOurs = false
-    const finished = await this.#cache.get<Finished>(
+    const finished = await this.#cache.get<FinishedAnswer>(
       key,
       async ({ signal }) => {
         isOurs = true
-        return finish(await load(signal), inputs)
+        return finish(await load(signal))
       },
       finished =>
-        isStorable(finished.head, this.#headerNames)
-          ? { ...this.#policy, tags: this.#tags(finished.inputs) }
-          : UNCACHED,
+        isStorable(finished.head, this.#headerNames) ? { ...this.#policy, tags: this.#tags(inputs) } : UNCACHED,
       { signal },
     )
     return !isOurs && isPersonal(finished.head, this.#headerNames)
@@ -153,7 +147,7 @@ function text(exchange: Exchange): string {
   return exchange.search === '' ? exchange.path : `${exchange.path}\0${exchange.search}`
 }
 
-function finish(answer: Answer, inputs: Inputs): Finished {
+function finish(answer: Answer): FinishedAnswer {
   if (answer instanceof LateAnswer) {
     discard(answer)
     throw new BadAnswerError(
@@ -166,7 +160,7 @@ function finish(answer: Answer, inputs: Inputs): Finished {
   }
   const { head, body } = answer
   // Prepared again where fields were added, so that a hit walks no field list.
-  return { head: prepareHead(head.status, head.fields), body, inputs }
+  return { head: prepareHead(head.status, head.fields), body }
 }
 
 // 206 is a part, by a header that the key may not hold.

@@ -1,5 +1,7 @@
 // The workers of one supervisor: a slot for each that is wanted, and somebody in every slot. Who dies is replaced, after a while if that
 // happens again and again; who falls silent is killed and replaced; who is replaced on purpose finishes first.
+import { INVALIDATIONS } from '../cache/invalidation.ts'
+import type { Invalidation } from '../cache/second-tier.ts'
 import { CounterTable } from '../core/counter-table.ts'
 import type { Logger } from '../observe/logger.ts'
 import { Balance } from './balance.ts'
@@ -17,6 +19,7 @@ import { type RecycleLimits, type RecycleReason, Recycling } from './recycle.ts'
 import { Relay } from './relay.ts'
 import { roll, type Slot } from './reload.ts'
 import { RestartPolicy } from './restart-policy.ts'
+import { SharedCache } from './shared-cache.ts'
 import { Silence } from './silence.ts'
 import type { WarmProcesses } from './warm-processes.ts'
 import { endedHow, likelyCause, type WorkerExit } from './worker-exit.ts'
@@ -56,6 +59,8 @@ export class Crew {
   readonly #seat = new LeaderSeat<WorkerProcess>(this.#workers)
   /** Of the app, shared by its workers. */
   readonly #counts = new CounterTable()
+  /** Of the app's caches, for all workers. */
+  readonly #cache = new SharedCache<WorkerProcess>(this.#workers)
   readonly #inspections = new Inspections<WorkerProcess>()
   readonly #silence = new Silence<WorkerProcess>({
     settings: () => this.#facts.orders().generation.settings,
@@ -72,6 +77,8 @@ export class Crew {
   readonly #balance = new Balance<WorkerProcess>(() => this.#facts.orders().generation.settings.rebalance)
   /** Reloads and the like that are under way or wait for each other. */
   #rolls = 0
+  /** Counts reloads: workers of different code share nothing that either has kept. */
+  #era = 0
   #keepsFilled = false
   #isDismissed = false
   #buried: Counters = NO_COUNTS
@@ -141,6 +148,7 @@ export class Crew {
 
   /** @returns how many were replaced. @throws StartError of a new one that did not become ready; the old ones go on */
   roll(signal: AbortSignal): Promise<number> {
+    this.#era++
     return this.#roll([...this.#slots.values()], signal)
   }
 
@@ -237,6 +245,7 @@ export class Crew {
   /** Called once a second. */
   watch(): void {
     this.#silence.look(this.#workers)
+    this.#cache.watch()
     if (!this.#keepsFilled || this.#rolls > 0) return
     this.#rebalance()
     this.#recycling.look([...this.#slots.values()])
@@ -307,6 +316,7 @@ export class Crew {
       },
       environment,
       socketFd,
+      era: this.#era,
       child: warm?.take('worker', environment),
       onMessage: (from, message) => this.#hear(from, slot, message),
     })
@@ -328,7 +338,11 @@ export class Crew {
       case 'publish':
         this.#relay.publish(worker, message)
         break
+      case 'cache':
+        this.#cache.hear(worker, message.asks)
+        break
       case 'request':
+        if (message.channel === INVALIDATIONS) this.#cache.invalidate(message.message as Invalidation)
         this.#relay.request(worker, message)
         break
       case 'answer':
@@ -364,6 +378,7 @@ export class Crew {
   #bury(worker: WorkerProcess, slot: Slot, exit: WorkerExit): void {
     this.#workers.delete(worker)
     this.#relay.gone(worker)
+    this.#cache.gone(worker)
     this.#seat.leave(worker)
     this.#inspections.gone(worker)
     this.#buried = addCounters(this.#buried, totalsOnly(worker.counters))

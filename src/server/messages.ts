@@ -1,6 +1,7 @@
 // What a supervisor and its workers say to each other over IPC. Plain JSON; order is kept in each direction.
 import type { RouteFacts } from '../app/servable.ts'
 import type { PoolSpec, ServiceSpec } from '../core/host.ts'
+import type { CacheAnswer, CacheAsk } from './cache-messages.ts'
 import type { Counters } from './counters.ts'
 import type { Failure } from './errors.ts'
 import type { InspectionOrder } from './inspection.ts'
@@ -46,6 +47,7 @@ export type ToWorker =
   /** This worker leads, until it says 'resigned'. */
   | { readonly type: 'lead' }
   | { readonly type: 'counted'; readonly id: number; readonly value: number }
+  | { readonly type: 'cache'; readonly answers: readonly CacheAnswer[] }
   /** Too many connections are here, and too few elsewhere. */
   | { readonly type: 'part'; readonly count: number }
   /** In development: newer code cannot run, and this is why. */
@@ -105,6 +107,7 @@ export type FromWorker =
       readonly by: number
       readonly lifeMs: number | null
     }
+  | { readonly type: 'cache'; readonly asks: readonly CacheAsk[] }
   | { readonly type: 'service'; readonly id: number; readonly spec: ServiceSpec }
   /** What 'inspect' asked for begins; a heap snapshot holds the loop until its end. */
   | { readonly type: 'inspecting'; readonly id: number }

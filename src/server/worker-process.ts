@@ -16,6 +16,8 @@ export interface WorkerFacts {
   readonly environment: Environment
   /** Descriptor of the held socket in this process. */
   readonly socketFd: number
+  /** How often the app had been loaded anew before. */
+  readonly era: number
   /** One that waits already, with the same environment and socket. */
   readonly child: ChildProcess | undefined
   /** Messages that concern others than this worker alone. */
@@ -38,14 +40,16 @@ export class WorkerProcess {
   readyAtMs: number | undefined
   /** By this process. */
   isKilled = false
+  readonly era: number
   /** Watch ticks since it was last heard of. */
   silentTicks = 0
   readonly #child: ChildProcess
   readonly #startTimer: NodeJS.Timeout
   #killTimer: NodeJS.Timeout | undefined
 
-  constructor({ plan, environment, socketFd, child, onMessage }: WorkerFacts) {
+  constructor({ plan, environment, socketFd, era, child, onMessage }: WorkerFacts) {
     this.number = plan.worker
+    this.era = era
     this.#child = child ?? forkWorker(environment, socketFd, 'cold')
     this.pid = this.#child.pid ?? 0
     const readiness = Promise.withResolvers<void>()
@@ -102,8 +106,10 @@ export class WorkerProcess {
     return this.state !== 'gone'
   }
 
-  send(message: ToWorker): void {
-    if (this.#child.connected) this.#child.send(message, () => {})
+  /** @param sent  called when it has been handed to the system, or was lost */
+  send(message: ToWorker, sent: () => void = () => {}): void {
+    if (this.#child.connected) this.#child.send(message, sent)
+    else sent()
   }
 
   /** The worker ends by itself; it is killed when it has not by the time it should. */

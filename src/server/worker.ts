@@ -2,6 +2,7 @@
 import type { Server, Socket } from 'node:net'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { StartedApp } from '../app/servable.ts'
+import { provideSecondTier } from '../cache/second-tier.ts'
 import { provideHost } from '../core/host.ts'
 import { readMetrics } from '../core/metrics.ts'
 import { Engine } from '../http/engine.ts'
@@ -19,6 +20,7 @@ import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
 import { BEAT_MS, LoopWatch, silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
 import { warmUp } from './warm-up.ts'
+import { SupervisedTier } from './supervised-tier.ts'
 import { guardOutput } from './output.ts'
 import { WorkerHost } from './worker-host.ts'
 
@@ -36,6 +38,7 @@ const send = (message: FromWorker): void => {
 class Worker {
   readonly #plan: WorkerPlan
   readonly #host: WorkerHost
+  readonly #tier: SupervisedTier
   readonly #log
   readonly #counter = new RequestCounter()
   readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -58,11 +61,13 @@ class Worker {
     // Workers are replaced one at a time.
     const planned = { workers: maxWorkers ?? workers, surge: 1, hosts: replicas }
     this.#host = new WorkerHost(plan.worker, plan.workers, plan.services, send, planned)
+    this.#tier = new SupervisedTier(this.#host, asks => send({ type: 'cache', asks }))
     this.#log = createLogger({ level: plan.settings.logLevel, format: 'lines' })
   }
 
   async load(): Promise<void> {
     provideHost(this.#host)
+    provideSecondTier(this.#tier)
     try {
       this.#app = await startApp(this.#plan.app, {
         requestTimeoutMs: this.#plan.settings.requestTimeout,
@@ -152,6 +157,7 @@ class Worker {
 
   receive(message: ToWorker): void {
     this.#host.receive(message)
+    if (message.type === 'cache') this.#tier.receive(message.answers)
     if (message.type === 'open') this.#opening = this.open()
     if (message.type === 'drain') void this.drain(message)
     if (message.type === 'part') this.#counter.parted += this.#engine?.part(message.count) ?? 0

@@ -243,8 +243,8 @@ export function secondTierCases(name: string, open: () => Promise<TierPair>): vo
       // The source is a number; loads read it at their beginning and take their time.
       let source = 0
       let clashes = 0
-      const load = async (tier: SecondTier): Promise<number> => {
-        const claim = await tier.claim('cache', 'counter')
+      const load = async (tier: SecondTier, key: string): Promise<number> => {
+        const claim = await tier.claim('cache', key)
         if (claim.state === 'found') return Number(text(claim))
         if (claim.state !== 'yours') return Infinity
         const read = source
@@ -253,13 +253,14 @@ export function secondTierCases(name: string, open: () => Promise<TierPair>): vo
         return Infinity // it may be old: whoever asked before the invalidation may get it
       }
       for (let round = 0; round < 100; round++) {
-        const readers = [one, other, one, other].map(tier => load(tier))
+        // A key of its own: what the last round has left would be found, and nothing loaded.
+        const key = `counter ${round}`
+        const readers = [one, other, one, other].map(tier => load(tier, key))
+        await new Promise(resolve => setTimeout(resolve, Math.random() * 3))
         source++
         const since = source
-        await (round % 2 ? one : other).invalidate(
-          round % 3 ? { tags: ['counter'] } : { name: 'cache', key: 'counter' },
-        )
-        const after = await Promise.all([load(one), load(other)])
+        await (round % 2 ? one : other).invalidate(round % 3 ? { tags: ['counter'] } : { name: 'cache', key })
+        const after = await Promise.all([load(one, key), load(other, key)])
         for (const found of after) assert.ok(found >= since, `round ${round}: found ${found} after ${since}`)
         await Promise.all(readers)
       }

@@ -24,7 +24,14 @@ test('a worker that cannot be started has ended, and says why', { timeout: 60_00
     isDevelopment: false,
     reportDir: '',
   }
-  const worker = new WorkerProcess({ plan, environment: {}, socketFd: 0, child: unstarted(), onMessage: () => {} })
+  const worker = new WorkerProcess({
+    plan,
+    environment: {},
+    socketFd: 0,
+    era: 0,
+    child: unstarted(),
+    onMessage: () => {},
+  })
   await assert.rejects(worker.ready, {
     code: 'WORKER_ENDED',
     message: 'worker 2 could not be started: spawn node EAGAIN',

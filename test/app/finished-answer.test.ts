@@ -1,0 +1,26 @@
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { type FinishedAnswer, finishedCodec } from '../../src/app/finished-answer.ts'
+import { prepareHead } from '../../src/http/prepared-head.ts'
+
+const head = prepareHead(200, ['content-type', 'text/plain', 'x-name', 'Grüße', 'x-name', 'again'])
+
+test('an answer comes back with its head and its body as they were', () => {
+  for (const body of ['Grüße 🚀', '', null, Uint8Array.from([0, 255, 128])]) {
+    const back = finishedCodec.decode(finishedCodec.encode({ head, body })!) as FinishedAnswer
+    assert.deepEqual(back.body, body)
+    assert.equal(back.head.text, head.text)
+  }
+})
+
+test('bytes that are no answer, or a part of one, are refused', () => {
+  const good = Buffer.from(finishedCodec.encode({ head, body: 'hello' })!)
+  for (let length = 0; length < good.length; length++)
+    assert.throws(() => finishedCodec.decode(good.subarray(0, length)), `${length} bytes`)
+  assert.throws(() => finishedCodec.decode(Buffer.concat([good, Buffer.from('x')])))
+  const split = finishedCodec.encode({
+    head: { ...head, fields: ['x-a', 'b\r\nx-injected: c'] } as typeof head,
+    body: '',
+  })!
+  assert.throws(() => finishedCodec.decode(split), { code: 'HTTP_BAD_FIELD' })
+})
