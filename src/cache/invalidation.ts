@@ -4,11 +4,12 @@
 // that misses it had its loop blocked that long with the message unread, so each worker watches its own loop: a pulse stamps the
 // time, and whoever finds the stamp older than the bound, the pulse itself or the first look-up after the stall, drops everything.
 import { host, type Host } from '../core/host.ts'
+import { provideMetrics } from '../core/metrics.ts'
+import { cacheMetrics, type CountedCache } from './cache-metrics.ts'
 import { type Invalidation, type SecondTier, secondTier } from './second-tier.ts'
 
 /** A cache as the bus sees it. Each method also keeps loads that are under way from being stored. */
-export interface Invalidatable {
-  readonly name: string
+export interface Invalidatable extends CountedCache {
   dropTagged(tags: readonly string[]): void
   dropKey(key: string): void
   dropAll(): void
@@ -50,6 +51,11 @@ export class InvalidationBus {
 
   join(cache: Invalidatable): void {
     this.#caches.add(new WeakRef(cache))
+  }
+
+  /** Those that are still there. */
+  get caches(): Iterable<CountedCache> {
+    return this.#living()
   }
 
   /** The second tier, while it can be used. */
@@ -147,3 +153,5 @@ export class InvalidationBus {
 
 /** The one that caches join unless told otherwise. */
 export const invalidations = new InvalidationBus()
+
+provideMetrics(() => cacheMetrics(invalidations.caches))

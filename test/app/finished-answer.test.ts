@@ -18,9 +18,7 @@ test('bytes that are no answer, or a part of one, are refused', () => {
   for (let length = 0; length < good.length; length++)
     assert.throws(() => finishedCodec.decode(good.subarray(0, length)), `${length} bytes`)
   assert.throws(() => finishedCodec.decode(Buffer.concat([good, Buffer.from('x')])))
-  const split = finishedCodec.encode({
-    head: { ...head, fields: ['x-a', 'b\r\nx-injected: c'] } as typeof head,
-    body: '',
-  })!
+  // Of the same length, so that nothing else is wrong with it.
+  const split = Buffer.from(Buffer.from(good).toString('latin1').replace('text/plain', 'a\\r\\nb: cd'), 'latin1')
   assert.throws(() => finishedCodec.decode(split), { code: 'HTTP_BAD_FIELD' })
 })

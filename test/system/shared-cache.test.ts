@@ -48,6 +48,8 @@ test('what many ask for at once is loaded once among all workers', { timeout: 30
   const { workers } = await server.statusWhen(({ total }) => total.requests[2]! >= CONNECTIONS)
   const busy = workers.filter(({ counters }) => counters.requests[2]! >= CONNECTIONS / 20)
   assert.ok(busy.length > 1, 'one worker had it all')
+  const metrics = await (await fetch(`${server.admin}/metrics`)).text()
+  assert.match(metrics, /^millrace_cache_loads_total\{cache="endpoints"\} 1$/m)
 
   // A failure is told to all who wait. Where there is an older value, that is served, and one attempt made in a second.
   await read(server, '/stale/old')
