@@ -26,7 +26,7 @@ const CLOSE_WITHIN_MS = 1000
 
 const PEER_CHECK = 'client_connection_check_interval'
 
-type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script'>
+type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script' | 'isRaw'>
 
 /** What pg's Client takes. Named here, so that our declarations need none of pg's types. */
 export type ClientConfig = Readonly<Record<string, unknown>>
@@ -125,12 +125,13 @@ export class Connection {
    * @throws the typed errors of errors.ts, or the signal's reason
    */
   async run(sql: CompiledSql, name: string, signal?: AbortSignal, check?: () => void): Promise<Result> {
-    return this.#send({ text: sql.text, values: encodeParameters(sql.values), name, script: false }, signal, check)
+    const { text, isRaw = false } = sql
+    return this.#send({ text, values: encodeParameters(sql.values), name, script: false, isRaw }, signal, check)
   }
 
   /** Runs several statements in one text. */
   script(text: string, signal?: AbortSignal, check?: () => void): Promise<Result> {
-    return this.#send({ text, values: [], name: '', script: true }, signal, check)
+    return this.#send({ text, values: [], name: '', script: true, isRaw: false }, signal, check)
   }
 
   /**

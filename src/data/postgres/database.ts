@@ -1,6 +1,7 @@
 // A PostgreSQL database as an application uses it: statements, transactions, and an honest answer when it is away or busy.
 import { remainingMs, routeBehind } from '../../core/request-signal.ts'
 import { ROUTE_VIEW, type Viewable } from '../../core/route-view.ts'
+import type { Out, Schema } from '../../schema/schema.ts'
 import { type Connection, StalePlanError } from './connection.ts'
 import { copyIn, type CopySource } from './copy-in.ts'
 import { CopyOut, type CopyOptions } from './copy-out.ts'
@@ -10,7 +11,7 @@ import { SerializationError } from './errors.ts'
 import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
 import { pause } from './pause.ts'
-import { Query, type QueryOptions } from './query.ts'
+import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
 import type { Supply } from './supply.ts'
@@ -20,6 +21,7 @@ import { Transaction, type TransactionOptions } from './transaction.ts'
 /** What a database and a transaction share: take this where either will do. */
 export interface Queryable {
   sql<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Query<Row>
+  query<const S extends Schema>(text: string, values: readonly unknown[], options: SchemaOptions<S>): Query<Out<S>>
   query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: QueryOptions): Query<Row>
   script(text: string, options?: { signal?: AbortSignal | undefined }): Promise<void>
   cursor<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: SqlValue[]): Cursor<Row>
@@ -73,12 +75,10 @@ export class Database implements Queryable, Viewable {
   }
 
   /** The same for a text with `$1`, `$2`, ... and its values. */
-  query<Row = Record<string, unknown>>(
-    text: string,
-    values: readonly unknown[] = [],
-    options: QueryOptions = {},
-  ): Query<Row> {
-    return new Query<Row>(this.#send, { text, values }, options)
+  query<const S extends Schema>(text: string, values: readonly unknown[], options: SchemaOptions<S>): Query<Out<S>>
+  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: QueryOptions): Query<Row>
+  query(text: string, values: readonly unknown[] = [], options: Partial<SchemaOptions<Schema>> = {}): Query<any> {
+    return queryOf(this.#send, text, values, options)
   }
 
   /** Runs a text of several statements, a migration say: no parameters, no rows, all of it or nothing. */

@@ -49,6 +49,16 @@ export class ManyRowsError extends RowCountError {
   }
 }
 
+/** A row is not what the query's schema declares. A bug of the statement or of the schema: 500, details in the log only. */
+export class RowShapeError extends MillraceError {
+  /** Which row, from 0. */
+  readonly row: number
+  constructor(row: number, issues: readonly string[]) {
+    super('POSTGRES_ROW_SHAPE', `row ${row} is not what its schema declares: ${issues.join('; ')}`, { status: 500 })
+    this.row = row
+  }
+}
+
 /** What PostgreSQL said about a statement. */
 export interface ServerReport {
   /** Five characters, e.g. `23505`: https://www.postgresql.org/docs/current/errcodes-appendix.html */

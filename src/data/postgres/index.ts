@@ -19,6 +19,7 @@ export {
   PostgresSettingsError,
   QueryError,
   QueryTimeoutError,
+  RowShapeError,
   SerializationError,
   UniqueViolation,
 } from './errors.ts'
@@ -30,6 +31,6 @@ export { type Loader } from './loader.ts'
 export { type PostgresOptions } from './options.ts'
 export { type PoolState } from './pool.ts'
 export { postgres } from './postgres.ts'
-export { type Query, type QueryOptions } from './query.ts'
+export { type Query, type QueryOptions, type SchemaOptions } from './query.ts'
 export { json, sql, type Fragment, type SqlValue } from './sql.ts'
 export { NotCommittedError, type Transaction, type TransactionOptions } from './transaction.ts'

@@ -36,10 +36,14 @@ export class Portal<Row> {
     const values = this.#columns ? [] : encodeParameters(this.#sql.values)
     let fetch: Fetch | undefined
     const make = (ended: (error: Error | null, result?: Result) => void) =>
-      (fetch = new Fetch({ text, values, name: '', columns: this.#columns, evict: undefined, script: false }, ended, {
-        portal: this.#name,
-        rows,
-      }))
+      (fetch = new Fetch(
+        { text, values, name: '', columns: this.#columns, evict: undefined, script: false, isRaw: false },
+        ended,
+        {
+          portal: this.#name,
+          rows,
+        },
+      ))
     const result = await this.#connection.perform<Result>(text, make, signal, this.#check)
     this.#columns = fetch!.columns
     return { rows: result.rows as Row[], isLast: !fetch!.isSuspended }

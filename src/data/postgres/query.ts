@@ -1,5 +1,7 @@
 // A statement that has not been sent yet: awaiting it sends it and gives its rows.
+import type { Out, Schema } from '../../schema/schema.ts'
 import { ManyRowsError, NoRowError } from './errors.ts'
+import { rowSchema } from './row-schema.ts'
 import type { CompiledSql } from './sql.ts'
 import type { Result } from './statement.ts'
 
@@ -8,6 +10,11 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined
   /** Name of the prepared statement. Default: made from the text when a text is seen for the second time. */
   readonly name?: string | undefined
+}
+
+export interface SchemaOptions<S extends Schema> extends QueryOptions {
+  /** Rows as this holds them; see `Query.as`. */
+  readonly schema: S
 }
 
 /** Sends a statement somewhere: through a pool, or through one transaction. */
@@ -21,8 +28,9 @@ export type Send = (sql: CompiledSql, options: QueryOptions) => Promise<Result>
 export class Query<Row> implements Promise<Row[]> {
   readonly [Symbol.toStringTag] = 'Query'
   readonly #send: Send
-  readonly #sql: CompiledSql
+  #sql: CompiledSql
   #options: QueryOptions
+  #schema: Schema | undefined
   #sent: Promise<Result<Row>> | undefined
 
   constructor(send: Send, sql: CompiledSql, options: QueryOptions) {
@@ -35,6 +43,27 @@ export class Query<Row> implements Promise<Row[]> {
   signal(signal: AbortSignal | undefined): this {
     if (signal) this.#options = { ...this.#options, signal }
     return this
+  }
+
+  /**
+   * Rows as the schema holds them: checked, and decoded (`bigint` and `numeric` columns are numbers or bigints where it says so, moments
+   * dates).
+   *
+   * Then also rejects with RowShapeError.
+   */
+  as<const S extends Schema>(schema: S): Query<Out<S>> {
+    this.#schema = schema
+    return this as unknown as Query<Out<S>>
+  }
+
+  /**
+   * The JSON text of each row's only column, a json or jsonb one, which nobody parses: for `returns: raw(schema)`. SQL's null is JSON's.
+   *
+   * Then also rejects with UsageError `POSTGRES_NOT_JSON`.
+   */
+  raw(): Query<string> {
+    this.#sql = { ...this.#sql, isRaw: true }
+    return this as unknown as Query<string>
   }
 
   /** @throws NoRowError, ManyRowsError */
@@ -72,6 +101,27 @@ export class Query<Row> implements Promise<Row[]> {
   }
 
   #result(): Promise<Result<Row>> {
-    return (this.#sent ??= this.#send(this.#sql, this.#options) as Promise<Result<Row>>)
+    return (this.#sent ??= this.#run() as Promise<Result<Row>>)
   }
+
+  #run(): Promise<Result> {
+    const result = this.#send(this.#sql, this.#options)
+    const schema = this.#schema
+    return schema === undefined ? result : result.then(result => decoded(result, schema))
+  }
+}
+
+async function decoded(result: Result, schema: Schema): Promise<Result> {
+  return { ...result, rows: (await rowSchema(schema).decode(result.rows)) as Record<string, unknown>[] }
+}
+
+/** As `db.query` has it. */
+export function queryOf(
+  send: Send,
+  text: string,
+  values: readonly unknown[],
+  options: Partial<SchemaOptions<Schema>>,
+): Query<any> {
+  const query = new Query(send, { text, values }, options)
+  return options.schema === undefined ? query : query.as(options.schema)
 }

@@ -78,6 +78,8 @@ class JsonParameter {
 export interface CompiledSql {
   readonly text: string
   readonly values: readonly unknown[]
+  /** Its only column is JSON, whose text is wanted. Default false. */
+  readonly isRaw?: boolean
 }
 
 // A template without fragments has one text for ever: its strings are one object for each place in the source.

@@ -1,5 +1,6 @@
 // A transaction: one connection for its whole length, given back exactly once, whatever happens in between.
 import { MillraceError } from '../../core/error.ts'
+import type { Out, Schema } from '../../schema/schema.ts'
 import { anyOf } from './any-signal.ts'
 import { StalePlanError, type Connection } from './connection.ts'
 import { copyIn, type CopySource } from './copy-in.ts'
@@ -8,7 +9,7 @@ import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions } from './cursor.ts'
 import { misuse } from './errors.ts'
 import { Portal } from './portal.ts'
-import { Query, type QueryOptions } from './query.ts'
+import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
 import type { StatementNames } from './statement-names.ts'
@@ -75,8 +76,10 @@ export class Transaction {
   }
 
   /** Like `db.query`, inside the transaction. */
-  query<Row = Record<string, unknown>>(text: string, values: readonly unknown[] = [], options: QueryOptions = {}) {
-    return new Query<Row>(this.#send, { text, values }, options)
+  query<const S extends Schema>(text: string, values: readonly unknown[], options: SchemaOptions<S>): Query<Out<S>>
+  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: QueryOptions): Query<Row>
+  query(text: string, values: readonly unknown[] = [], options: Partial<SchemaOptions<Schema>> = {}): Query<any> {
+    return queryOf(this.#send, text, values, options)
   }
 
   /** Like `db.script`, inside the transaction. */

@@ -2,6 +2,8 @@
 // json parsed, bytea as a Buffer. Moments keep their microseconds, so a value read can be compared with the column it came from.
 import pg from 'pg'
 
+const JSON_TEXT = 114
+const JSON_BINARY = 3802
 const DATE = 1082
 const TIMESTAMP = 1114
 const TIMESTAMPTZ = 1184
@@ -15,6 +17,10 @@ export function parserOf(typeId: number): Parse {
   const element = ARRAY_OF[typeId]
   if (element !== undefined) return arrayParser(OWN[element]!)
   return OWN[typeId] ?? (pg.types.getTypeParser(typeId, 'text') as Parse)
+}
+
+export function isJsonType(typeId: number): boolean {
+  return typeId === JSON_TEXT || typeId === JSON_BINARY
 }
 
 const readInterval = pg.types.getTypeParser(INTERVAL, 'text') as (text: string) => Partial<Record<string, number>>

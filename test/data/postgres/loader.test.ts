@@ -9,15 +9,16 @@ import { eventually, testServer } from '../support/server.ts'
 const { open } = await testServer()
 const db = await open({ maxConnections: 4 })
 
-before(() =>
-  db.script(`
+before(async () => {
+  await db.script(`
     create sequence sent;
     create table product (id int primary key, name text not null, big bigint not null, tag uuid not null);
     insert into product select n, 'product ' || n, n, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid
       from generate_series(1, 100) n;
     create table review (product_id int, stars int);
-    insert into review values (1, 5), (2, 3), (1, 4)`),
-)
+    insert into review values (1, 5), (2, 3), (1, 4)`)
+  await statements()
+})
 
 interface Product {
   id: number
@@ -36,7 +37,6 @@ const products = db.loader<Product>`select id, name, big, tag ${counted} where i
 /** How many statements were sent since it was last asked. */
 const statements = async () =>
   (await db.sql<{ n: number }>`select last_value::int - 1 as n, setval('sent', 1) from sent`.one()).n
-before(statements)
 
 describe('a loader', () => {
   test('gives each key its row, and undefined where there is none', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { before, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { RequestRecord } from '../../../src/core/request-record.ts'
+import { signalOf } from '../../../src/core/request-signal.ts'
 import {
   NotCommittedError,
   SerializationError,
@@ -106,6 +108,47 @@ describe('db.transaction', () => {
     assert.equal(failed.length, 1)
     assert.ok(failed[0]!.reason instanceof SerializationError)
     assert.ok((await crossing(5)).every(result => result.status === 'fulfilled'))
+    assertNothingLent()
+  })
+
+  test('transactions that deadlock again and again all end well when they may be run again', async () => {
+    await db.sql`insert into entry values (1), (2)`
+    let runs = 0
+    const swap = (from: number, to: number) =>
+      db.transaction(
+        async tx => {
+          runs++
+          await tx.sql`select from entry where id = ${from} for update`
+          await tx.sql`select pg_sleep(0.01)`
+          await tx.sql`select from entry where id = ${to} for update`
+        },
+        { retries: 20 },
+      )
+    await db.script('alter system set deadlock_timeout = 10')
+    await db.sql`select pg_reload_conf()`
+    await Promise.all([1, 2, 3].flatMap(() => [swap(1, 2), swap(2, 1)]))
+    assert.ok(runs > 6, 'nothing collided')
+    assertNothingLent()
+  })
+
+  test('the pause before another run ends with the signal, and is left out where no time is left for it', async () => {
+    const failing = async (tx: Transaction): Promise<void> => {
+      await tx.sql`do $$ begin raise exception sqlstate '40001'; end $$`
+    }
+    const gone = new AbortController()
+    let runs = 0
+    const work = db.transaction(
+      tx => {
+        if (++runs === 3) setImmediate(() => gone.abort(new Error('client left')))
+        return failing(tx)
+      },
+      { retries: 1000, signal: gone.signal },
+    )
+    await assert.rejects(work, /client left/)
+    const { signal } = new AbortController()
+    signalOf({ limitAtMs: performance.now() + 60, record: new RequestRecord() }, signal)
+    // Else it would go on for minutes: the signal does not abort.
+    await assert.rejects(db.transaction(failing, { retries: 1000, signal }), SerializationError)
     assertNothingLent()
   })
 })
