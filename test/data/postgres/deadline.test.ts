@@ -77,7 +77,6 @@ describe('over a real socket', async () => {
     port: 0,
     signals: false,
     logLevel: 'error',
-    keepAliveTimeout: 100,
   })
   const holder = await watcher.begin()
   await holder.sql`select from stock where id = 1 for update`
@@ -110,7 +109,7 @@ describe('over a real socket', async () => {
 
     test(`${name} is gone from the server within 100 ms of the answer 504`, context =>
       quickly(context, async () => {
-        const { status } = await fetch(`${url}/late/${index}`)
+        const { status } = await fetch(`${url}/late/${index}`, { headers: { connection: 'close' } })
         const tookMs = await untilIdle('shop')
         assert.equal(status, 504)
         return tookMs
