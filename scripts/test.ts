@@ -52,6 +52,20 @@ function installSchemathesis(): void {
   }
 }
 
+/** A server that speaks MongoDB's protocol: a program of ours around FerretDB, built once by Go. Without it our double stands in. */
+function buildFerretdb(): void {
+  const source = join(root, 'test/data/support/ferretdb')
+  const program = join(root, '.millrace/tools/ferretdb')
+  const isFresh = (name: string) => statSync(join(source, name)).mtimeMs <= statSync(program).mtimeMs
+  if (existsSync(program) && ['main.go', 'go.sum'].every(isFresh)) return
+  console.log('Building FerretDB for the MongoDB tests ...')
+  const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', program, '.']
+  const { status, stderr, error } = spawnSync('go', args, { cwd: source, encoding: 'utf8' })
+  if (status === 0) return
+  const why = error?.message ?? stderr.trim().split('\n').at(-1) ?? ''
+  console.log(`It could not be built (${why}): these tests run on our double instead.`)
+}
+
 function testFiles(asked: readonly string[]): string[] {
   const patterns = asked.length > 0 ? asked : ['test']
   const absent = patterns.find(path => !existsSync(join(root, path)))
@@ -78,6 +92,7 @@ if (files.some(file => file.includes('.proxy.')))
 if (files.some(file => file.includes('.redis.'))) install(['/usr/bin/redis-server'], ['redis-server'], 'Redis')
 if (files.some(file => file.includes('.pgbouncer.'))) install(['/usr/sbin/pgbouncer'], ['pgbouncer'], 'pgbouncer')
 
+if (files.some(file => file.includes('.mongo.')) && !process.env['MILLRACE_MONGODB_URL']) buildFerretdb()
 if (files.some(file => file.includes('schemathesis'))) installSchemathesis()
 
 // Half of the work is waiting (processes, sockets), so a little more than the cores.

@@ -84,7 +84,7 @@ export class FaultProxy {
   /** Resets what is open; new connections pass. */
   resetOpen(): void {
     for (const { client, server } of [...this.#pairs]) {
-      client.resetAndDestroy()
+      reset(client)
       server.destroy()
     }
   }
@@ -110,7 +110,7 @@ export class FaultProxy {
       return
     }
     const server = connect({ allowHalfOpen: true, ...this.#target })
-    server.on('error', () => client.resetAndDestroy())
+    server.on('error', () => reset(client))
     const pair = { client, server }
     this.#pairs.add(pair)
     client.on('close', () => {
@@ -153,6 +153,12 @@ export class FaultProxy {
   #healed(): Promise<void> {
     return new Promise(resolve => this.#awaited.push(resolve))
   }
+}
+
+/** One that is being shut down cannot be reset any more: Node (26) would keep its handle, and turn on it for ever when the process ends. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,0 +1,118 @@
+// A MongoDB as an application uses it: typed collections, transactions where the server has them, and an honest answer when it is away.
+import type { ClientSession, Db, MongoClient } from 'mongodb'
+import type { Schema } from '../../schema/schema.ts'
+import { Collection } from './collection.ts'
+import { DocumentForm } from './document-form.ts'
+import { MongoCommandError, MongoConflictError } from './errors.ts'
+import { LostWrites } from './lost-writes.ts'
+import { type OperationOptions, Operations } from './operations.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** What a database and a transaction share: take this where either will do. */
+export interface Collections {
+  collection<S extends Schema>(name: string, schema: S): Collection<S>
+}
+
+export interface MongoTransactionOptions extends OperationOptions {
+  /** How often `work` is run again after another transaction came in its way. Default 0: `work` may have effects elsewhere. */
+  readonly retries?: number
+}
+
+export class MongoDatabase implements Collections {
+  /** The driver's client and database, for what this does not cover. */
+  readonly client: MongoClient
+  readonly driver: Db
+  readonly #operations: Operations
+  readonly #forms = new Map<string, Map<Schema, DocumentForm>>()
+  #hasTransactions: boolean | undefined
+
+  /** Use `connect()` or `mongo()`. */
+  constructor(client: MongoClient, driver: Db, where: string, options: ResolvedOptions) {
+    this.client = client
+    this.driver = driver
+    const lostWrites = new LostWrites(client, () => this.#operations.running > 0)
+    this.#operations = new Operations({ where, ...options }, lostWrites)
+  }
+
+  /** Operations running and waiting, in this process. */
+  get running(): number {
+    return this.#operations.running
+  }
+
+  /**
+   * Cheap, and made anew wherever it is needed: `db.collection('reviews', Review)`. The schema describes the documents without `_id`, which is
+   * made by the driver and held as text, or with one of its own.
+   *
+   * @throws UsageError `MONGO_SCHEMA`, and what a schema that cannot be described throws
+   */
+  collection<S extends Schema>(name: string, schema: S): Collection<S> {
+    return this.#collection(name, schema, undefined)
+  }
+
+  /** Asks the server whether it is there. */
+  async ping(options: OperationOptions = {}): Promise<void> {
+    await this.#operations.run(options, undefined, ({ signal }) =>
+      this.driver.command({ ping: 1 }, signal && { signal }),
+    )
+  }
+
+  /**
+   * Runs `work` in a transaction: committed when it returns, undone when it throws. Only what is done by `tx` is part of it.
+   *
+   * @throws what `work` throws; MongoConflictError; MongoCommandError `MONGO_NO_TRANSACTIONS` where the server is no replica set
+   */
+  async transaction<T>(
+    work: (tx: Collections) => T | Promise<T>,
+    { signal, retries = 0 }: MongoTransactionOptions = {},
+  ): Promise<T> {
+    await this.#demandTransactions(signal)
+    const session = this.client.startSession()
+    const tx: Collections = { collection: (name, schema) => this.#collection(name, schema, session) }
+    try {
+      for (let retriesLeft = retries; ; retriesLeft--) {
+        session.startTransaction()
+        try {
+          const result = await work(tx)
+          // Without the signal: whether a commit that was given up on has been done, nobody could tell.
+          await this.#operations.run({}, undefined, () => session.commitTransaction())
+          return result
+        } catch (error) {
+          if (session.inTransaction()) await session.abortTransaction().catch(() => {})
+          if (!(error instanceof MongoConflictError) || retriesLeft <= 0) throw error
+        }
+      }
+    } finally {
+      await session.endSession()
+    }
+  }
+
+  /** Takes no more operations and resolves when all connections are closed; what still runs after `withinMs` is cut off. */
+  async close(withinMs = 5000): Promise<void> {
+    await this.#operations.close(withinMs)
+    await this.client.close()
+  }
+
+  #collection<S extends Schema>(name: string, schema: S, session: ClientSession | undefined): Collection<S> {
+    let forms = this.#forms.get(name)
+    if (!forms) this.#forms.set(name, (forms = new Map()))
+    let form = forms.get(schema)
+    if (!form) forms.set(schema, (form = new DocumentForm(schema, `collection ${name}`)))
+    return new Collection<S>(this.driver.collection(name), form, this.#operations, session)
+  }
+
+  // A server that has none may do the writes one by one and only refuse the commit.
+  async #demandTransactions(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#hasTransactions === undefined) {
+      const hello = await this.#operations.run({ signal }, undefined, given =>
+        this.driver.admin().command({ hello: 1 }, given.signal && { signal: given.signal }),
+      )
+      this.#hasTransactions = hello['setName'] !== undefined || hello['msg'] === 'isdbgrid'
+    }
+    if (!this.#hasTransactions)
+      throw new MongoCommandError(
+        'MONGO_NO_TRANSACTIONS',
+        'this server has no transactions: MongoDB wants a replica set for them (one member is enough)',
+        undefined,
+      )
+  }
+}
