@@ -73,7 +73,7 @@ export async function* watch<T>(
 }
 
 async function next(stream: ChangeStream): Promise<Document> {
-  return (await stream.next()) as unknown as Document
+  return await stream.next()
 }
 
 function toChange<T>(change: Document, form: DocumentForm): Change<T> {

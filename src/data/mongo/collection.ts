@@ -65,7 +65,7 @@ export class Collection<S extends Schema> {
 
   /** @returns the document with its id. @throws DocumentError, UnsafeValueError, DuplicateKeyError */
   async insert(document: Unstored<S>, options: OperationOptions = {}): Promise<Stored<S>> {
-    const stored = this.#form.toStored(document as object)
+    const stored = this.#form.toStored(document)
     // The driver writes the id that it makes into what it is given.
     await this.#run(options, given => this.driver.insertOne(stored, given))
     return { ...(document as object), _id: this.#form.idFromStored(stored['_id']) } as Stored<S>
@@ -99,7 +99,8 @@ export class Collection<S extends Schema> {
     const operations = this.#operations
     operations.enter(options.signal)
     try {
-      const cursor = this.driver.find(sought, { ...operations.given(options.signal, this.#session), ...page(options) })
+      const given = await operations.given(options.signal, this.#session)
+      const cursor = this.driver.find(sought, { ...given, ...page(options) })
       try {
         for (let stored = await cursor.next(); stored !== null; stored = await cursor.next()) yield this.#read(stored)
       } finally {
@@ -149,10 +150,10 @@ export class Collection<S extends Schema> {
   /** Puts a whole document in the place of another; the id stays. */
   async replaceOne(filter: Filter<Stored<S>>, document: Unstored<S>, options: UpdateOptions = {}): Promise<Updated> {
     const sought = this.#filter(filter)
-    const stored = this.#form.toStored(document as object)
+    const stored = this.#form.toStored(document)
     const { upsert = false } = options
     const result = await this.#run(options, given => this.driver.replaceOne(sought, stored, { ...given, upsert }))
-    return this.#updated(result as Result)
+    return this.#updated(result)
   }
 
   /** @returns how many were removed: 0 or 1 */
@@ -231,7 +232,7 @@ export class Collection<S extends Schema> {
   }
 
   #filter(filter: Filter<Stored<S>>): Document {
-    return compileFilter(filter as Filter<unknown>, this.#form.idToStored)
+    return compileFilter(filter, this.#form.idToStored)
   }
 
   #read(stored: Document): Stored<S> {
@@ -259,7 +260,7 @@ function page({ sort, limit, skip }: FindOptions<unknown>): {
   skip?: number
 } {
   return {
-    ...(sort === undefined ? {} : { sort: sort as Record<string, 1 | -1> }),
+    ...(sort === undefined ? {} : { sort: sort }),
     ...(limit === undefined ? {} : { limit }),
     ...(skip === undefined ? {} : { skip }),
   }

@@ -9,7 +9,7 @@
 //
 // What is read is validated as well: others write into collections too, and yesterday's code did.
 import { type Binary, type Long, ObjectId } from 'mongodb'
-import { UsageError } from '../../core/error.ts'
+import { type UsageError } from '../../core/error.ts'
 import { HELD, type Described, type Node, resolve } from '../../schema/described.ts'
 import { describe } from '../../schema/json-schema.ts'
 import { Failed, type Found } from '../../schema/outcome.ts'

@@ -63,7 +63,7 @@ export class Operations {
   ): Promise<T> {
     this.enter(signal)
     try {
-      const result = await operation(this.given(signal, session))
+      const result = await operation(await this.given(signal, session))
       this.#away = undefined
       return result
     } catch (error) {
@@ -92,7 +92,9 @@ export class Operations {
     })
   }
 
-  given(signal: AbortSignal | undefined, session: ClientSession | undefined): Given {
+  async given(signal: AbortSignal | undefined, session: ClientSession | undefined): Promise<Given> {
+    // The limit of a request is set when its handler has returned a promise: not yet, where this is the first thing that it does.
+    if (signal) await Promise.resolve()
     const given: Given = {}
     if (signal) given.signal = signal
     if (session) given.session = session

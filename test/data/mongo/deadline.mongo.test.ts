@@ -47,9 +47,9 @@ describe(`time, on ${server.name}`, async () => {
     assert.equal(error.status, 504)
   })
 
-  test('operationTimeout 0 sets none', () => {
+  test('operationTimeout 0 sets none', async () => {
     const options = { where: 'here', maxConnections: 1, maxWaiting: 1, operationTimeoutMs: 0 }
     const operations = new Operations(options, new LostWrites(opened.client, () => false))
-    assert.deepEqual(operations.given(undefined, undefined), {})
+    assert.deepEqual(await operations.given(undefined, undefined), {})
   })
 })
