@@ -224,7 +224,7 @@ describe('docs/reference/errors.md', () => {
   )
   // Constants of other systems, spelt like our codes.
   const NOT_OURS =
-    /^(ERR_\w+|EAI_AGAIN|MILLRACE_\w+|WEB_CONCURRENCY|DATABASE_URL|DATABASE_MAX_CONN|REDIS_URL|PG_VERSION)$/
+    /^(ERR_\w+|EAI_AGAIN|MILLRACE_\w+|WEB_CONCURRENCY|DATABASE_URL|DATABASE_MAX_CONN|REDIS_URL|MONGODB_URL|PG_VERSION)$/
 
   test('has a heading for every error code in src, and for no other', () => {
     const codes = new Set<string>()
