@@ -96,6 +96,7 @@ export class Link {
       })
     } catch (error) {
       await this.close(0)
+      signal?.throwIfAborted()
       throw mapError(error, 'the connection')
     }
     this.#isStarted = true

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { join } from 'node:path'
 import { eventually, isAlive, temporaryFolder } from './server.ts'
 
 const DOLLAR = 0x24
@@ -17,17 +18,22 @@ export class RedisServer {
   readonly port: number
   readonly #folder: string
   readonly #args: readonly string[]
+  readonly #password: string | undefined
   #child: ChildProcess | undefined
 
-  private constructor(port: number, folder: string, args: readonly string[]) {
+  private constructor(port: number, folder: string, args: readonly string[], password?: string) {
     this.port = port
+    this.#password = password
     this.#folder = folder
     this.#args = args
   }
 
-  /** @param args  as in redis.conf, `['--maxmemory', '2mb']` */
-  static async start(args: readonly string[] = [], port?: number): Promise<RedisServer> {
-    const server = new RedisServer(port ?? (await freePort()), await temporaryFolder(), args)
+  /**
+   * @param args  as in redis.conf, `['--maxmemory', '2mb']`
+   * @param password  where `args` demand one
+   */
+  static async start(args: readonly string[] = [], port?: number, password?: string): Promise<RedisServer> {
+    const server = new RedisServer(port ?? (await freePort()), await temporaryFolder(), args, password)
     await server.start()
     return server
   }
@@ -41,6 +47,10 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
+  get socketPath(): string {
+    return join(this.#folder, 'redis.sock')
+  }
+
   get pid(): number {
     return this.#child!.pid!
   }
@@ -49,7 +59,10 @@ export class RedisServer {
   async start(): Promise<void> {
     const child = spawn(
       PROGRAM,
-      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder, '--save', '', ...this.#args],
+      [
+        ...['--port', String(this.port), '--bind', '127.0.0.1', '--unixsocket', this.socketPath],
+        ...['--dir', this.#folder, '--save', '', ...this.#args],
+      ],
       { stdio: 'ignore' },
     )
     this.#child = child
@@ -101,6 +114,10 @@ export class RedisServer {
     const socket = connect(this.port, '127.0.0.1')
     try {
       await once(socket, 'connect')
+      if (this.#password !== undefined) {
+        socket.write(`AUTH ${this.#password}\r\n`)
+        await once(socket, 'data')
+      }
       socket.write(`*${words.length}\r\n`)
       for (const word of words) {
         socket.write(`$${Buffer.byteLength(word)}\r\n`)
