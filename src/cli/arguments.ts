@@ -18,6 +18,18 @@ export interface Arguments {
  *   looked at
  */
 export function readArguments(argv: readonly string[], name: string, command?: Command): Arguments {
+  const { app, flags } = readOptionalApp(argv, name, command)
+  if (app === undefined)
+    throw new SettingsError('CLI_NO_APP', `name the module that exports the app, such as: millrace ${name} app.ts`)
+  return { app, flags }
+}
+
+/** The same for a command that has something to say without an app. @throws SettingsError as readArguments(), but for `CLI_NO_APP` */
+export function readOptionalApp(
+  argv: readonly string[],
+  name: string,
+  command?: Command,
+): Omit<Arguments, 'app'> & { readonly app: string | undefined } {
   const names = command ? settingsOf(command) : []
   const byFlag = new Map<string, SettingName>(names.map(name => [flagOf(name), name]))
   const flags: Record<string, string> = {}
@@ -37,8 +49,6 @@ export function readArguments(argv: readonly string[], name: string, command?: C
   }
   refuseTwoAddresses(givenBy)
   const [app, extra] = operands
-  if (app === undefined)
-    throw new SettingsError('CLI_NO_APP', `name the module that exports the app, such as: millrace ${name} app.ts`)
   if (extra !== undefined)
     throw new SettingsError('CLI_TOO_MANY', `millrace ${name} takes one app, and ${extra} is a second operand`)
   return { app, flags }

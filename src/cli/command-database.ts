@@ -1,39 +1,50 @@
 // The database of a command: the one that the app would find, by --url, DATABASE_URL (of .env too) or the embedded server, running or not.
-import { LocalHost, host } from '../core/host.ts'
+import { host, LocalHost } from '../core/host.ts'
 import type { Database } from '../data/postgres/database.ts'
-import { readEnvironment } from '../server/environment.ts'
+import type { EmbeddedOptions } from '../data/postgres/embedded-service.ts'
 import { SettingsError } from '../server/errors.ts'
 
-export interface CommandDatabase {
-  /** Undefined where nobody says. */
+/** As an app names it: postgres({ url, embedded }). */
+export interface DatabaseName {
   readonly url?: string | undefined
+  readonly embedded?: EmbeddedOptions | false | undefined
+}
+
+export interface Opening {
   /** How long a database that does not answer is waited for. */
   readonly withinMs: number
+  readonly warn: (message: string) => void
+}
+
+/** @returns undefined for an embedded server that does not run now. @throws SettingsError `CLI_NO_DRIVER` */
+export async function addressOf({ url, embedded }: DatabaseName): Promise<string | undefined> {
+  const { findRunning } = await loadDriver()
+  return url ?? (process.env['DATABASE_URL'] || (await findRunning(embedded || {})))
 }
 
 /**
- * Opens it for `use`, and closes it.
+ * Opens it for `use`, and closes it. An embedded server that does not run is started for as long.
  *
  * @throws SettingsError `CLI_NO_DRIVER`; what `connect()` throws, and `use`
  */
 export async function withDatabase<T>(
-  { url, withinMs }: CommandDatabase,
+  name: DatabaseName,
+  { withinMs, warn }: Opening,
   use: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const environment = await readEnvironment(process.cwd())
-  // pg looks there for what a URL does not say: PGPASSWORD, PGSSLMODE.
-  Object.assign(process.env, environment)
-  const { connect, findRunning } = await loadDriver()
-  const address = url ?? (environment['DATABASE_URL'] || (await findRunning({})))
+  const { connect } = await loadDriver()
+  const address = await addressOf(name)
   const database = await connect({
     ...(address === undefined ? {} : { url: address }),
-    applicationName: 'millrace cli',
+    ...(name.embedded === undefined ? {} : { embedded: name.embedded }),
+    applicationName: COMMAND_NAME,
     maxConnections: 1,
     // What is asked here may take as long as it takes.
     statementTimeout: 0,
     idleInTransactionTimeout: 0,
+    slowQuery: 0,
     startTimeout: withinMs,
-    log: { warn: message => void process.stderr.write(`${message}\n`) },
+    log: { warn: message => warn(String(message)) },
   })
   try {
     return await use(database)
@@ -43,6 +54,9 @@ export async function withDatabase<T>(
     if (own instanceof LocalHost) await own.drain(0)
   }
 }
+
+/** In pg_stat_activity. */
+export const COMMAND_NAME = 'millrace cli'
 
 async function loadDriver() {
   try {

@@ -38,6 +38,11 @@ export const COMMANDS = {
     summary: 'print the OpenAPI document of an app',
     load: () => import('./commands/openapi.ts'),
   },
+  doctor: {
+    operands: '[APP]',
+    summary: 'check what a server would meet here: limits, the database, its connections and indexes',
+    load: () => import('./commands/doctor.ts'),
+  },
   migrate: {
     operands: 'ACTION',
     summary: 'bring a PostgreSQL database to the form that a folder of SQL files describes',

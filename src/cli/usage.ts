@@ -4,6 +4,7 @@ import { SIGNALS } from '../server/signals.ts'
 import { entry, settingsHelp } from '../server/settings-reference.ts'
 import { COMMANDS, type CommandName } from './commands.ts'
 import { ctlUsage } from './ctl-arguments.ts'
+import { doctorUsage } from './doctor-arguments.ts'
 import { migrateUsage } from './migrate-arguments.ts'
 
 export function usage(): string {
@@ -30,6 +31,7 @@ ${summary[0]!.toUpperCase()}${summary.slice(1)}.
 `
   if (name === 'config') return `${head}\n${CONFIG_OPTIONS}`
   if (name === 'ctl') return `${head}\n${ctlUsage()}`
+  if (name === 'doctor') return `${head}\n${doctorUsage()}`
   if (name === 'migrate') return `${head}\n${migrateUsage()}`
   if (!isServer) return head
   const signals = Object.entries(SIGNALS).map(([signal, intention]) =>

@@ -1,5 +1,6 @@
 // millrace migrate up|status|new: brings a database to the form that a folder of SQL files describes, or says how far it is.
 import { relative } from 'node:path'
+import { readEnvironment } from '../../server/environment.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
 import { withDatabase } from '../command-database.ts'
 import { readMigrateArguments } from '../migrate-arguments.ts'
@@ -18,7 +19,10 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
     say(relative('', await newMigration(dir, title)))
     return EXIT.stopped
   }
-  return withDatabase({ url, withinMs: WAIT_FOR_DATABASE_MS }, async database => {
+  // pg looks there for what a URL does not say: PGPASSWORD, PGSSLMODE.
+  Object.assign(process.env, await readEnvironment(process.cwd()))
+  const opening = { withinMs: WAIT_FOR_DATABASE_MS, warn: (text: string) => void process.stderr.write(`${text}\n`) }
+  return withDatabase({ url }, opening, async database => {
     const { migrate, migrationStatus } = await import('../../data/postgres/migrate.ts')
     if (action === 'status') {
       const statuses = await migrationStatus(database, dir, options)

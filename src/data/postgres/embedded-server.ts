@@ -28,6 +28,9 @@ const READY_WITHIN_MS = 120_000
 // Fast shutdown writes a checkpoint; a server that has not ended by then is told to abort.
 export const STOP_WITHIN_MS = 20_000
 
+// PostgreSQL's own default, by name: what it has is told before it runs.
+export const EMBEDDED_CONNECTIONS = 100
+
 /** @see EmbeddedPostgres, which it is */
 export class EmbeddedServer {
   readonly address: EmbeddedAddress & Readonly<Record<string, unknown>>
@@ -167,7 +170,7 @@ function serverSettings(address: EmbeddedAddress): string[] {
     `port=${address.port}`,
     `unix_socket_directories=${quoted(address.socketDir)}`,
     'unix_socket_permissions=0700',
-    'max_connections=100',
+    `max_connections=${EMBEDDED_CONNECTIONS}`,
     'shared_buffers=128MB',
     'timezone=UTC',
     'log_timezone=UTC',

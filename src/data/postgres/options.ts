@@ -60,6 +60,8 @@ export interface ResolvedOptions {
 // 10: pg's own default. Statements by key take well under a millisecond, so ten at a time are some 10,000 a second.
 export const USUAL_CONNECTIONS = 10
 
+export const DEFAULT_APPLICATION_NAME = 'millrace'
+
 /** A pool that the plan has made small still lets as many wait as one of the usual size: each waits longer, and none for over `acquireTimeout`. */
 export function maxWaitingOf(options: PostgresOptions, maxConnections: number): number {
   const isGiven = options.maxConnections !== undefined
@@ -81,7 +83,7 @@ export function resolveOptions(options: PostgresOptions): ResolvedOptions {
     idleTimeoutMs: milliseconds(options.idleTimeout ?? '5m'),
     maxLifetimeMs: milliseconds(options.maxLifetime ?? '1h'),
     startTimeoutMs: options.startTimeout === undefined ? Infinity : milliseconds(options.startTimeout),
-    applicationName: options.applicationName ?? 'millrace',
+    applicationName: options.applicationName ?? DEFAULT_APPLICATION_NAME,
     preparedStatements: options.preparedStatements ?? 200,
   }
 }

@@ -5,7 +5,7 @@ import { databaseUrl } from './connect.ts'
 import { makeClient } from './connection.ts'
 import { embeddedSpec } from './embedded-service.ts'
 import { PostgresSettingsError } from './errors.ts'
-import { type PostgresOptions, USUAL_CONNECTIONS } from './options.ts'
+import { DEFAULT_APPLICATION_NAME, type PostgresOptions, USUAL_CONNECTIONS } from './options.ts'
 
 // The one that applies migrations; its lock and its statements are on one connection.
 const MIGRATION_CONNECTIONS = 1
@@ -21,7 +21,11 @@ export function poolSpec(options: PostgresOptions): PoolSpec {
     server: serverOf(options),
     size: maxConnections,
     others: leaveConnections,
-    options: { ...(url === undefined ? {} : { url }), ...(embedded === undefined ? {} : { embedded }) },
+    options: {
+      applicationName: options.applicationName ?? DEFAULT_APPLICATION_NAME,
+      ...(url === undefined ? {} : { url }),
+      ...(embedded === undefined ? {} : { embedded }),
+    },
   }
 }
 
