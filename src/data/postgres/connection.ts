@@ -7,6 +7,7 @@ import pg from 'pg'
 import { DatabaseUnavailableError, mapError } from './errors.ts'
 import type { CompiledSql } from './sql.ts'
 import { encodeParameters } from './sql.ts'
+import type { Notification } from './subscription.ts'
 import { Statement, type Columns, type Result, type StatementPlan, type Wire } from './statement.ts'
 
 export interface ConnectionOptions {
@@ -42,6 +43,7 @@ interface PgClient {
   readonly secretKey: number
   readonly connection: Wire & { readonly stream: { destroy(): unknown } }
   on(event: 'error' | 'end', listener: () => void): unknown
+  on(event: 'notification', listener: (message: Omit<Notification, 'type'>) => void): unknown
   connect(): Promise<unknown>
   query(statement: object): unknown
   end(): Promise<void>
@@ -64,6 +66,8 @@ export class Connection {
   #cancelling: Promise<void> | undefined
   /** Called once when the connection dies by itself. */
   onBroken: () => void = () => {}
+  /** Called for each notification of a channel that LISTEN was sent for. */
+  onNotification: (notification: Notification) => void = () => {}
 
   private constructor(client: PgClient, options: ConnectionOptions) {
     this.#client = client
@@ -72,6 +76,9 @@ export class Connection {
     // A socket error outside any statement would otherwise end the process.
     client.on('error', () => this.#break())
     client.on('end', () => this.#break())
+    client.on('notification', ({ channel, payload, processId }) =>
+      this.onNotification({ type: 'notification', channel, payload, processId }),
+    )
   }
 
   /** @throws DatabaseUnavailableError, PostgresSettingsError */

@@ -14,6 +14,7 @@ import { pause } from './pause.ts'
 import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
+import { notifyStatement, type ListenOptions, type Subscription } from './subscription.ts'
 import type { Supply } from './supply.ts'
 import { beginText } from './time-limits.ts'
 import { Transaction, type TransactionOptions } from './transaction.ts'
@@ -28,6 +29,7 @@ export interface Queryable {
   cursor<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: CursorOptions): Cursor<Row>
   copyTo(statement: string | Fragment, options?: CopyOptions): CopyOut
   copyFrom(statement: string | Fragment, source: CopySource, options?: CopyOptions): Promise<number>
+  notify(channel: string, payload?: string): Promise<void>
   transaction<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T>
 }
 
@@ -130,6 +132,28 @@ export class Database implements Queryable, Viewable {
     ...values: SqlValue[]
   ): Loader<Row> {
     return new Loader<Row>(this.#send, compileSql(strings, values))
+  }
+
+  /**
+   * `for await (const note of db.listen('orders', { signal }))`: what is notified on a channel, in order, on one connection for all channels
+   * of this process. When that connection was lost and is back, `note.type` is 'lost': what was notified meanwhile is gone.
+   *
+   * Listens from the call on, whoever reads; `ready` resolves when it does.
+   *
+   * @throws UsageError `POSTGRES_BAD_IDENTIFIER`
+   */
+  listen(channel: string, options: ListenOptions = {}): Subscription {
+    return this.#supply.listener.listen(channel, options)
+  }
+
+  /**
+   * Tells those who listen to the channel.
+   *
+   * @param payload  at most 7,999 bytes
+   * @throws UsageError `POSTGRES_BAD_IDENTIFIER`, `POSTGRES_PAYLOAD_TOO_LONG`
+   */
+  async notify(channel: string, payload = '', options: QueryOptions = {}): Promise<void> {
+    await this.#send(notifyStatement(channel, payload), options)
   }
 
   /**

@@ -1,6 +1,7 @@
 // Where the connections of a database come from, and what all views of it share.
 import { provideMetrics, type Metric } from '../../core/metrics.ts'
 import type { Connection } from './connection.ts'
+import { HEARTBEAT_MS, Listener } from './listener.ts'
 import { Pool } from './pool.ts'
 import type { ResolvedOptions } from './options.ts'
 import { SlowQueries } from './slow-queries.ts'
@@ -25,6 +26,7 @@ export class Supply {
   readonly names: StatementNames
   readonly slow: SlowQueries
   readonly options: SupplyOptions
+  readonly listener: Listener
   readonly #endMetrics: () => void
 
   constructor(options: SupplyOptions) {
@@ -46,6 +48,7 @@ export class Supply {
       maxLifetimeMs: options.maxLifetimeMs,
       retryAfterMs: RETRY_AFTER_MS,
     })
+    this.listener = new Listener({ open: options.open, log: options.log, heartbeatMs: HEARTBEAT_MS })
     this.#endMetrics = provideMetrics(() => this.#metrics())
   }
 
@@ -58,7 +61,7 @@ export class Supply {
   }
 
   async close(withinMs: number): Promise<void> {
-    await this.pool.close(withinMs)
+    await Promise.all([this.listener.close(), this.pool.close(withinMs)])
     this.#endMetrics()
   }
 

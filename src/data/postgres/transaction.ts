@@ -12,6 +12,7 @@ import { Portal } from './portal.ts'
 import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
+import { notifyStatement } from './subscription.ts'
 import type { StatementNames } from './statement-names.ts'
 
 export interface TransactionOptions {
@@ -119,6 +120,11 @@ export class Transaction {
   async copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
     const signal = anyOf(this.#signal, options.signal)
     return copyIn(this.#lane.connection, copyStatement(statement), source, signal, this.#requireOpen)
+  }
+
+  /** Like `db.notify`: told when the transaction is committed, and not at all when it is rolled back. */
+  async notify(channel: string, payload = ''): Promise<void> {
+    await this.#send(notifyStatement(channel, payload), {})
   }
 
   /** Runs `work` behind a savepoint: when it throws, only what it did is rolled back, and the error is thrown on. */
