@@ -86,6 +86,26 @@ describe('millrace doctor', limit, () => {
     )
   })
 
+  test('tells which index is missing and the line that makes it, and how to learn more', async () => {
+    await root.script(`
+      create table parent (id int primary key);
+      create table child (id int primary key, parent_id int references parent, name text);
+      insert into child select n, null, 'n' || n from generate_series(1, 20000) n;
+      analyze child`)
+    for (let n = 0; n < 50; n++) await root.sql`select count(*) from child where name = ${'x'}`
+    await root.sql`select pg_stat_force_next_flush()`
+    const { code, said, flat } = await doctor([])
+    assert.equal(code, 0)
+    assert.match(
+      flat,
+      /^~ missing index +child, 20 thousand rows, is read whole 5\d times, by statements that are not known/m,
+    )
+    assert.match(said, /^ {2}create index concurrently on child \(parent_id\);$/m)
+    assert.match(said, /^ {2}slow statements +are not known without pg_stat_statements/m)
+    assert.match(said, /^ {2}create extension pg_stat_statements;$/m)
+    for (const line of said.split('\n')) assert.ok(line.length <= 80 || line.startsWith('PostgreSQL at '), line)
+  })
+
   test('a database that does not answer ends with code 1, and no password is told', async () => {
     const { code, said, errors } = await doctor([], {
       environment: { DATABASE_URL: 'postgresql://user:secret@127.0.0.1:1/x' },

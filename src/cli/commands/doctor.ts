@@ -2,6 +2,7 @@
 import type { Extent, PoolSpec } from '../../core/host.ts'
 import { MillraceError } from '../../core/error.ts'
 import type { Calculation, Examination } from '../../data/postgres/examination.ts'
+import type { IndexReport } from '../../data/postgres/index-hints.ts'
 import { type Environment, readEnvironment } from '../../server/environment.ts'
 import { EXIT, type ExitCode } from '../../server/exit-codes.ts'
 import { readGeneration } from '../../server/generation.ts'
@@ -92,7 +93,7 @@ async function databaseSection(
   }
 }
 
-async function examinedSection({ facts, calculation, others, tookMs }: Examination): Promise<Section> {
+async function examinedSection({ facts, calculation, others, tookMs, indexes }: Examination): Promise<Section> {
   const answer: Fact = { mark: ' ', name: 'answer', text: `after ${tookMs.toFixed(1)} ms` }
   if (facts === undefined)
     return {
@@ -108,7 +109,9 @@ async function examinedSection({ facts, calculation, others, tookMs }: Examinati
     facts: [
       answer,
       versionFact(facts.version, lastYearOf(facts.version)),
-      ...(facts.isPooled ? [{ mark: '~', name: 'pooler', text: POOLED } as const] : [othersFact(others, calculation!)]),
+      ...(facts.isPooled
+        ? [{ mark: '~', name: 'pooler', text: POOLED } as const]
+        : [othersFact(others, calculation!), ...indexFacts(indexes!)]),
     ],
     calculation,
   }
@@ -131,3 +134,17 @@ function othersFact(others: number, { capacity, plan }: Calculation): Fact {
   const way = isTooMany ? `, and there is no room for them: postgres({ leaveConnections: ${others} })` : ''
   return { mark: isTooMany ? '~' : ' ', name: 'connections', text: `${others} now of other programs${way}` }
 }
+
+function indexFacts({ hints, statements }: IndexReport): readonly Fact[] {
+  const missing = hints.map(({ table, rows, reason, sql }): Fact => {
+    const size = rows < 1e6 ? `${Math.round(rows / 1e3)} thousand` : `${(rows / 1e6).toFixed(1)} million`
+    return { mark: '~', name: 'missing index', text: `${table}, ${size} rows, is ${reason}\n  ${sql}` }
+  })
+  if (statements === undefined) return [...missing, { mark: ' ', name: 'slow statements', text: UNKNOWN_STATEMENTS }]
+  if (missing.length > 0) return missing
+  return [{ mark: ' ', name: 'indexes', text: `none is seen to be missing (${statements} statements looked at)` }]
+}
+
+const UNKNOWN_STATEMENTS =
+  "are not known without pg_stat_statements: add it to the server's shared_preload_libraries, restart the server, and run\n" +
+  '  create extension pg_stat_statements;'

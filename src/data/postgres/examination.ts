@@ -4,6 +4,7 @@ import { planPools, type PoolDemand, type PoolPlan, type ServerCapacity } from '
 import { readCapacity, type ServerFacts } from './capacity.ts'
 import type { Database } from './database.ts'
 import { EMBEDDED_CONNECTIONS } from './embedded-server.ts'
+import { findMissingIndexes, type IndexReport } from './index-hints.ts'
 import { demandOf } from './pool-demand.ts'
 
 export interface Calculation {
@@ -21,6 +22,7 @@ export interface Examination {
   readonly others: number
   /** One statement there and back. */
   readonly tookMs: number
+  readonly indexes: IndexReport | undefined
 }
 
 /** @param pools  of the app for this server */
@@ -34,7 +36,8 @@ export async function examine(
   await database.query('select 1')
   const tookMs = performance.now() - beganMs
   const facts = await readCapacity(database)
-  if (facts === undefined || facts.isPooled) return { facts, calculation: undefined, others: 0, tookMs }
+  if (facts === undefined || facts.isPooled)
+    return { facts, calculation: undefined, others: 0, tookMs, indexes: undefined }
   const names = pools.map(({ options }) => String(options['applicationName']))
   // Without the right to see others' sessions, their backend_type is null and their name is not.
   const { others } = await database
@@ -45,7 +48,8 @@ export async function examine(
       [names],
     )
     .one()
-  return { facts, calculation: calculate(facts, demandOf(pools, extent, hostLimit)), others, tookMs }
+  const calculation = calculate(facts, demandOf(pools, extent, hostLimit))
+  return { facts, calculation, others, tookMs, indexes: await findMissingIndexes(database) }
 }
 
 /** For an embedded server that does not run: what it will have when it does. */
