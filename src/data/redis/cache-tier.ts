@@ -413,6 +413,8 @@ export class RedisTier implements SecondTier {
     if (!this.#isUp) return
     this.#isUp = false
     this.#counts.losses++
+    // It may have been one late answer: asked at once, a healthy server is used again at once.
+    setImmediate(() => void this.#beat())
     for (const key of [...this.#waiting.keys()]) this.#wake(key)
   }
 

@@ -121,7 +121,7 @@ export class Link {
       return Promise.reject(this.#away())
     }
     const driver = this.#driver
-    const sentMs = performance.now()
+    let sentMs = performance.now()
     let sent: Promise<T>
     try {
       sent = send(driver)
@@ -129,7 +129,15 @@ export class Link {
       return Promise.reject(mapError(error, what))
     }
     return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      // Time that our own loop was blocked is not Redis's: it counts from the end of this turn, in which the driver writes, and an answer that
+      // lies in the socket when it is over is read first.
+      let turn: NodeJS.Immediate | undefined = setImmediate(() => {
+        sentMs = performance.now()
+        timer = setTimeout(() => (turn = setImmediate(late)), timeoutMs)
+      })
       const settled = (): void => {
+        clearImmediate(turn)
         clearTimeout(timer)
         signal?.removeEventListener('abort', aborted)
       }
@@ -137,12 +145,12 @@ export class Link {
         settled()
         reject(signal!.reason as Error)
       }
-      const timer = setTimeout(() => {
+      const late = (): void => {
         settled()
         this.counts.timeouts++
         reject(new RedisTimeoutError(what, timeoutMs))
         this.#unanswered(driver, sentMs)
-      }, timeoutMs)
+      }
       signal?.addEventListener('abort', aborted, { once: true })
       sent.then(
         reply => {
@@ -152,7 +160,9 @@ export class Link {
         },
         (error: unknown) => {
           settled()
-          reject(mapError(error, what))
+          const mapped = mapError(error, what)
+          if (!(mapped instanceof RedisUnavailableError)) this.#heardMs = performance.now()
+          reject(mapped)
         },
       )
     })
