@@ -49,3 +49,10 @@ export function isForUnrouted(middleware: Adding): boolean {
 export function additionsOf(middleware: readonly Adding[], method: string): readonly Additions[] {
   return middleware.flatMap(each => each['~adds']?.(method) ?? [])
 }
+
+/** What comes with an entity tag, for GET and HEAD: of conditional(), and of routes whose answers are cached. */
+export const ENTITY_TAGS: Additions = {
+  statuses: [304],
+  successFields: { ETag: 'Tells one state of the answer from another' },
+  parameters: [{ name: 'If-None-Match', in: 'header', description: 'Tags of states that the client has' }],
+}

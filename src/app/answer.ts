@@ -2,6 +2,7 @@
 import { MillraceError } from '../core/error.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
+import type { Coding } from './accept-encoding.ts'
 import type { Log } from './context.ts'
 import { PieceSource, pipeBody } from './stream.ts'
 
@@ -78,6 +79,12 @@ export class Amendment {
   }
 }
 
+export interface KeptBody {
+  readonly body: string | Uint8Array | null
+  /** In a content coding; made by the first who asks for it. */
+  coded(coding: Coding, make: (body: Uint8Array) => Uint8Array | Promise<Uint8Array>): Promise<Uint8Array>
+}
+
 /** Status, headers and body of a response. Middleware gets it from `next()` and may change it in place. */
 export class Answer {
   /** The head as its route prepared it at start-up; dropped as soon as somebody asks for `headers` or sets `status`. */
@@ -91,6 +98,8 @@ export class Answer {
   trailers: (() => Readonly<Record<string, string>>) | undefined = undefined
   /** What went wrong, when this answers an error; for logs and metrics, never sent. */
   error: unknown = undefined
+  /** What a cache keeps of it; for who makes of its body what is the same for every request. */
+  kept: KeptBody | undefined = undefined
 
   constructor(head: PreparedHead | number, body: AnswerBody | PieceSource, fields?: readonly string[]) {
     if (typeof head === 'number') {

@@ -11,7 +11,7 @@ import { Embedded } from './embedded.ts'
 import { fetchThrough } from './fetch-exchange.ts'
 import { endLeading, lead } from './leader-task.ts'
 import { LiveStreams } from './live-streams.ts'
-import { finishedCodec } from './finished-answer.ts'
+import { finishedBytes, finishedCodec } from './finished-answer.ts'
 import type { Surroundings } from './handle.ts'
 import { mountedFacts, startMounted, stopMounted } from './mounted-apps.ts'
 import { type NodeHandler, nodeHandler, type NodeHandlerOptions } from './node-handler.ts'
@@ -309,7 +309,7 @@ export class App<U extends Uses = {}, const E extends StatusMap = never> extends
       })
     const all = [...mounted, ...(versions ? versions.all.flatMap(docs) : docs())]
     // Each route bounds its own loads.
-    this.#cache ??= new Cache({ name: 'endpoints', loadTimeout: null, codec: finishedCodec })
+    this.#cache ??= new Cache({ name: 'endpoints', loadTimeout: null, codec: finishedCodec, sizeOf: finishedBytes })
     const surroundings = {
       overrides: this.#overrides,
       cache: this.#cache,

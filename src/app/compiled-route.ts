@@ -114,6 +114,7 @@ export class CompiledRoute {
           route,
           this.plan.steps.map(step => step.name),
           this.inputs.headerNames,
+          of.format,
         )
       : undefined
     this.limiter = spec.limit ? new Limiter({ ...spec.limit, name: `${route.name} limit` }) : undefined

@@ -71,3 +71,11 @@ function isModifiedSince(field: string | undefined, { modifiedMs }: Validators):
 function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1000) * 1000
 }
+
+/** Of a 200, those that its 304 has: what describes a body goes with it (RFC 9110 §15.4.5); where it is, and how it may be used, stays. */
+export function unmodifiedFields(fields: readonly string[]): string[] {
+  return fields.filter((_, n) => {
+    const name = fields[n - (n % 2)]!.toLowerCase()
+    return !name.startsWith('content-') || name === 'content-location' || name.startsWith('content-security-policy')
+  })
+}

@@ -3,11 +3,13 @@ import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { UsageError } from '../core/error.ts'
 import { milliseconds } from '../core/duration.ts'
 import type { Exchange } from '../http/exchange.ts'
-import { prepareHead, type PreparedHead } from '../http/prepared-head.ts'
-import { Answer, BadAnswerError, discard, LateAnswer } from './answer.ts'
+import type { PreparedHead } from '../http/prepared-head.ts'
+import { type Answer, BadAnswerError, discard, LateAnswer } from './answer.ts'
 import { contentKindOf } from './content-kind.ts'
-import type { FinishedAnswer } from './finished-answer.ts'
+import { CONDITIONS, FinishedAnswer } from './finished-answer.ts'
+import { HttpError } from './http-error.ts'
 import type { Inputs } from './input.ts'
+import { type ErrorFormat, problemAnswer } from './problem.ts'
 import { statusMap } from './responder.ts'
 import type { MountedRoute } from './route.ts'
 
@@ -20,7 +22,11 @@ const LONGEST_KNOWN_TEXT = 512
 export class EndpointCache {
   readonly #cache: Cache
   readonly #name: string
-  readonly #policy: { readonly ttl: number; readonly staleFor: number }
+  readonly #policy: { readonly ttl: number; readonly staleFor: number; readonly staleIfError: number }
+  /** Of what is not there: 404 and 410. 0: they are not kept. */
+  readonly #negativeTtlMs: number
+  readonly #saysHow: boolean
+  readonly #format: ErrorFormat
   readonly #tags: (inputs: Inputs) => readonly string[]
   /** Each host of the pattern has answers of its own. */
   readonly #isHosted: boolean
@@ -30,7 +36,13 @@ export class EndpointCache {
   readonly #known: Map<string, string> | undefined
 
   /** @throws UsageError `APP_CACHE` for a route whose answers are not the same for everybody who asks with the same inputs */
-  constructor(cache: Cache, route: MountedRoute, makesPerRequest: readonly string[], headerNames: readonly string[]) {
+  constructor(
+    cache: Cache,
+    route: MountedRoute,
+    makesPerRequest: readonly string[],
+    headerNames: readonly string[],
+    format: ErrorFormat,
+  ) {
     const { method, spec } = route.endpoint
     const policy = spec.cache!
     if (method !== 'GET') throw new UsageError('APP_CACHE', `${route.name}: only a GET can be cached`)
@@ -50,10 +62,15 @@ export class EndpointCache {
       )
     this.#cache = cache
     this.#name = route.name
+    const { staleFor = 0, staleIfError = staleFor, negativeTtl = 0, xCache = false } = policy
     this.#policy = {
       ttl: milliseconds(policy.ttl, `${route.name} cache ttl`),
-      staleFor: milliseconds(policy.staleFor ?? 0, `${route.name} cache staleFor`),
+      staleFor: milliseconds(staleFor, `${route.name} cache staleFor`),
+      staleIfError: milliseconds(staleIfError, `${route.name} cache staleIfError`),
     }
+    this.#negativeTtlMs = milliseconds(negativeTtl, `${route.name} cache negativeTtl`)
+    this.#saysHow = xCache
+    this.#format = format
     this.#headerNames = new Set(headerNames)
     this.#isHosted = route.host !== undefined
     this.#known = spec.headers || spec.cookies || this.#isHosted ? undefined : new Map()
@@ -66,37 +83,39 @@ export class EndpointCache {
     return !exchange.fields.has('authorization')
   }
 
-  /** The fresh answer to a request whose text has been seen before, without decoding it. */
+  /** The fresh answer to a request whose text has been seen before, without decoding it. @throws HttpError 412 and 416 */
   recall(exchange: Exchange): Answer | undefined {
-    const finished = this.#recalled(exchange)
-    return finished && new Answer(finished.head, finished.body)
-  }
-
-  /** Sends it at once where there is one: nothing stands around a cached answer but what middleware adds (bench shop-read). */
-  sendRecalled(exchange: Exchange): boolean {
-    const finished = this.applies(exchange) ? this.#recalled(exchange) : undefined
-    if (finished === undefined) return false
-    exchange.send(finished.head, finished.body)
-    return true
-  }
-
-  #recalled(exchange: Exchange): FinishedAnswer | undefined {
-    const key = this.#known?.get(text(exchange))
+    const key = this.#known?.get(requestText(exchange))
     // The request has just begun: its clock is the time.
-    return key === undefined
-      ? undefined
-      : (this.#cache.peek(key, exchange.record.startedMs) as FinishedAnswer | undefined)
+    return key === undefined ? undefined : this.#peek(exchange, key, exchange.record.startedMs)
+  }
+
+  /** What a request of this text is answered from; undefined while it has not been seen. */
+  keyOf(requestText: string): string | undefined {
+    return this.#known?.get(requestText)
+  }
+
+  /**
+   * Sends what is kept under a key at once, where there is a fresh one and the request asks for nothing but that: nothing stands around a cached
+   * answer but what middleware adds (bench shop-read).
+   */
+  sendKept(exchange: Exchange, key: string): boolean {
+    if (exchange.fields.hasAny(CONDITIONS)) return false
+    const finished = this.#cache.peek(key, exchange.record.startedMs) as FinishedAnswer | undefined
+    if (finished === undefined || finished.error !== undefined) return false
+    exchange.send(finished.head, finished.body, this.#saysHow ? HIT : undefined)
+    return true
   }
 
   /** The fresh answer for these inputs, or the key to load it under. */
   find(exchange: Exchange, inputs: Inputs): Answer | string {
     const key = this.#isHosted ? `${exchange.authority} ${this.#key(inputs)}` : this.#key(inputs)
-    const known = this.#known && text(exchange)
+    const known = this.#known && requestText(exchange)
     if (known !== undefined && known.length <= LONGEST_KNOWN_TEXT) {
       if (this.#known!.size >= MAX_KNOWN_TEXTS) this.#known!.clear()
       this.#known!.set(known, key)
     }
-    return this.#peek(key) ?? key
+    return this.#peek(exchange, key) ?? key
   }
 
   /**
@@ -109,41 +128,70 @@ export class EndpointCache {
     return `${this.#name} ${JSON.stringify([params, query, headers, cookies], stable)}`
   }
 
-  #peek(key: string): Answer | undefined {
-    const finished = this.#cache.peek(key) as FinishedAnswer | undefined
-    return finished && new Answer(finished.head, finished.body)
+  #peek(exchange: Exchange, key: string, nowMs?: number): Answer | undefined {
+    const finished = this.#cache.peek(key, nowMs) as FinishedAnswer | undefined
+    return finished?.answerTo(exchange, this.#saysHow ? HIT : undefined)
   }
 
   /**
    * The answer from the cache, or from one `load` however many ask. `load` gets a signal that aborts only when all who wait have gone.
-   * Only complete 2xx answers are kept. One with Set-Cookie, with Cache-Control private or no-store, or with a Vary that names
-   * what is no declared header is for whoever started its load; those who waited for it run their own.
+   * Only complete 2xx answers are kept, and where the policy says so that there is nothing. One with Set-Cookie, with Cache-Control private or
+   * no-store, or with a Vary that names what is no declared header is for whoever started its load; those who waited for it run their own.
+   *
+   * @throws what `load` throws; HttpError 412 and 416
    */
   async get(
+    exchange: Exchange,
     key: string,
     inputs: Inputs,
     load: (signal: AbortSignal) => Promise<Answer>,
     signal: AbortSignal,
   ): Promise<Answer> {
     let isOurs = false
+    let isStale = false
     const finished = await this.#cache.get<FinishedAnswer>(
       key,
       async ({ signal }) => {
         isOurs = true
-        return finish(await load(signal))
+        return finish(await this.#loaded(load, signal))
       },
-      finished =>
-        isStorable(finished.head, this.#headerNames) ? { ...this.#policy, tags: this.#tags(inputs) } : UNCACHED,
-      { signal },
+      finished => this.#policyOf(finished, inputs),
+      { signal, onStale: () => (isStale = true) },
     )
-    return !isOurs && isPersonal(finished.head, this.#headerNames)
-      ? load(signal)
-      : new Answer(finished.head, finished.body)
+    if (!isOurs && isPersonal(finished.head, this.#headerNames)) return load(signal)
+    return finished.answerTo(exchange, this.#saysHow ? (isStale ? STALE : MISS) : undefined)
+  }
+
+  /** Where it may be kept that there is nothing, an error that says so is an answer. */
+  async #loaded(load: (signal: AbortSignal) => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+    try {
+      return await load(signal)
+    } catch (error) {
+      if (this.#negativeTtlMs > 0 && error instanceof HttpError && isAbsent(error.status))
+        return problemAnswer(error, this.#format)
+      throw error
+    }
+  }
+
+  #policyOf({ head }: FinishedAnswer, inputs: Inputs): CachePolicy {
+    if (isPersonal(head, this.#headerNames)) return UNCACHED
+    if (isAbsent(head.status)) return { ttl: this.#negativeTtlMs, tags: this.#tags(inputs) }
+    // 206 is a part, by a header that the key may not hold.
+    const isWhole = head.status >= 200 && head.status <= 299 && head.status !== 206
+    return isWhole ? { ...this.#policy, tags: this.#tags(inputs) } : UNCACHED
   }
 }
 
+const HIT = ['x-cache', 'HIT']
+const STALE = ['x-cache', 'STALE']
+const MISS = ['x-cache', 'MISS']
+
+function isAbsent(status: number): boolean {
+  return status === 404 || status === 410
+}
+
 // Between them what no decoded path holds: '/a%3Fb' and '/a?b' are not the same request.
-function text(exchange: Exchange): string {
+export function requestText(exchange: Exchange): string {
   return exchange.search === '' ? exchange.path : `${exchange.path}\0${exchange.search}`
 }
 
@@ -158,14 +206,8 @@ function finish(answer: Answer): FinishedAnswer {
     discard(answer)
     throw new BadAnswerError('a cached endpoint returned a stream; return its value, or leave out cache')
   }
-  const { head, body } = answer
-  // Prepared again where fields were added, so that a hit walks no field list.
-  return { head: prepareHead(head.status, head.fields), body }
-}
-
-// 206 is a part, by a header that the key may not hold.
-function isStorable(head: PreparedHead, headerNames: ReadonlySet<string>): boolean {
-  return head.status >= 200 && head.status <= 299 && head.status !== 206 && !isPersonal(head, headerNames)
+  const { head, body, error } = answer
+  return FinishedAnswer.of(head.status, head.fields, body, error)
 }
 
 /** Not for everybody who asks with the same inputs. @param headerNames  those that are inputs, so that Vary may name them */

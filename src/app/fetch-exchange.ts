@@ -55,6 +55,11 @@ class FetchFields implements FieldLines {
     return this.#headers.has(name)
   }
 
+  hasAny(names: ReadonlySet<string>): boolean {
+    for (const name of names) if (this.#headers.has(name)) return true
+    return false
+  }
+
   entries(): Iterable<readonly [string, string]> {
     return this.#headers.entries()
   }

@@ -33,6 +33,7 @@ import { problemAnswer } from './problem.ts'
 import { MiddlewareView, RequestState } from './request-state.ts'
 import type { RouteTable } from './route-table.ts'
 import { unrouted, type UnroutedRules } from './unrouted.ts'
+import { RecentTexts } from './recent-texts.ts'
 import { Uploads } from './uploads.ts'
 import { CompiledSocket } from './websocket/compiled-socket.ts'
 
@@ -45,11 +46,14 @@ export interface Surroundings extends Ending, UnroutedRules {
 }
 
 export function handle(of: Surroundings): Handler {
+  const recent = new RecentTexts()
   return exchange => {
     const { method, path } = exchange
+    if (recent.answers(method, exchange)) return
     const found = of.table.find(method, path)
     if (!found) return runUnrouted(of, exchange)
     exchange.record.route = found.target.pattern
+    if (found.target.cache) recent.note(method, exchange, found.target)
     return runRoute(of, found.target, exchange, found.values)
   }
 }
@@ -75,7 +79,6 @@ function runRoute(
   route.bodyPolicy?.apply(exchange)
   if (route.isPlain) return runPlain(of, route, exchange, values)
   if (route.passage) return route.passage(exchange, values.at(-1) ?? '')
-  if (route.middleware.length === 0 && route.cache?.sendRecalled(exchange)) return
   const state = new RequestState(exchange, of.log)
   if (route.takesFiles) state.uploads = new Uploads(exchange)
   let answer: Answer | Promise<Answer>
@@ -177,8 +180,7 @@ function permitted(
     return holdingPermit(route, state, () => guarded(route, guard, state, values, shown))
   }
   if (cache?.applies(state.exchange)) {
-    // Where there is no middleware, it has been looked for before.
-    const recalled = route.middleware.length > 0 ? cache.recall(state.exchange) : undefined
+    const recalled = cache.recall(state.exchange)
     if (recalled) return recalled
     const read = route.inputs.read(state.exchange, values)
     if (read instanceof Promise) return read.then(late => cached(of, route, state, late))
@@ -199,7 +201,13 @@ function cached(
   const cache = route.cache!
   const found = cache.find(state.exchange, read.own)
   if (typeof found !== 'string') return found
-  return cache.get(found, read.own, signal => loaded(of, route, state, read, signal), state.exchange.signal)
+  return cache.get(
+    state.exchange,
+    found,
+    read.own,
+    signal => loaded(of, route, state, read, signal),
+    state.exchange.signal,
+  )
 }
 
 /** Bounded by the route's time: nobody waits for a reload behind a stale answer, so nobody else would end one that hangs. */

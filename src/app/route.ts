@@ -56,6 +56,12 @@ export interface EndpointCache<C> {
   ttl: Duration
   /** How long after that it may still be sent while one request fetches a new one. Default 0. */
   staleFor?: Duration
+  /** How long after its ttl it may be sent where making a new one has failed. Default: as staleFor. */
+  staleIfError?: Duration
+  /** How long it is kept that there is nothing: 404 and 410. Default 0: not at all. */
+  negativeTtl?: Duration
+  /** Answers say in `X-Cache` whether they are kept ones: HIT, STALE or MISS. Default false. */
+  xCache?: boolean
   /** For `cache.invalidate(...tags)`. */
   tags?: readonly string[] | ((context: C) => readonly string[])
 }

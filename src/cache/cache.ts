@@ -30,6 +30,8 @@ export interface CacheOptions {
   readonly loadTimeout?: Duration | null
   /** How values travel between workers and hosts. Default: plain data, dates, maps, sets and bytes; others stay in their worker. */
   readonly codec?: ValueCodec
+  /** Bytes that a value takes in memory. Default: an estimate by looking at it. */
+  readonly sizeOf?: (value: unknown) => number
   /** Milliseconds, never backwards. Default performance.now(). */
   readonly now?: () => number
   /** In [0, 1); spreads expiry. */
@@ -74,6 +76,7 @@ export class Cache implements Invalidatable {
   readonly #random: () => number
   readonly #loadTimeoutMs: number
   readonly #codec: ValueCodec
+  readonly #sizeOf: (value: unknown) => number
   #hits = 0
   #stale = 0
   #misses = 0
@@ -100,6 +103,7 @@ export class Cache implements Invalidatable {
     const loadTimeoutMs = loadTimeout === null ? Infinity : milliseconds(loadTimeout, `cache ${this.name} loadTimeout`)
     this.#loadTimeoutMs = loadTimeoutMs > LONGEST_TIMER_MS ? Infinity : loadTimeoutMs
     this.#codec = options.codec ?? valueCodec
+    this.#sizeOf = options.sizeOf ?? approximateBytes
     this.#bus = bus
     bus.join(this)
   }
@@ -113,13 +117,14 @@ export class Cache implements Invalidatable {
    * @param load  its signal aborts when every caller has gone
    * @param policy  a function when it depends on the value: `ttl: 0` keeps nothing
    * @param of.signal  ends this caller's wait, not the load
+   * @param of.onStale  called at once where the value is past its ttl
    * @throws what `load` or `policy` threw (never remembered), the reason of `of.signal`, UsageError `CORE_BAD_DURATION`
    */
   get<T>(
     key: string,
     load: Load<T>,
     policy: CachePolicy | ((value: T) => CachePolicy),
-    of?: { readonly signal?: AbortSignal },
+    of?: { readonly signal?: AbortSignal; readonly onStale?: () => void },
   ): Promise<T> {
     this.#bus.checkPulse()
     const nowMs = this.#now()
@@ -133,6 +138,7 @@ export class Cache implements Invalidatable {
       }
       if (isServable(entry, nowMs)) {
         this.#stale++
+        of?.onStale?.()
         this.#reload(entry, nowMs, load, policy)
         return Promise.resolve(entry.value as T)
       }
@@ -140,6 +146,7 @@ export class Cache implements Invalidatable {
         // Its source has just failed, and somebody has waited for that.
         if (nowMs < entry.retryAtMs) {
           this.#stale++
+          of?.onStale?.()
           return Promise.resolve(entry.value as T)
         }
       } else this.#store.delete(key)
@@ -150,7 +157,7 @@ export class Cache implements Invalidatable {
     if (flight) this.#coalesced++
     else flight = this.#load(key, load, policy)
     const boarded = flight.board(of?.signal) as Promise<T>
-    return entry !== undefined && isKept(entry, nowMs) ? this.#rescue(entry, boarded, of?.signal) : boarded
+    return entry !== undefined && isKept(entry, nowMs) ? this.#rescue(entry, boarded, of) : boarded
   }
 
   /**
@@ -239,13 +246,18 @@ export class Cache implements Invalidatable {
   }
 
   /** The older value where the load has failed, if by then nobody has invalidated it and it is not too old. */
-  async #rescue<T>(entry: CacheEntry, boarded: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #rescue<T>(
+    entry: CacheEntry,
+    boarded: Promise<T>,
+    of: { readonly signal?: AbortSignal; readonly onStale?: () => void } = {},
+  ): Promise<T> {
     try {
       return await boarded
     } catch (error) {
       this.#bus.checkPulse()
-      if (signal?.aborted || this.#store.read(entry.key) !== entry || !isKept(entry, this.#now())) throw error
+      if (of.signal?.aborted || this.#store.read(entry.key) !== entry || !isKept(entry, this.#now())) throw error
       this.#rescued++
+      of.onStale?.()
       return entry.value as T
     }
   }
@@ -352,7 +364,7 @@ export class Cache implements Invalidatable {
     tags: readonly string[],
     life: Omit<CacheEntry, 'key' | 'value' | 'tags' | 'bytes'>,
   ): void {
-    const bytes = approximateBytes(key) + approximateBytes(value)
+    const bytes = approximateBytes(key) + this.#sizeOf(value)
     this.#store.write({ key, value, tags, bytes, ...life })
   }
 

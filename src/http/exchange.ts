@@ -13,6 +13,8 @@ export interface FieldLines {
   /** Each value of the name in order; empty when absent. `name` in lower case. */
   all(name: string): readonly string[]
   has(name: string): boolean
+  /** Whether one of these names is there, in lower case. Asked again with the same set, a connection that sends the same fields pays for one look. */
+  hasAny(names: ReadonlySet<string>): boolean
   /** Every line in order; names in lower case. */
   entries(): Iterable<readonly [name: string, value: string]>
 }

@@ -6,6 +6,9 @@ const NONE: readonly string[] = []
 
 /** Looks names up in a flat list: a request has some ten fields, and a scan beats a map until far beyond that. */
 abstract class ScannedFields implements FieldLines {
+  #lastAsked: ReadonlySet<string> | undefined
+  #lastAnswer = false
+
   /** Name, in lower case, and value in turn. */
   protected abstract lines(): readonly string[]
 
@@ -31,6 +34,15 @@ abstract class ScannedFields implements FieldLines {
     const lines = this.lines()
     for (let n = 0; n < lines.length; n += 2) if (lines[n] === name) return true
     return false
+  }
+
+  hasAny(names: ReadonlySet<string>): boolean {
+    if (names === this.#lastAsked) return this.#lastAnswer
+    this.#lastAsked = names
+    const lines = this.lines()
+    let isThere = false
+    for (let n = 0; n < lines.length && !isThere; n += 2) isThere = names.has(lines[n]!)
+    return (this.#lastAnswer = isThere)
   }
 
   *entries(): IterableIterator<readonly [name: string, value: string]> {

@@ -18,6 +18,7 @@ function fields(of: Readonly<Record<string, string>>): FieldLines {
     get: name => headers.get(name) ?? undefined,
     all: name => (headers.has(name) ? [headers.get(name)!] : []),
     has: name => headers.has(name),
+    hasAny: (names: ReadonlySet<string>) => [...names].some(name => headers.has(name)),
     entries: () => headers.entries(),
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as z from 'zod'
 import { App, cache, dependency, fail } from 'millrace'
+import { compress } from 'millrace/middleware'
 import { testClient } from 'millrace/testing'
 import { onEachSeam, silent } from './support/seams.ts'
 
@@ -213,6 +214,137 @@ describe('cache on an endpoint', () => {
       for (const cents of [100, 250]) assert.equal((await ask(`/priced?price=${cents}`)).status, 500)
     },
   )
+
+  const page = (body: string) => {
+    let runs = 0
+    const app = new App({ log: silent })
+    app.get('/page', { cache: { ttl: '1m', xCache: true } }, ({ reply }) => reply(200, { body, runs: ++runs }))
+    return app
+  }
+
+  onEachSeam(
+    'a client that has a kept answer gets 304, by the tag that it was given',
+    () => page('x'),
+    async ask => {
+      const first = await ask('/page')
+      const etag = first.headers.get('etag')!
+      assert.match(etag, /^"[\w-]{27}"$/)
+      for (const asked of [etag, `"other", W/${etag}`, '*']) {
+        const again = await ask('/page', { headers: { 'if-none-match': asked } })
+        assert.deepEqual([again.status, again.headers.get('etag'), await again.text()], [304, etag, ''])
+        assert.equal(again.headers.get('content-type'), null)
+      }
+      const other = await ask('/page', { headers: { 'if-none-match': '"other"' } })
+      assert.deepEqual([other.status, await other.text()], [200, '{"body":"x","runs":1}'])
+      assert.equal((await ask('/page', { headers: { 'if-match': '"other"' } })).status, 412)
+    },
+  )
+
+  onEachSeam(
+    'HEAD and parts of an answer come from the kept one',
+    () => page('x'),
+    async ask => {
+      await ask('/page')
+      const head = await ask('/page', { method: 'HEAD' })
+      assert.deepEqual([head.headers.get('content-length'), await head.text()], ['21', ''])
+      const part = await ask('/page', { headers: { range: 'bytes=2-5' } })
+      assert.deepEqual([part.status, await part.text()], [206, 'body'])
+      assert.equal(part.headers.get('content-range'), 'bytes 2-5/21')
+      const last = await ask('/page', { headers: { range: 'bytes=-2' } })
+      assert.equal(await last.text(), '1}')
+      const beyond = await ask('/page', { headers: { range: 'bytes=21-' } })
+      assert.deepEqual([beyond.status, beyond.headers.get('content-range')], [416, 'bytes */21'])
+      const outdated = await ask('/page', { headers: { range: 'bytes=2-5', 'if-range': '"other"' } })
+      assert.deepEqual([outdated.status, await outdated.text()], [200, '{"body":"x","runs":1}'])
+    },
+  )
+
+  onEachSeam(
+    'X-Cache says where an answer is from, if asked to',
+    () => page('x'),
+    async ask => {
+      const told: unknown[] = []
+      for (let n = 0; n < 3; n++) told.push((await ask('/page')).headers.get('x-cache'))
+      assert.deepEqual(told, ['MISS', 'HIT', 'HIT'])
+    },
+  )
+
+  test('X-Cache says of an answer past its ttl that it is stale', async () => {
+    let runs = 0
+    const app = new App({ log: silent })
+    app.get('/a', { cache: { ttl: 1, staleFor: '1m', xCache: true } }, () => ++runs)
+    const client = testClient(app)
+    await client.fetch('/a')
+    await new Promise(resolve => setTimeout(resolve, 5))
+    const stale = await client.fetch('/a')
+    assert.deepEqual([stale.headers.get('x-cache'), await stale.json()], ['STALE', 1])
+    await client.close()
+  })
+
+  onEachSeam(
+    'that there is nothing is kept where the policy says so, however the handler says it',
+    () => {
+      let runs = 0
+      const app = new App({ log: silent })
+      app.get('/thrown', { cache: { ttl: '1h', negativeTtl: '1m' } }, () => fail(404, `run ${++runs}`))
+      app.get('/said', { cache: { ttl: '1h', negativeTtl: '1m' } }, ({ reply }) => reply(410, { runs: ++runs }))
+      app.get('/unkept', { cache: { ttl: '1h' } }, () => fail(404, `run ${++runs}`))
+      app.get('/refused', { cache: { ttl: '1h', negativeTtl: '1m' } }, () => fail(409, `run ${++runs}`))
+      return app
+    },
+    async ask => {
+      const bodies = async (path: `/${string}`) => [await (await ask(path)).text(), await (await ask(path)).text()]
+      for (const path of ['/thrown', '/said'] as const) {
+        const [first, second] = await bodies(path)
+        assert.equal(first, second, path)
+        assert.match((await ask(path)).headers.get('content-type')!, path === '/thrown' ? /problem/ : /json/)
+      }
+      for (const path of ['/unkept', '/refused'] as const) {
+        const [first, second] = await bodies(path)
+        assert.notEqual(first, second, path)
+      }
+    },
+  )
+
+  test('what compress() makes of a kept answer is made once for each coding', async () => {
+    const bodies: unknown[] = []
+    const app = new App({ log: silent })
+    app.use(async (_context, next) => {
+      bodies.push((await next()).body)
+    }, compress())
+    app.get('/page', { cache: { ttl: '1m' } }, () => 'x'.repeat(5_000))
+    const client = testClient(app)
+    for (const coding of ['gzip', 'br', 'gzip', 'br', 'identity']) {
+      const answer = await client.fetch('/page', { headers: { 'accept-encoding': coding } })
+      assert.equal(answer.headers.get('vary'), 'Accept-Encoding')
+      const etag = answer.headers.get('etag')!
+      assert.equal(etag.startsWith('W/'), coding !== 'identity')
+      const again = await client.fetch('/page', { headers: { 'accept-encoding': coding, 'if-none-match': etag } })
+      assert.equal(again.status, 304)
+      bodies.pop()
+    }
+    const [gzip, br, gzipAgain, brAgain] = bodies
+    assert.ok(gzip instanceof Uint8Array && br instanceof Uint8Array && gzip !== br)
+    assert.equal(gzip, gzipAgain)
+    assert.equal(br, brAgain)
+    await client.close()
+  })
+
+  test('a document says of cached routes that they answer with tags, and with 304', () => {
+    const { paths } = page('x').openapi() as unknown as {
+      paths: Record<
+        string,
+        { get: { responses: Record<string, { headers?: object }>; parameters: { name: string }[] } }
+      >
+    }
+    const { responses, parameters } = paths['/page']!.get
+    assert.ok('304' in responses)
+    assert.ok('ETag' in responses['200']!.headers!)
+    assert.deepEqual(
+      parameters.map(({ name }) => name),
+      ['If-None-Match'],
+    )
+  })
 
   test('what a handler defers runs though nobody waits for its answer any more', async () => {
     const { promise: ran, resolve: run } = Promise.withResolvers<void>()

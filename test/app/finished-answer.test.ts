@@ -1,20 +1,20 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { type FinishedAnswer, finishedCodec } from '../../src/app/finished-answer.ts'
+import { FinishedAnswer, finishedCodec } from '../../src/app/finished-answer.ts'
 import { prepareHead } from '../../src/http/prepared-head.ts'
 
 const head = prepareHead(200, ['content-type', 'text/plain', 'x-name', 'Grüße', 'x-name', 'again'])
 
 test('an answer comes back with its head and its body as they were', () => {
   for (const body of ['Grüße 🚀', '', null, Uint8Array.from([0, 255, 128])]) {
-    const back = finishedCodec.decode(finishedCodec.encode({ head, body })!) as FinishedAnswer
+    const back = finishedCodec.decode(finishedCodec.encode(new FinishedAnswer(head, body, 0))!) as FinishedAnswer
     assert.deepEqual(back.body, body)
     assert.equal(back.head.text, head.text)
   }
 })
 
 test('bytes that are no answer, or a part of one, are refused', () => {
-  const good = Buffer.from(finishedCodec.encode({ head, body: 'hello' })!)
+  const good = Buffer.from(finishedCodec.encode(new FinishedAnswer(head, 'hello', 0))!)
   for (let length = 0; length < good.length; length++)
     assert.throws(() => finishedCodec.decode(good.subarray(0, length)), `${length} bytes`)
   assert.throws(() => finishedCodec.decode(Buffer.concat([good, Buffer.from('x')])))

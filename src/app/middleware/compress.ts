@@ -44,9 +44,14 @@ export function compress(options: CompressOptions = {}): Middleware {
       if (isSmall(answer.length, wish, thresholdBytes)) return answer
       answer.body = compressedStream(wish.coding, body)
     } else {
-      const bytes = typeof body === 'string' ? Buffer.from(body) : body!
-      if (isSmall(bytes.byteLength, wish, thresholdBytes)) return answer
-      answer.body = await compressed(wish.coding, bytes)
+      const size = typeof body === 'string' ? Buffer.byteLength(body) : body!.byteLength
+      if (isSmall(size, wish, thresholdBytes)) return answer
+      const { coding } = wish
+      // What a cache keeps is compressed once.
+      const kept = answer.kept?.body === body ? answer.kept : undefined
+      answer.body = kept
+        ? await kept.coded(coding, bytes => compressed(coding, bytes))
+        : await compressed(coding, typeof body === 'string' ? Buffer.from(body) : body!)
     }
     answer.length = undefined
     answer.amend(RELABELLED[wish.coding])

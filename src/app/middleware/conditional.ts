@@ -9,10 +9,10 @@
 // It spares the bytes and not the work. Inside compress(), as here, a tag is made from what the handler said, once for all codings, and is
 // weak where it was compressed. A tag or a date that the answer has already is taken as it is, so a version of the data can be the tag.
 import { hash } from 'node:crypto'
-import { adding } from '../additions.ts'
-import { Answer, type AnswerHeaders } from '../answer.ts'
+import { adding, ENTITY_TAGS } from '../additions.ts'
+import { Answer } from '../answer.ts'
 import type { Middleware } from '../compose.ts'
-import { judge, type Validators } from '../conditional.ts'
+import { judge, unmodifiedFields, type Validators } from '../conditional.ts'
 import type { RequestContext } from '../context.ts'
 import { parseDate } from '../date-field.ts'
 import { HttpError } from '../http-error.ts'
@@ -30,18 +30,10 @@ export function conditional(): Middleware {
     const validators = validatorsOf(answer)
     const verdict = judge(method, headers, validators)
     if (verdict === 412) throw new HttpError(412, 'What is there is not in the state that the request asks for')
-    if (verdict === 304) return new Answer(304, null, keptLines(answer.headers))
+    if (verdict === 304) return new Answer(304, null, unmodifiedFields(answer.headers.lines))
     return answer
   }
-  return adding(middleware, method =>
-    isRead(method)
-      ? {
-          statuses: [304],
-          successFields: { ETag: 'Tells one state of the answer from another' },
-          parameters: [{ name: 'If-None-Match', in: 'header', description: 'Tags of states that the client has' }],
-        }
-      : {},
-  )
+  return adding(middleware, method => (isRead(method) ? ENTITY_TAGS : {}))
 }
 
 function isRead(method: string): boolean {
@@ -59,15 +51,6 @@ function validatorsOf(answer: Answer): Validators {
   const made = `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
   headers.set('etag', made)
   return { etag: made, modifiedMs }
-}
-
-/** What describes a body goes with it (RFC 9110 §15.4.5); where it is, and how it may be used, stays. */
-function keptLines(headers: AnswerHeaders): string[] {
-  const { lines } = headers
-  return lines.filter((_, n) => {
-    const name = lines[n - (n % 2)]!
-    return !name.startsWith('content-') || name === 'content-location' || name.startsWith('content-security-policy')
-  })
 }
 
 export interface ConditionOptions {

@@ -2,7 +2,7 @@
 import { UsageError } from '../../core/error.ts'
 import { headerName } from '../../core/header-name.ts'
 import type { Schema } from '../../schema/schema.ts'
-import { additionsOf } from '../additions.ts'
+import { adding, type Adding, additionsOf, ENTITY_TAGS } from '../additions.ts'
 import type { Middleware } from '../compose.ts'
 import type { DependencyDefinition } from '../dependency.ts'
 import { parsePattern } from '../pattern.ts'
@@ -44,6 +44,13 @@ export function middlewareOf(route: MountedRoute): readonly Middleware[] {
   return [...new Set([...route.groups.flatMap(group => group.use), ...(route.endpoint.spec.use ?? []), ...brought])]
 }
 
+/** Whatever adds to it: middleware, and a cache that answers who has its answer already. */
+export function addingTo(route: MountedRoute): readonly Adding[] {
+  return route.endpoint.spec.cache ? [...middlewareOf(route), CACHED] : middlewareOf(route)
+}
+
+const CACHED = adding({}, ENTITY_TAGS)
+
 /** In the order path, query, header, cookie; one of a name in a place: the route's own schema wins, and required beats optional. */
 export function parametersOf(route: MountedRoute, components: Components): readonly Parameter[] {
   const { spec } = route.endpoint
@@ -74,7 +81,7 @@ export function parametersOf(route: MountedRoute, components: Components): reado
       if (schema !== undefined)
         for (const [name, field] of fieldsOf(schema, where, components)) add(parameter(name, place, field))
   }
-  for (const { parameters = [] } of additionsOf(middlewareOf(route), route.endpoint.method))
+  for (const { parameters = [] } of additionsOf(addingTo(route), route.endpoint.method))
     for (const { name, in: place, description } of parameters)
       add({ name, in: place, required: false, description, schema: { type: 'string' } })
   const codings = decompressOf([...route.groups.map(group => group.decompress), spec.decompress], route.name)?.codings

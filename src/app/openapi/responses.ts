@@ -10,7 +10,7 @@ import type { MountedRoute } from '../route.ts'
 import type { Components, JsonObject } from './components.ts'
 import { answerContent, streamNote } from './answer-content.ts'
 import type { HeaderFacts, ResponseFacts } from './facts.ts'
-import { dependenciesOf, middlewareOf } from './parameters.ts'
+import { dependenciesOf, addingTo } from './parameters.ts'
 import type { RouteSecurity } from './security.ts'
 
 const JSON_TYPE = 'application/json'
@@ -71,7 +71,7 @@ export function responsesOf(
     }))
   if (spec.limit) addOnce('503', () => problem('Too busy: come back after Retry-After', { headers: RETRY_AFTER }))
   if (spec.timeout !== undefined) addOnce('504', () => problem('No answer in time'))
-  const added = additionsOf(middlewareOf(route), route.endpoint.method)
+  const added = additionsOf(addingTo(route), route.endpoint.method)
   for (const status of added.flatMap(({ statuses = [] }) => statuses.map(String)))
     addOnce(status, () => (status === '304' ? { description: phrase(status) } : problem(phrase(status))))
   if (![...responses.keys()].some(status => status.startsWith('4')))
