@@ -1,13 +1,15 @@
 // Finds the database (a URL, or a server of our own) and waits until it answers.
 import { host } from '../../core/host.ts'
-import { type ClientConfig, Connection, makeClient, placeOf } from './connection.ts'
+import { type ClientConfig, makeClient, placeOf } from './connection.ts'
 import { Database } from './database.ts'
 import type { StartLog } from './log.ts'
 import { pause } from './pause.ts'
+import { Replicas } from './replicas.ts'
 import { Supply } from './supply.ts'
 import { ensureDatabase, type EmbeddedAddress } from './embedded-address.ts'
 import { embeddedSpec } from './embedded-service.ts'
 import { DatabaseUnavailableError, PostgresSettingsError } from './errors.ts'
+import { Hosts, splitHosts } from './hosts.ts'
 import { resolveOptions, type PostgresOptions, type ResolvedOptions } from './options.ts'
 
 // A few microseconds of the server's a second, for each statement that takes as long.
@@ -30,11 +32,21 @@ export interface ConnectOptions extends PostgresOptions {
  */
 export async function connect(options: ConnectOptions = {}): Promise<Database> {
   const resolved = resolveOptions(options)
-  const config = { ...(await findServer(options)), ...clientSettings(resolved) }
-  const connectionOptions = { config, maxPrepared: resolved.preparedStatements, peerCheckMs: PEER_CHECK_MS }
-  const where = placeOf(makeClient(config))
-  const open = (): Promise<Connection> => Connection.open(connectionOptions)
-  const database = new Database(new Supply({ ...resolved, open, where, log: options.log }))
+  const supplyOf = (servers: readonly ClientConfig[], mayBeStandby: boolean): Supply => {
+    const hosts = servers.map(server => ({
+      config: { ...server, ...clientSettings(resolved) },
+      maxPrepared: resolved.preparedStatements,
+      peerCheckMs: PEER_CHECK_MS,
+      mayBeStandby,
+    }))
+    const found = new Hosts(hosts)
+    const where = hosts.map(({ config }) => placeOf(makeClient(config))).join(',')
+    return new Supply({ ...resolved, open: () => found.open(), where, log: options.log })
+  }
+  const replicas = (options.replicas ?? []).map(parseUrl)
+  const primary = supplyOf(await findServers(options), false)
+  const reading = replicas.map(replica => supplyOf([replica], true))
+  const database = new Database(primary, reading.length === 0 ? undefined : new Replicas(reading, options.log))
   try {
     await awaitAnswer(database, resolved, options)
   } catch (error) {
@@ -49,9 +61,9 @@ export function databaseUrl(options: PostgresOptions): string | undefined {
   return options.url ?? (process.env['DATABASE_URL'] || undefined)
 }
 
-async function findServer(options: ConnectOptions): Promise<ClientConfig> {
+async function findServers(options: ConnectOptions): Promise<readonly ClientConfig[]> {
   const url = databaseUrl(options)
-  if (url !== undefined) return parseUrl(url)
+  if (url !== undefined) return splitHosts(url).map(parseUrl)
   if (options.embedded === false)
     throw new PostgresSettingsError(
       'POSTGRES_NO_URL',
@@ -62,7 +74,7 @@ async function findServer(options: ConnectOptions): Promise<ClientConfig> {
   const database = String(spec.options['database'])
   // The service made the database that it was asked for; another pool of this app may want another one on the same server.
   if (address.database !== database) await ensureDatabase(address, database)
-  return { host: address.socketDir, port: address.port, user: address.user, database, ssl: false }
+  return [{ host: address.socketDir, port: address.port, user: address.user, database, ssl: false }]
 }
 
 function parseUrl(url: string): ClientConfig {

@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   readonly maxPrepared: number
   /** How often the server looks whether we are still there while a statement runs; 0: when it has something to send. */
   readonly peerCheckMs: number
+  /** It may be a standby, which takes no writes: for reading. Default: then what writes finds a server that is away. */
+  readonly mayBeStandby?: boolean
 }
 
 // A cancelled statement ends within milliseconds. One that has not by then is stuck, or its cancels were lost on the way.
@@ -24,6 +26,9 @@ const CANCEL_WITHIN_MS = 5000
 const CANCEL_AGAIN_MS = 25
 
 const CLOSE_WITHIN_MS = 1000
+
+// read_only_sql_transaction
+const READ_ONLY = '25006'
 
 const PEER_CHECK = 'client_connection_check_interval'
 
@@ -41,12 +46,20 @@ interface PgClient {
   readonly ssl?: unknown
   readonly processID: number
   readonly secretKey: number
-  readonly connection: Wire & { readonly stream: { destroy(): unknown } }
+  readonly connection: Wire & {
+    readonly stream: { destroy(): unknown }
+    on(event: 'parameterStatus', listener: (message: ParameterStatus) => void): unknown
+  }
   on(event: 'error' | 'end', listener: () => void): unknown
   on(event: 'notification', listener: (message: Omit<Notification, 'type'>) => void): unknown
   connect(): Promise<unknown>
   query(statement: object): unknown
   end(): Promise<void>
+}
+
+interface ParameterStatus {
+  readonly parameterName: string
+  readonly parameterValue: string
 }
 
 interface PgConnection extends pg.Connection {
@@ -64,6 +77,7 @@ export class Connection {
   #broken = false
   #running: Promise<unknown> | undefined
   #cancelling: Promise<void> | undefined
+  #isStandby = false
   /** Called once when the connection dies by itself. */
   onBroken: () => void = () => {}
   /** Called for each notification of a channel that LISTEN was sent for. */
@@ -73,6 +87,10 @@ export class Connection {
     this.#client = client
     this.#options = options
     this.#where = placeOf(client)
+    // With its greeting, and again when it is promoted.
+    client.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'in_hot_standby') this.#isStandby = parameterValue === 'on'
+    })
     // A socket error outside any statement would otherwise end the process.
     client.on('error', () => this.#break())
     client.on('end', () => this.#break())
@@ -106,6 +124,11 @@ export class Connection {
   /** Once true, for ever: the connection can only be closed. */
   get broken(): boolean {
     return this.#broken
+  }
+
+  /** The server follows another one, and takes no writes. Told since PostgreSQL 14; earlier ones are taken for primaries. */
+  get isStandby(): boolean {
+    return this.#isStandby
   }
 
   /** Host, port and database, as messages name them. */
@@ -248,7 +271,11 @@ export class Connection {
   }
 
   #typed(error: unknown, text: string): unknown {
-    const typed = mapError(error, this.#where, text)
+    const isDemoted =
+      (error as { code?: string }).code === READ_ONLY && this.#isStandby && this.#options.mayBeStandby !== true
+    const typed = isDemoted
+      ? new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: a standby, which takes no writes`, { cause: error })
+      : mapError(error, this.#where, text)
     // The server's last word may be here before the end of its socket: nobody is to be lent the connection in between.
     if (typed instanceof DatabaseUnavailableError) this.#break()
     return typed

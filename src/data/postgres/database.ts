@@ -7,7 +7,7 @@ import { copyIn, type CopySource } from './copy-in.ts'
 import { CopyOut, type CopyOptions } from './copy-out.ts'
 import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cursor.ts'
-import { SerializationError } from './errors.ts'
+import { DatabaseUnavailableError, SerializationError } from './errors.ts'
 import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
 import { pause } from './pause.ts'
@@ -15,6 +15,7 @@ import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.t
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
 import { notifyStatement, type ListenOptions, type Subscription } from './subscription.ts'
+import type { Replicas } from './replicas.ts'
 import type { Supply } from './supply.ts'
 import { beginText } from './time-limits.ts'
 import { Transaction, type TransactionOptions } from './transaction.ts'
@@ -49,16 +50,30 @@ const LONGEST_BACK_OFF_MS = 1000
 export class Database implements Queryable, Viewable {
   readonly #supply: Supply
   readonly #route: string
+  readonly #replicas: Replicas | undefined
+  readonly #isReader: boolean
+  #replica: Database | undefined
 
-  /** Use `connect()` or `postgres()`. @param route  the one that this view is for */
-  constructor(supply: Supply, route = '') {
+  /** Use `connect()` or `postgres()`. @param route  the one that this view is for. @param isReader  it reads, and from replicas */
+  constructor(supply: Supply, replicas?: Replicas, route = '', isReader = false) {
     this.#supply = supply
+    this.#replicas = replicas
     this.#route = route
+    this.#isReader = isReader
   }
 
   /** The same database, which knows who asks. */
   [ROUTE_VIEW](route: string): Database {
-    return new Database(this.#supply, route)
+    return new Database(this.#supply, this.#replicas, route, this.#isReader)
+  }
+
+  /**
+   * The same database for reading, from the replica that is least busy: ``await db.replica.sql`...` ``. What was just written may not be there yet.
+   * From the primary where there are no replicas, or all are away; a statement whose replica goes away meanwhile is sent elsewhere.
+   * Its transactions are read-only. A statement that writes fails on a replica, and not on the primary: keep them apart.
+   */
+  get replica(): Database {
+    return (this.#replica ??= new Database(this.#supply, this.#replicas, this.#route, true))
   }
 
   /** Connections open, idle and waited for, in this process. */
@@ -193,8 +208,12 @@ export class Database implements Queryable, Viewable {
   }
 
   /** @param limits  whose time bounds it; what is read while an answer streams outlives the request's, which ends at the answer's head */
-  async #begin(options: TransactionOptions, limits: 'request' | 'session'): Promise<Transaction> {
-    const supply = this.#supply
+  #begin(options: TransactionOptions, limits: 'request' | 'session'): Promise<Transaction> {
+    if (!this.#isReader) return this.#beginOn(this.#supply, options, limits)
+    return this.#reading(supply => this.#beginOn(supply, { ...options, readOnly: true }, limits))
+  }
+
+  async #beginOn(supply: Supply, options: TransactionOptions, limits: 'request' | 'session'): Promise<Transaction> {
     const askedMs = performance.now()
     const connection = await supply.pool.acquire(options.signal)
     const startedMs = performance.now()
@@ -252,8 +271,8 @@ export class Database implements Queryable, Viewable {
   }
 
   /** Lends no more connections and resolves when all are closed; statements still running after `withinMs` are cut off. */
-  close(withinMs = 5000): Promise<void> {
-    return this.#supply.close(withinMs)
+  async close(withinMs = 5000): Promise<void> {
+    await Promise.all([this.#supply.close(withinMs), this.#replicas?.close(withinMs)])
   }
 
   readonly #send = (sql: CompiledSql, options: QueryOptions): Promise<Result> => {
@@ -280,13 +299,23 @@ export class Database implements Queryable, Viewable {
     }
   }
 
-  /** @param text  the statement, where it is one that may be too slow */
-  readonly #lend = async <T>(
+  /** @param text  the statement, where it is one that may be too slow, and may be sent again when it reads */
+  readonly #lend = <T>(
     signal: AbortSignal | undefined,
     use: (connection: Connection) => Promise<T>,
     text?: string,
   ): Promise<T> => {
-    const { pool, slow } = this.#supply
+    if (!this.#isReader || text === undefined) return this.#lendOf(this.#supply, signal, use, text)
+    return this.#reading(supply => this.#lendOf(supply, signal, use, text))
+  }
+
+  async #lendOf<T>(
+    supply: Supply,
+    signal: AbortSignal | undefined,
+    use: (connection: Connection) => Promise<T>,
+    text: string | undefined,
+  ): Promise<T> {
+    const { pool, slow } = supply
     const askedMs = performance.now()
     const lent = pool.acquire(signal)
     const connection = lent instanceof Promise ? await lent : lent
@@ -294,10 +323,24 @@ export class Database implements Queryable, Viewable {
     try {
       return await use(connection)
     } finally {
-      this.#supply.giveBack(connection)
+      supply.giveBack(connection)
       const endedMs = performance.now()
       if (text !== undefined && endedMs - askedMs >= slow.thresholdMs)
         slow.note(text, this.#routeOf(signal), startedMs - askedMs, endedMs - startedMs)
+    }
+  }
+
+  /** On a replica, on another one when that goes away, and in the end on the primary. */
+  async #reading<T>(read: (supply: Supply) => Promise<T>): Promise<T> {
+    for (;;) {
+      const replica = this.#replicas?.pick()
+      if (!replica) return read(this.#supply)
+      try {
+        return await read(replica)
+      } catch (error) {
+        if (!(error instanceof DatabaseUnavailableError)) throw error
+        this.#replicas!.lost(replica, error)
+      }
     }
   }
 

@@ -3,8 +3,13 @@ import { milliseconds, type Duration } from '../../core/duration.ts'
 import type { EmbeddedOptions } from './embedded-service.ts'
 
 export interface PostgresOptions {
-  /** `postgresql://user:password@host:5432/database`. Default: the environment's DATABASE_URL; without one, an embedded server. */
+  /**
+   * `postgresql://user:password@host:5432/database`. Default: the environment's DATABASE_URL; without one, an embedded server. Several
+   * hosts, `a:5432,b:5432`, are one database that fails over: the one that accepts writes is used.
+   */
   readonly url?: string | undefined
+  /** URLs of servers that follow this one, for `db.replica`. Each gets a pool of the same size; the plan counts only the primary's. */
+  readonly replicas?: readonly string[]
   /** Where the embedded server keeps its data; `false` demands a URL. Ignored when there is a URL. */
   readonly embedded?: EmbeddedOptions | false
   /**
