@@ -18,6 +18,7 @@ import { CacheChannel } from './cache-channel.ts'
 import { seal, unseal, MAGIC, type FencePoint } from './cache-envelope.ts'
 import { CacheKeys, packBuckets, tagBuckets, type Place } from './cache-keys.ts'
 import { CLAIM, END, FORGET, INVALIDATE, PULSE, RENEW } from './cache-scripts.ts'
+import { LeaseWaiting, type Waiter } from './lease-waiting.ts'
 import { Link, type LinkLog } from './link.ts'
 import type { ResolvedOptions } from './options.ts'
 import { RunningScript, type Script } from './script.ts'
@@ -52,7 +53,7 @@ export class RedisTier implements SecondTier {
   readonly #channel: CacheChannel
   readonly #publish: string
   readonly #listeners = new Set<TierListener>()
-  readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #waiting = new LeaseWaiting()
   readonly #leases = new Set<RedisLease>()
   readonly #counts = noCounts()
   #isUp = false
@@ -87,7 +88,7 @@ export class RedisTier implements SecondTier {
         this.#lost()
       },
       heard: () => void this.#arrive(),
-      ended: key => this.#wake(key),
+      ended: key => this.#waiting.ended(key),
       acknowledge: (channel, number) => {
         this.#link.run('PUBLISH', driver => driver.send(channel, ['PUBLISH', channel, number])).catch(noop)
       },
@@ -131,7 +132,7 @@ export class RedisTier implements SecondTier {
     clearInterval(this.#pulse)
     await Promise.all([...this.#leases].map(lease => lease.abandon()))
     this.#isUp = false
-    for (const key of [...this.#waiting.keys()]) this.#wake(key)
+    this.#waiting.wakeAll()
     await Promise.all([this.#channel.close(), this.#link.close(500)])
   }
 
@@ -144,41 +145,39 @@ export class RedisTier implements SecondTier {
     const place = this.#keys.place(name, key)
     let pollMs = FIRST_POLL_MS
     let poisoned = 0
-    for (let tries = 0; poisoned < 3; tries++) {
-      signal?.throwIfAborted()
-      if (!this.isReachable) break
-      const token = this.#token()
-      let reply: readonly unknown[]
-      try {
-        reply = (await this.#run(CLAIM, place.keys, [
-          token,
-          String(LEASE_MS),
-          this.#nonce(),
-          String(freshForMs),
-          MAGIC,
-        ])) as unknown[]
-      } catch {
-        break
+    let waiter: Waiter | undefined
+    try {
+      while (poisoned < 3) {
+        signal?.throwIfAborted()
+        if (!this.isReachable) break
+        waiter?.forget()
+        const token = this.#token()
+        const args = [token, String(LEASE_MS), this.#nonce(), String(freshForMs), MAGIC]
+        const reply = (await this.#run(CLAIM, place.keys, args).catch(noop)) as readonly unknown[] | undefined
+        if (reply === undefined) break
+        this.#counts.poisoned += Number(reply[1])
+        const state = String(reply[0])
+        if (state === 'held') {
+          if (waiter === undefined) this.#counts.waited++
+          waiter ??= this.#waiting.join(place.keys[2])
+          await waiter.wait(Math.min(Number(reply[2]), pollMs), signal)
+          pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)
+          continue
+        }
+        const claim = this.#claimed(state, reply, place, token)
+        if (claim === undefined) {
+          poisoned++
+          await this.discard(name, key)
+          continue
+        }
+        if (signal?.aborted) {
+          if ('lease' in claim) await claim.lease?.abandon()
+          throw signal.reason
+        }
+        return claim
       }
-      this.#counts.poisoned += Number(reply[1])
-      const state = String(reply[0])
-      if (state === 'held') {
-        if (tries === 0) this.#counts.waited++
-        await this.#wait(place.keys[2], Math.min(Number(reply[2]), pollMs), signal)
-        pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)
-        continue
-      }
-      const claim = this.#claimed(state, reply, place, token)
-      if (claim === undefined) {
-        poisoned++
-        await this.discard(name, key)
-        continue
-      }
-      if (signal?.aborted) {
-        if ('lease' in claim) await claim.lease?.abandon()
-        throw signal.reason
-      }
-      return claim
+    } finally {
+      waiter?.leave()
     }
     this.#counts.alone++
     return { state: 'alone' }
@@ -415,7 +414,7 @@ export class RedisTier implements SecondTier {
     this.#counts.losses++
     // It may have been one late answer: asked at once, a healthy server is used again at once.
     setImmediate(() => void this.#beat())
-    for (const key of [...this.#waiting.keys()]) this.#wake(key)
+    this.#waiting.wakeAll()
   }
 
   #tell(what: Invalidation): void {
@@ -424,36 +423,6 @@ export class RedisTier implements SecondTier {
 
   #lost(): void {
     for (const listener of this.#listeners) listener.lost()
-  }
-
-  #wake(leaseKey: string): void {
-    const waiting = this.#waiting.get(leaseKey)
-    this.#waiting.delete(leaseKey)
-    for (const go of waiting ?? []) go()
-  }
-
-  /** Resolves when the lease has ended or the tier is out of reach, or after `forMs`. @throws the signal's reason */
-  #wait(leaseKey: string, forMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(leaseKey) ?? new Set()
-      this.#waiting.set(leaseKey, waiting)
-      const leave = (): void => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', gone)
-        if (waiting.delete(go) && waiting.size === 0 && this.#waiting.get(leaseKey) === waiting)
-          this.#waiting.delete(leaseKey)
-      }
-      const go = (): void => (leave(), resolve())
-      const gone = (): void => {
-        leave()
-        reject(signal!.reason as Error)
-      }
-      // Not all of those who wait at once.
-      const timer = setTimeout(go, Math.max(1, forMs) * (1 + 0.2 * Math.random()))
-      waiting.add(go)
-      if (signal?.aborted) gone()
-      else signal?.addEventListener('abort', gone, { once: true })
-    })
   }
 
   #token(): string {
