@@ -1,5 +1,6 @@
 // The app in development: told by the supervisor that newer code does not run, it shows that to people who open a page, and goes on
-// answering everything else.
+// answering everything else; what watches handlers in development finds its request by core/current-request.ts.
+import { answering } from '../core/current-request.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Handler } from '../http/handler.ts'
 import { prepareHead } from '../http/prepared-head.ts'
@@ -29,6 +30,6 @@ export class DevHandler {
     if (fields.has(DEV_QUESTION)) return exchange.send(broken === undefined ? WELL : BROKEN_TEXT, broken ?? null)
     if (broken !== undefined && isNavigation(method, fields.get('sec-fetch-dest')))
       return exchange.send(BROKEN_PAGE, devPage(broken, true))
-    return this.#app(exchange)
+    return answering(exchange.record, () => this.#app(exchange))
   }
 }

@@ -5,6 +5,7 @@ import { connect, databaseUrl } from './connect.ts'
 import type { Database } from './database.ts'
 import { embeddedSpec } from './embedded-service.ts'
 import type { PostgresOptions } from './options.ts'
+import { watchRepeats } from './repeated-statements.ts'
 import { followPlan } from './planned-pool.ts'
 import { poolSpec } from './pool-demand.ts'
 
@@ -26,7 +27,9 @@ export function postgres(options: PostgresOptions = {}): Dependency<Database, 'w
     declareService(embeddedSpec(options.embedded ?? {}))
   declarePool(poolSpec(options))
   return dependency({ scope: 'worker', name: 'postgres' }, async function* ({ signal, log }) {
-    const database = await connect({ ...options, signal, log })
+    const connected = await connect({ ...options, signal, log })
+    const { NODE_ENV } = process.env
+    const database = NODE_ENV === 'development' ? watchRepeats(connected, log) : connected
     let unfollow = (): void => {}
     try {
       unfollow = await followPlan(database, options, log)
