@@ -37,7 +37,7 @@ describe('migrations', () => {
       const checksum = createHash('sha256').update(text).digest('hex')
       await db.sql`insert into migrations (name, checksum) values (${name}, ${checksum})`
     }
-    assert.deepEqual(await migrate(db, SHOP), ['004-accounts.sql'])
+    assert.deepEqual(await migrate(db, SHOP), ['004-accounts.sql', '005-reviews.sql'])
   })
 })
 

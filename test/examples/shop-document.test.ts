@@ -11,6 +11,9 @@ test('every text and number of what the shop takes and gives has an example', ()
   for (const name of [
     'Product',
     'NewProduct',
+    'Review',
+    'NewReview',
+    'Reviews',
     'NewCartItem',
     'CartItem',
     'Cart',

@@ -147,11 +147,12 @@ describe('npm start', () => {
       .trim()
       .split('\n')
       .map(line => JSON.parse(line) as Record<string, any>)
-    const [list, found, product, cart, order, account, me, orders, added, changed] = answers
-    assert.equal(answers.length, 10)
+    const [list, found, product, review, reviews, cart, order, account, me, orders, added, changed] = answers
+    assert.equal(answers.length, 12)
     assert.equal(list!['items'].length, 3)
     assert.ok(found!['items'].length > 0)
     assert.equal(product!['id'], 1)
+    assert.deepEqual(reviews, { count: 1, average: 4, items: [review] })
     assert.equal(cart!['items'][0].productId, 2)
     assert.equal(order!['status'], 'placed')
     assert.equal(account!['email'], 'you@example.com')
