@@ -15,6 +15,7 @@ export type MigrateAction = keyof typeof ACTIONS
 const OPTIONS = {
   dir: { placeholder: 'DIR', meaning: 'the folder of the files (default migrations)' },
   url: { placeholder: 'URL', meaning: 'the database (default: DATABASE_URL, of .env too, or the embedded server)' },
+  app: { placeholder: 'APP', meaning: "that of this app's postgres(), where it names one in its code" },
   table: { placeholder: 'NAME', meaning: 'the table of what has been applied (default migrations)' },
 } as const satisfies Readonly<Record<string, OwnOption>>
 
@@ -24,6 +25,8 @@ export interface MigrateArguments {
   readonly title: string
   readonly dir: string
   readonly url: string | undefined
+  /** As typed: the module that exports the app. */
+  readonly app: string | undefined
   readonly table: string | undefined
 }
 
@@ -39,7 +42,10 @@ export function readMigrateArguments(argv: readonly string[]): MigrateArguments 
     )
   if (action !== 'new' && words.length > 0)
     throw new SettingsError('CLI_TOO_MANY', `migrate ${action} does not take ${words[0]!} as well`)
-  return { action, title: words.join(' '), dir: given.dir ?? 'migrations', url: given.url, table: given.table }
+  const { dir = 'migrations', url, app, table } = given
+  if (url !== undefined && app !== undefined)
+    throw new SettingsError('CLI_BAD_OPERAND', '--url and --app both name the database; give one of them')
+  return { action, title: words.join(' '), dir, url, app, table }
 }
 
 /** Below the head of `millrace migrate --help`. */

@@ -1,8 +1,10 @@
 // `millrace migrate` as people run it: real processes, a real server, and what they say and end with.
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
+import { embeddedPostgres } from '../../src/data/postgres/index.ts'
 import { eventually, testServer } from '../data/support/server.ts'
 import { atEnd, RunningCommand, temporaryFolder } from './running-server.ts'
 
@@ -124,6 +126,48 @@ describe('millrace migrate', limit, () => {
       assert.equal(await db.sql`select from migrations`.count(), 2)
     })
 
+  test('finds the database that an app names in its code, where it names one', async context => {
+    const { directory, url, db } = await place(context, { '001-a.sql': 'create table a ()' })
+    const ran = async (urls: readonly string[]) => {
+      const args = ['migrate', 'up', '--dir', join(directory, 'migrations'), '--app', 'placed.ts']
+      const environment = { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/x', URLS: urls.join(' ') }
+      const command = new RunningCommand(args, { environment })
+      const { code } = await command.exited
+      return { code, said: command.output, errors: command.errors }
+    }
+    const none = await ran([])
+    assert.deepEqual([none.code, none.said], [2, ''])
+    assert.match(none.errors, /^error: placed\.ts declares no postgres\(\); name the database by --url/)
+    const several = await ran([url, 'postgresql://127.0.0.1:1/other'])
+    assert.equal(several.code, 2)
+    assert.match(several.errors, /^error: placed\.ts has 2 databases; name the one that is meant by --url/)
+    const one = await ran([url, url])
+    assert.deepEqual([one.code, one.errors], [0, ''])
+    assert.match(one.said, /^applied 001-a\.sql /)
+    assert.deepEqual(await db.sql`select to_regclass('a')::text as found`, [{ found: 'a' }])
+  })
+
+  test('has the embedded server without a URL: one that runs for another process, or its own for as long as it takes', async context => {
+    const { directory } = await place(context, { '001-a.sql': 'create table a ()' })
+    const ran = async (...args: string[]) => {
+      const { DATABASE_URL: _url, ...environment } = process.env as Record<string, string>
+      const command = new RunningCommand(['migrate', ...args], { directory, environment })
+      const { code } = await command.exited
+      return { code, said: command.output, errors: command.errors }
+    }
+    const first = await ran('up')
+    assert.deepEqual([first.code, first.errors], [0, ''])
+    assert.match(first.said, /^applied 001-a\.sql /)
+    assert.ok(!existsSync(join(directory, '.millrace/postgres/data/postmaster.pid')))
+    const running = await embeddedPostgres({ dataDir: join(directory, '.millrace/postgres') })
+    try {
+      const second = await ran('up')
+      assert.deepEqual([second.code, second.said, second.errors], [0, 'nothing is pending\n', ''])
+    } finally {
+      await running.stop()
+    }
+  })
+
   test('what it does not understand it refuses with code 2', async context => {
     const { ran } = await place(context, {})
     for (const [args, message] of [
@@ -132,6 +176,7 @@ describe('millrace migrate', limit, () => {
       [['up', 'now'], /^error: migrate up does not take now as well/],
       [['new'], /^error: migrate new needs to know what changes/],
       [['up', '--dri', 'x'], /^error: millrace migrate has no option --dri.*--dir/],
+      [['up', '--url', 'x', '--app', 'y'], /^error: --url and --app both name the database/],
       [['up', '--url'], /^error: --url needs a value/],
     ] as const) {
       const { code, errors } = await ran(...args)
