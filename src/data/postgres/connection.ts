@@ -31,6 +31,7 @@ const CLOSE_WITHIN_MS = 1000
 const READ_ONLY = '25006'
 
 const PEER_CHECK = 'client_connection_check_interval'
+const NO_PEER_CHECK = new RegExp(`${PEER_CHECK}|startup parameter: options`)
 
 type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script' | 'isRaw'>
 
@@ -114,8 +115,8 @@ export class Connection {
       // Not awaited: the socket may never have opened, and then pg has no end to announce.
       void client.end().catch(() => {})
       client.connection.stream.destroy()
-      // A server of another make, or on a system that cannot tell.
-      if (options.peerCheckMs > 0 && error instanceof Error && error.message.includes(PEER_CHECK))
+      // A server of another make, or on a system that cannot tell; or PgBouncer, unless it is told to ignore such options.
+      if (options.peerCheckMs > 0 && error instanceof Error && NO_PEER_CHECK.test(error.message))
         return Connection.open({ ...options, peerCheckMs: 0 })
       throw mapError(error, placeOf(client))
     }

@@ -174,6 +174,15 @@ function mapReport(
   where: string,
   statement: string | undefined,
 ): MillraceError {
+  // PgBouncer's words, with the code of a connection that failed: to try again will not help.
+  const parameter = /unsupported startup parameter(?: in options)?: (\w+)/.exec(raw.message)?.[1]
+  if (parameter !== undefined)
+    return new PostgresSettingsError(
+      'POSTGRES_REFUSED',
+      `PostgreSQL at ${where}: ${raw.message}; let the pooler ignore it, by ignore_startup_parameters = ${parameter} in PgBouncer's settings, ` +
+        'and set it for the role (alter role ... set), or switch it off here (statementTimeout: 0, idleInTransactionTimeout: 0)',
+      { cause: raw },
+    )
   if (UNAVAILABLE.test(code))
     return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${raw.message}`, { cause: raw })
   if (/^(28|3D)/.test(code))
