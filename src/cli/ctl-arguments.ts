@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { didYouMean } from '../core/nearest-name.ts'
-import { type ControlRequest, MOST_PROFILE_SECONDS } from '../server/control-protocol.ts'
+import { type ControlRequest, MOST_PROFILE_SECONDS, MOST_TAGS } from '../server/control-protocol.ts'
 import { SettingsError } from '../server/errors.ts'
 import { entry } from '../server/settings-reference.ts'
 
@@ -78,6 +78,18 @@ export const CTL_COMMANDS: Readonly<Record<ControlRequest['command'], CtlCommand
         file: fileOf(file, number, 'cpuprofile'),
         seconds: wholeNumber('--seconds', seconds, 1, MOST_PROFILE_SECONDS),
       }
+    },
+  },
+  purge: {
+    operands: 'TAG...',
+    meaning: 'the caches of all workers forget what carries one of the tags',
+    mostOperands: MOST_TAGS,
+    read: ({ operands: tags }) => {
+      if (tags.length > 0) return { command: 'purge', tags }
+      throw new SettingsError(
+        'CLI_BAD_OPERAND',
+        'purge needs the tags that are to be forgotten, such as: millrace ctl purge product:7',
+      )
     },
   },
   upgrade: {

@@ -4,6 +4,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { http } from '../core/node-http.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { Controlled } from './control-commands.ts'
+import { MOST_TAGS, tagsOf } from './control-protocol.ts'
 import { listenError, urlOf } from './listener.ts'
 import type { SocketAddress } from './setting-types.ts'
 import { isReady, prometheusText, type ServerStatus } from './status.ts'
@@ -54,12 +56,12 @@ const PAGES: Readonly<Record<string, (status: ServerStatus) => Answer>> = {
 export async function openAdmin(
   address: SocketAddress | null,
   isExplicit: boolean,
-  status: () => ServerStatus,
+  controlled: Pick<Controlled, 'status' | 'purge'>,
   log: Logger,
   fd?: number,
 ): Promise<Admin | undefined> {
   if (address === null) return undefined
-  const server = http.createServer((request, response) => respond(request, response, status))
+  const server = http.createServer((request, response) => void respond(request, response, controlled))
   const wanted = { kind: 'tcp', ...address } as const
   try {
     await new Promise<void>((resolve, reject) => {
@@ -93,20 +95,50 @@ function descriptorOf(server: Server): number | undefined {
   return handle?.fd !== undefined && handle.fd > 2 ? handle.fd : undefined
 }
 
-function respond(request: IncomingMessage, response: ServerResponse, status: () => ServerStatus): void {
-  const path = (request.url ?? '').split('?', 1)[0]!
-  const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
-  const isRead = request.method === 'GET' || request.method === 'HEAD'
-  const answer = !page
-    ? plain(404, `not here; try ${Object.keys(PAGES).join(' ')}`)
-    : isRead
-      ? page(status())
-      : plain(405, 'GET only')
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  controlled: Pick<Controlled, 'status' | 'purge'>,
+): Promise<void> {
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+  const answer =
+    path === PURGE
+      ? await purge(request, query, controlled)
+      : page(path, request.method === 'GET' || request.method === 'HEAD', controlled)
+  // What a POST may have brought is not read.
+  request.resume()
   response.writeHead(answer.status, {
     'content-type': answer.type,
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
-    ...(answer.status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(answer.status === 405 ? { allow: path === PURGE ? 'POST' : 'GET, HEAD' } : {}),
   })
   response.end(request.method === 'HEAD' ? undefined : answer.body)
+}
+
+function page(path: string, isRead: boolean, controlled: Pick<Controlled, 'status'>): Answer {
+  const found = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
+  if (!found) return plain(404, `not here; try ${[...Object.keys(PAGES), PURGE].join(' ')}`)
+  return isRead ? found(controlled.status()) : plain(405, 'GET only')
+}
+
+/** POST: the caches of all workers forget what carries one of the tags. */
+const PURGE = '/cache/purge'
+
+async function purge(request: IncomingMessage, query: string, controlled: Pick<Controlled, 'purge'>): Promise<Answer> {
+  if (request.method !== 'POST') return plain(405, 'POST only, with ?tag=TAG for each tag')
+  // A page in a browser of this machine can send one, and names where it is from.
+  if (request.headers.origin !== undefined) return plain(403, 'not from a page of a browser')
+  let tags: readonly string[]
+  try {
+    tags = tagsOf(new URLSearchParams(query).getAll('tag'))
+  } catch {
+    return plain(400, `1 to ${MOST_TAGS} tags are to be named: ${PURGE}?tag=TAG&tag=ANOTHER`)
+  }
+  try {
+    await controlled.purge(tags)
+    return { status: 200, type: 'application/json', body: `${JSON.stringify({ purged: tags })}\n` }
+  } catch (error) {
+    return plain(503, (error as Error).message)
+  }
 }

@@ -14,6 +14,8 @@ export interface Controlled {
   replace(worker: number): Promise<ChangeOutcome>
   /** @returns bytes that were written */
   inspect(worker: number, order: InspectionOrder): Promise<number>
+  /** Resolves when every worker has dropped what its caches keep with one of the tags. */
+  purge(tags: readonly string[]): Promise<void>
   upgrade(): Promise<ChangeOutcome>
   /** Resolves when all is gone, which nobody may live to hear. */
   stop(mode: 'orderly' | 'quick'): Promise<void>
@@ -39,6 +41,9 @@ export async function obey(request: ControlRequest, controlled: Controlled): Pro
       const { file, seconds } = request
       return { bytes: await controlled.inspect(request.worker, { what: 'cpu-profile', file, seconds }) }
     }
+    case 'purge':
+      await controlled.purge(request.tags)
+      return { purged: request.tags }
     case 'upgrade':
       return changed(await controlled.upgrade())
     case 'stop':

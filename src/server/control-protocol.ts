@@ -19,6 +19,7 @@ export type ControlRequest =
   | { readonly command: 'drain'; readonly worker: number }
   | { readonly command: 'heap-snapshot'; readonly worker: number; readonly file: string }
   | { readonly command: 'cpu-profile'; readonly worker: number; readonly file: string; readonly seconds: number }
+  | { readonly command: 'purge'; readonly tags: readonly string[] }
   | { readonly command: 'upgrade' }
   | { readonly command: 'stop'; readonly quick: boolean }
 
@@ -31,6 +32,10 @@ export const MOST_REQUEST_BYTES = 16 * 1024
 
 /** A profile of five minutes is some 30 MB; nobody reads a longer one. */
 export const MOST_PROFILE_SECONDS = 300
+
+/** In one request to forget. */
+export const MOST_TAGS = 100
+const LONGEST_TAG = 1_000
 
 const isWhole = (found: unknown, from: number, to: number): found is number =>
   Number.isSafeInteger(found) && (found as number) >= from && (found as number) <= to
@@ -68,6 +73,7 @@ const READERS: Readonly<Record<ControlRequest['command'], (found: Members) => Co
     file: fileOf(file),
     seconds: whole('seconds', seconds, 1, MOST_PROFILE_SECONDS),
   }),
+  purge: ({ tags }) => ({ command: 'purge', tags: tagsOf(tags) }),
   upgrade: () => ({ command: 'upgrade' }),
   stop: ({ quick = false }) => {
     if (typeof quick !== 'boolean') throw bad('a `quick` that is neither true nor false')
@@ -90,6 +96,14 @@ function fileOf(found: unknown): string {
   if (typeof found === 'string' && found.startsWith('/') && !found.includes('\0') && Buffer.byteLength(found) < 4096)
     return found
   throw bad(`\`file\` as ${JSON.stringify(found) ?? 'undefined'}; it is an absolute path`)
+}
+
+/** @throws ControlError `CONTROL_BAD_REQUEST` */
+export function tagsOf(found: unknown): readonly string[] {
+  const isTag = (tag: unknown) => typeof tag === 'string' && tag !== '' && tag.length <= LONGEST_TAG
+  if (Array.isArray(found) && found.length > 0 && found.length <= MOST_TAGS && found.every(isTag))
+    return found as string[]
+  throw bad(`no tags to purge; it takes 1 to ${MOST_TAGS}, each of 1 to ${LONGEST_TAG} characters`)
 }
 
 function bad(what: string): ControlError {

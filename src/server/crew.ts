@@ -23,6 +23,7 @@ import { SharedCache } from './shared-cache.ts'
 import { Silence } from './silence.ts'
 import type { WarmProcesses } from './warm-processes.ts'
 import { endedHow, likelyCause, type WorkerExit } from './worker-exit.ts'
+import { PURGES } from './purge.ts'
 import { nameOf } from './worker-name.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -47,6 +48,9 @@ export interface CrewFacts {
 
 // What a worker that has met an error which nobody caught takes at most: for its requests, then for the end of its app.
 const FAULT_END_MS = 5_000
+
+// Twice what an invalidation takes at most.
+const PURGE_MS = 2_000
 
 // What systemd is told of is decided sooner than what is killed.
 const SERVING_TICKS = 3
@@ -192,6 +196,20 @@ export class Crew {
       isWanted: slot => this.#slots.get(slot.number) === slot,
       signal,
     })
+  }
+
+  /**
+   * One of them has all caches forget what carries one of the tags, as `cache.invalidate` does.
+   *
+   * @throws ControlError `CONTROL_NO_WORKER`, `CONTROL_NOT_DONE`
+   */
+  async purge(tags: readonly string[]): Promise<void> {
+    const ready = this.workers.filter(({ state }) => state === 'ready')
+    if (ready.length === 0) throw new ControlError('CONTROL_NO_WORKER', 'no worker is ready; ask again when one is')
+    // The one that was heard of last: a blocked one would answer too late.
+    for (const worker of ready.sort((a, b) => a.silentTicks - b.silentTicks))
+      if (await this.#relay.ask(worker, PURGES, tags, PURGE_MS)) return
+    throw new ControlError('CONTROL_NOT_DONE', 'no worker has said in time that the tags are forgotten; ask again')
   }
 
   grow(): void {

@@ -128,7 +128,7 @@ export class Holdings {
   async #openAdmin(fd?: number): Promise<void> {
     const { settings, asksForAdmin, controlled, log, estate } = this.#facts
     const address = fd === undefined ? settings.admin : estate!.admin!
-    this.#admin = await openAdmin(address, asksForAdmin, () => controlled.status(), log, fd)
+    this.#admin = await openAdmin(address, asksForAdmin, controlled, log, fd)
   }
 
   async #openOwn(): Promise<void> {

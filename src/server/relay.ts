@@ -10,13 +10,15 @@ export interface Member {
 }
 
 interface Open<M> {
-  readonly asker: M
-  /** The asker's own number for its request. */
-  readonly requestId: number
+  /** undefined: the supervisor itself. */
+  readonly asker: M | undefined
+  readonly done: (answers: readonly unknown[], silent: readonly number[]) => void
   readonly waitingFor: Set<M>
   readonly answers: unknown[]
   readonly silent: number[]
   readonly timer: NodeJS.Timeout
+  /** Somebody who was waited for has died. */
+  readonly left?: () => void
 }
 
 export class Relay<M extends Member> {
@@ -38,9 +40,31 @@ export class Relay<M extends Member> {
     const others = [...this.#members].filter(member => member !== from)
     const waitingFor = new Set(others.filter(member => member.isOpen))
     const timer = setTimeout(() => this.#close(id), timeoutMs)
-    this.#open.set(id, { asker: from, requestId, waitingFor, answers: [], silent: [], timer })
+    const done: Open<M>['done'] = (answers, silent) => from.send({ type: 'asked', id: requestId, answers, silent })
+    this.#open.set(id, { asker: from, done, waitingFor, answers: [], silent: [], timer })
     for (const member of others) member.send({ type: 'ask', id, channel, message, timeoutMs })
     if (waitingFor.size === 0) this.#close(id)
+  }
+
+  /** Asks one of them for the supervisor. @returns whether it has run its responders to the end in time */
+  ask(member: M, channel: string, message: unknown, timeoutMs: number): Promise<boolean> {
+    const id = ++this.#lastId
+    return new Promise(resolve => {
+      const timer = setTimeout(() => this.#close(id), timeoutMs)
+      const done: Open<M>['done'] = (_answers, silent) => resolve(silent.length === 0 && !left)
+      const waitingFor = new Set([member])
+      let left = false
+      this.#open.set(id, {
+        asker: undefined,
+        done,
+        waitingFor,
+        answers: [],
+        silent: [],
+        timer,
+        left: () => (left = true),
+      })
+      member.send({ type: 'ask', id, channel, message, timeoutMs })
+    })
   }
 
   answer(from: M, { id, answers, complete }: FromWorker & { type: 'answer' }): void {
@@ -57,7 +81,10 @@ export class Relay<M extends Member> {
       if (open.asker === member) {
         clearTimeout(open.timer)
         this.#open.delete(id)
-      } else if (open.waitingFor.delete(member) && open.waitingFor.size === 0) this.#close(id)
+      } else if (open.waitingFor.delete(member)) {
+        open.left?.()
+        if (open.waitingFor.size === 0) this.#close(id)
+      }
     }
   }
 
@@ -67,6 +94,6 @@ export class Relay<M extends Member> {
     this.#open.delete(id)
     clearTimeout(open.timer)
     const silent = [...open.silent, ...[...open.waitingFor].map(member => member.number)]
-    open.asker.send({ type: 'asked', id: open.requestId, answers: open.answers, silent })
+    open.done(open.answers, silent)
   }
 }

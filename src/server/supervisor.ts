@@ -206,6 +206,13 @@ export class Supervisor implements Controlled {
     return this.#crew.inspect(worker, order)
   }
 
+  /** @throws ControlError */
+  async purge(tags: readonly string[]): Promise<void> {
+    if (!this.#hasStarted)
+      throw new ControlError('CONTROL_BUSY', 'the server has not started yet; ask again when it has')
+    await this.#crew.purge(tags)
+  }
+
   /** Packages have changed: what was loaded of them ahead of time is out of date. */
   forgetPackages(): void {
     this.#warm?.clear()

@@ -20,6 +20,7 @@ import { listenAddress, listenError, listenOnDescriptor } from './listener.ts'
 import { BEAT_MS, LoopWatch, silentTicksOf, stallReportFile } from './loop-watch.ts'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.ts'
 import { warmUp } from './warm-up.ts'
+import { answerPurges } from './purge.ts'
 import { SupervisedTier } from './supervised-tier.ts'
 import { guardOutput } from './output.ts'
 import { WorkerHost } from './worker-host.ts'
@@ -68,6 +69,7 @@ class Worker {
   async load(): Promise<void> {
     provideHost(this.#host)
     provideSecondTier(this.#tier)
+    answerPurges(this.#host)
     try {
       this.#app = await startApp(this.#plan.app, {
         requestTimeoutMs: this.#plan.settings.requestTimeout,

@@ -16,6 +16,7 @@ describe('a line that asks', () => {
     { command: 'scale', by: -1 },
     { command: 'drain', worker: 2 },
     { command: 'heap-snapshot', worker: 2, file: '/tmp/one.heapsnapshot' },
+    { command: 'purge', tags: ['product:7', 'products'] },
     { command: 'cpu-profile', worker: 2, file: '/tmp/one.cpuprofile', seconds: 10 },
     { command: 'stop', quick: true },
   ])
@@ -38,6 +39,8 @@ describe('a line that asks', () => {
     ['a worker by name', '{"command":"drain","worker":"1"}', /`worker` as "1"/],
     ['a relative file', '{"command":"heap-snapshot","worker":1,"file":"x"}', /`file` as "x"; it is an absolute path/],
     ['a file with NUL', '{"command":"heap-snapshot","worker":1,"file":"/x\\u0000"}', /it is an absolute path/],
+    ['no tags', '{"command":"purge","tags":[]}', /1 to 100/],
+    ['a tag that is no text', '{"command":"purge","tags":[7]}', /1 to 100/],
     ['a profile of an hour', '{"command":"cpu-profile","worker":1,"file":"/x","seconds":3600}', /from 1 to 300/],
     ['stop with a word', '{"command":"stop","quick":"yes"}', /`quick` that is neither/],
   ]

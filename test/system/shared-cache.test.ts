@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import { test } from 'node:test'
-import { type RunningServer, startServer } from './running-server.ts'
+import { RunningCommand, type RunningServer, startServer } from './running-server.ts'
 
 const CONNECTIONS = Number(process.env['CONNECTIONS'] ?? 2_000)
 const ROUNDS = Number(process.env['ROUNDS'] ?? 300)
@@ -113,3 +113,33 @@ test('an invalidation during loads is never undone, in any worker', { timeout: 1
   for (const told of await Promise.all(cut)) assert.ok(told === undefined || told.status === 200)
   assert.ok((await read<number>(server, '/loads/left')) <= 4)
 })
+
+test(
+  'an operator has all workers forget a tag, by the admin listener or by ctl',
+  { timeout: 120_000 },
+  async context => {
+    const server = await startServer(context, ['serve', 'shared-cache.ts', '--port', '0', '--workers', '2'])
+    const purge = (path: string, init: RequestInit = { method: 'POST' }) =>
+      fetch(`${server.admin}/cache/purge${path}`, init)
+    /** Of what any of them keeps. */
+    const kept = async () => new Set(await Promise.all(Array.from({ length: 20 }, () => loadsOf('/values/p'))))
+    const loadsOf = async (path: string) => (await read<{ loads: number }>(server, path)).loads
+    assert.deepEqual(await kept(), new Set([1]))
+
+    const answer = await purge('?tag=other&tag=p')
+    assert.deepEqual([answer.status, await answer.json()], [200, { purged: ['other', 'p'] }])
+    assert.deepEqual(await kept(), new Set([2]))
+
+    const command = new RunningCommand(['ctl', 'purge', 'p', '--server', String(server.port)])
+    assert.equal((await command.exited).code, 0, command.errors)
+    assert.equal(command.output, 'forgotten: p\n')
+    assert.deepEqual(await kept(), new Set([3]))
+
+    assert.equal((await purge('')).status, 400)
+    const got = await purge('?tag=p', { method: 'GET' })
+    assert.deepEqual([got.status, got.headers.get('allow')], [405, 'POST'])
+    const fromPage = await purge('?tag=p', { method: 'POST', headers: { origin: 'https://evil.example' } })
+    assert.equal(fromPage.status, 403)
+    assert.deepEqual(await kept(), new Set([3]))
+  },
+)

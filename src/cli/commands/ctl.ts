@@ -41,6 +41,8 @@ function told(request: ControlRequest, result: unknown): string {
       const megabytes = ((result as { bytes: number }).bytes / 1e6).toFixed(1)
       return `wrote ${shown} (${megabytes} MB): load it in the ${tab} tab of Chrome's DevTools\n`
     }
+    case 'purge':
+      return `forgotten: ${request.tags.join(', ')}\n`
     case 'upgrade':
       return `a new process took over after ${((result as { tookMs: number }).tookMs / 1000).toFixed(1)} s; this one finishes what it has begun\n`
     case 'stop':
