@@ -1,66 +1,24 @@
 // A Redis as handlers use it: all commands of `@redis/client`, each within a time-out and a signal, and nothing that hangs while Redis is away.
-import type { RedisClientType } from '@redis/client'
+import type { RedisClient, RedisClientType } from '@redis/client'
 import { Channels } from './channels.ts'
 import type { AnyClient } from './driver.ts'
 import { boundOf, Link, type Bound, type CommandBounds, type LinkLog } from './link.ts'
 import type { ResolvedOptions } from './options.ts'
 import { RunningScript, type Script } from './script.ts'
 
-/** What is for us to call, or goes past the bounds of commands. */
-type NotCommands =
-  | 'connect'
-  | 'close'
-  | 'destroy'
-  | 'disconnect'
-  | 'quit'
-  | 'QUIT'
-  | 'ref'
-  | 'unref'
-  | 'reset'
-  | 'resetIfDirty'
-  | 'duplicate'
-  | 'legacy'
-  | 'sendCommand'
-  | 'executeIsolated'
-  | 'monitor'
-  | 'MONITOR'
-  | 'watch'
-  | 'WATCH'
-  | 'unwatch'
-  | 'UNWATCH'
-  | 'select'
-  | 'SELECT'
-  | 'subscribe'
-  | 'SUBSCRIBE'
-  | 'unsubscribe'
-  | 'UNSUBSCRIBE'
-  | 'pSubscribe'
-  | 'PSUBSCRIBE'
-  | 'pUnsubscribe'
-  | 'PUNSUBSCRIBE'
-  | 'sSubscribe'
-  | 'SSUBSCRIBE'
-  | 'sUnsubscribe'
-  | 'SUNSUBSCRIBE'
-  | 'getPubSubListeners'
-  | 'on'
-  | 'once'
-  | 'off'
-  | 'emit'
-  | 'addListener'
-  | 'removeListener'
-  | 'removeAllListeners'
-  | 'prependListener'
-  | 'prependOnceListener'
-  | 'listeners'
-  | 'rawListeners'
-  | 'listenerCount'
-  | 'eventNames'
-  | 'setMaxListeners'
-  | 'getMaxListeners'
+/** What the driver's client has besides commands is for us to call, or goes past the bounds; but batches and walks are for everybody. */
+type Batches = 'multi' | 'MULTI'
+type Walks =
+  'scanIterator' | 'hScanIterator' | 'hScanValuesIterator' | 'hScanNoValuesIterator' | 'sScanIterator' | 'zScanIterator'
+type CommandNames = Exclude<keyof RedisClientType, keyof RedisClient<{}, {}, {}, 3, {}>> | Batches
 
-/** `get`, `set`, `hGetAll`, `multi` and all others, as `@redis/client` has them. In a cluster the keys of one command lie on one node. */
-export type RedisCommands = Omit<RedisClientType, NotCommands>
+/**
+ * `get`, `set`, `hGetAll`, `multi` and all others, as `@redis/client` has them. In a cluster the keys of one command lie on one node, and there are
+ * no iterators. Iterators are bounded by nothing but the driver.
+ */
+export type RedisCommands = Pick<RedisClientType, CommandNames> & {
+  [N in Walks]: OmitThisParameter<RedisClientType[N]>
+}
 
 /** Counts since it was opened. */
 export interface RedisStats {
@@ -168,12 +126,7 @@ function boundCommands(link: Link, bound: Bound): RedisCommands {
     get(_target, name) {
       const known = made.get(name)
       if (known !== undefined) return known
-      // A promise is asked for its `then`, and this is none.
-      if (
-        name === 'then' ||
-        typeof (link.driver.client as unknown as Record<string | symbol, unknown>)[name] !== 'function'
-      )
-        return undefined
+      if (!isCommand(link.driver.client, name)) return undefined
       const command = (...args: unknown[]) => {
         const client = link.driver.client as unknown as Record<string | symbol, Command>
         if (name === 'multi' || name === 'MULTI') return boundBatch(link, bound, client[name]!(...args) as object)
@@ -184,6 +137,17 @@ function boundCommands(link: Link, bound: Bound): RedisCommands {
       return command
     },
   })
+}
+
+const BESIDES = /^(?:multi|MULTI|[hsz]?[sS]can\w*Iterator)$/
+
+/** The driver makes a class with the commands, and nothing else, below the one with everything else. */
+function isCommand(client: object, name: string | symbol): boolean {
+  if (typeof name !== 'string' || typeof (client as Record<string, unknown>)[name] !== 'function') return false
+  if (BESIDES.test(name)) return true
+  let owner: object | null = client
+  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null
+  return owner !== null && Object.hasOwn(owner, 'GET') && name !== 'constructor'
 }
 
 /** What `multi()` builds: its words go on building, `exec` and its like are bounded. */

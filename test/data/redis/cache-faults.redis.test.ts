@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { Invalidation, SecondTier } from '../../../src/cache/second-tier.ts'
 import { RedisTier } from '../../../src/data/redis/cache-tier.ts'
-import { resolveOptions } from '../../../src/data/redis/options.ts'
+import { resolveOptions, type RedisOptions } from '../../../src/data/redis/options.ts'
 import { text, value, yours } from '../../cache/second-tier-cases.ts'
 import { FaultProxy } from '../support/fault-proxy.ts'
 import { freePort, RedisServer, withoutRedis } from '../support/redis.ts'
+import { WatchedRedis } from '../support/redis-groups.ts'
 import { eventually } from '../support/server.ts'
 
 /** What a claim may take when Redis is away: the bound, and a loop that has other tests to run. */
@@ -30,16 +31,17 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
   })
 
   /** A tier of a process of its own. */
-  async function open(url = `redis://127.0.0.1:${proxy.port}`): Promise<RedisTier> {
-    const options = resolveOptions({ url, commandTimeout: '100ms', start: 'degraded' })
+  async function open(where: string | RedisOptions = `redis://127.0.0.1:${proxy.port}`): Promise<RedisTier> {
+    const target = typeof where === 'string' ? { url: where } : where
+    const options = resolveOptions({ commandTimeout: '100ms', start: 'degraded', ...target })
     const tier = new RedisTier(options, { prefix: PREFIX, maxValueBytes: 4096 }, { warn: () => {} })
     closing.push(() => tier.close())
     await tier.open()
     return tier
   }
 
-  async function openReachable(url?: string): Promise<RedisTier> {
-    const tier = await open(url)
+  async function openReachable(where?: string | RedisOptions): Promise<RedisTier> {
+    const tier = await open(where)
     await reachable(tier)
     return tier
   }
@@ -221,6 +223,22 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
     assert.equal(await server.command('EXISTS', `${PREFIX}:{0}:v:cache:key`), ':1')
     await reachable(tier)
     yours(await tier.claim('cache', 'key'))
+  })
+
+  test('a replica takes over: what it may not have heard of is forgotten, and the tier goes on with it', async () => {
+    const watched = await WatchedRedis.start()
+    closing.push(() => watched.stop())
+    const tier = await openReachable({ sentinel: { name: 'shop', nodes: [watched.url] }, commandTimeout: '1s' })
+    await keep(tier, 'key', 'old', ['price'])
+    const at = `${PREFIX}:{0}:v:cache:key`
+    await eventually(async () => ((await watched.replica.command('EXISTS', at)) === ':1' ? true : undefined))
+    const heard = listen(tier)
+    await watched.primary.kill()
+    await eventually(() => (tier.isReachable ? undefined : true))
+    await eventually(async () => ((await tier.reachableWithin(100)) ? true : undefined), 60_000)
+    assert.equal(await watched.replica.command('EXISTS', at), ':1')
+    yours(await tier.claim('cache', 'key'))
+    assert.ok(heard.lost > 0)
   })
 
   test('Redis full: values are not kept, and an invalidation is not lost', async () => {

@@ -58,6 +58,26 @@ describe('a Redis', { skip: withoutRedis }, () => {
     assert.deepEqual(await commands.multi().incr('n').get('name').execAsPipeline(), [3, 'Ada'])
   })
 
+  test('has the commands of the driver, and nothing else of its client', async () => {
+    const { commands } = await open({ url: server.url })
+    await commands.mSet(['a', '1', 'b', '2'])
+    const keys: string[] = []
+    for await (const page of commands.scanIterator()) keys.push(...page)
+    assert.deepEqual(keys.sort(), ['a', 'b'])
+    for (const name of [
+      'close',
+      'destroy',
+      'subscribe',
+      'sendCommand',
+      'select',
+      'on',
+      'then',
+      'isReady',
+      'constructor',
+    ])
+      assert.equal((commands as unknown as Record<string, unknown>)[name], undefined, name)
+  })
+
   test('runs what the driver does not know, as words', async () => {
     const store = await open({ url: server.url })
     assert.equal(String(await store.send(['SET', 'key', Buffer.from([0, 255])], { key: 'key' })), 'OK')
@@ -349,6 +369,19 @@ describe('a cluster of Redis', { skip: withoutRedis }, () => {
     await store.subscribe('news', message => void heard.push(message))
     await cluster.nodes[2]!.command('PUBLISH', 'news', 'over the bus')
     await eventually(() => (heard.length > 0 ? true : undefined))
+    // Of three nodes one dies.
+    await cluster.nodes[1]!.kill()
+    const startedMs = performance.now()
+    const asked = await Promise.allSettled(keys.map(key => store.commands.get(key)))
+    assert.ok(performance.now() - startedMs < 10_000)
+    const failed = asked.flatMap(one => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    assert.ok(failed.length > 0 && failed.length < keys.length, `${failed.length} of ${keys.length} failed`)
+    for (const error of failed) assert.ok(error instanceof RedisUnavailableError, String(error))
+    await cluster.nodes[1]!.start()
+    await eventually(async () => {
+      const again = await Promise.allSettled(keys.map(key => store.commands.get(key)))
+      return again.every(({ status }) => status === 'fulfilled') ? true : undefined
+    })
   })
 })
 
