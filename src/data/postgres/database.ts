@@ -12,6 +12,7 @@ import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
 import { pause } from './pause.ts'
 import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
+import { rowArrays, type RowArraysOptions } from './row-arrays.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
 import { notifyStatement, type ListenOptions, type Subscription } from './subscription.ts'
@@ -31,6 +32,7 @@ export interface Queryable {
   copyTo(statement: string | Fragment, options?: CopyOptions): CopyOut
   copyFrom(statement: string | Fragment, source: CopySource, options?: CopyOptions): Promise<number>
   notify(channel: string, payload?: string): Promise<void>
+  rowArrays(text: string, values?: readonly unknown[], options?: RowArraysOptions): Promise<unknown[][]>
   transaction<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T>
 }
 
@@ -96,6 +98,12 @@ export class Database implements Queryable, Viewable {
   query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[], options?: QueryOptions): Query<Row>
   query(text: string, values: readonly unknown[] = [], options: Partial<SchemaOptions<Schema>> = {}): Query<any> {
     return queryOf(this.#send, text, values, options)
+  }
+
+  /** Rows as arrays, in the order of the columns: for query builders, whose statements may give two columns one name. */
+  rowArrays(text: string, values: readonly unknown[] = [], options: RowArraysOptions = {}): Promise<unknown[][]> {
+    const { signal } = options
+    return this.#lend(signal, connection => rowArrays(connection, { text, values }, signal), text)
   }
 
   /** Runs a text of several statements, a migration say: no parameters, no rows, all of it or nothing. */

@@ -10,6 +10,7 @@ import { Cursor, cursorStatement, type CursorOptions } from './cursor.ts'
 import { misuse } from './errors.ts'
 import { Portal } from './portal.ts'
 import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
+import { rowArrays, type RowArraysOptions } from './row-arrays.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'
 import type { Result } from './statement.ts'
 import { notifyStatement } from './subscription.ts'
@@ -120,6 +121,11 @@ export class Transaction {
   async copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
     const signal = anyOf(this.#signal, options.signal)
     return copyIn(this.#lane.connection, copyStatement(statement), source, signal, this.#requireOpen)
+  }
+
+  /** Like `db.rowArrays`, inside the transaction. */
+  async rowArrays(text: string, values: readonly unknown[] = [], options: RowArraysOptions = {}): Promise<unknown[][]> {
+    return rowArrays(this.#lane.connection, { text, values }, anyOf(this.#signal, options.signal), this.#requireOpen)
   }
 
   /** Like `db.notify`: told when the transaction is committed, and not at all when it is rolled back. */
