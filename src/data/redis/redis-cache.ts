@@ -2,9 +2,11 @@
 import type { Lifespan } from '../../app/router.ts'
 import { provideSecondTier, type SecondTier } from '../../cache/second-tier.ts'
 import { UsageError } from '../../core/error.ts'
+import { provideMetrics } from '../../core/metrics.ts'
 import { RedisTier } from './cache-tier.ts'
 import type { LinkLog } from './link.ts'
 import { resolveOptions, type RedisOptions } from './options.ts'
+import { tierMetrics } from './redis-metrics.ts'
 
 export interface RedisCacheOptions extends Omit<RedisOptions, 'clientSideCache'> {
   /**
@@ -40,9 +42,11 @@ export function redisCache(options: RedisCacheOptions = {}): Lifespan {
   return async function* ({ signal, log }) {
     const tier = await openRedisCache({ ...options, signal, log })
     const before = provideSecondTier(tier)
+    const endMetrics = provideMetrics(() => tierMetrics(tier.stats, tier.isReachable))
     try {
       yield
     } finally {
+      endMetrics()
       provideSecondTier(before)
       await tier.close()
     }

@@ -1,8 +1,10 @@
 // `redis()`: a Redis as a dependency, one connection for each worker, opened before the first request and closed after the last.
 import { dependency, type Dependency } from '../../app/dependency.ts'
+import { provideMetrics } from '../../core/metrics.ts'
 import type { LinkLog } from './link.ts'
 import { resolveOptions, type RedisOptions } from './options.ts'
 import { Redis } from './redis-client.ts'
+import { storeMetrics } from './redis-metrics.ts'
 
 export interface ConnectRedisOptions extends RedisOptions {
   /** Ends the waiting for a Redis that does not answer. */
@@ -22,9 +24,11 @@ export interface ConnectRedisOptions extends RedisOptions {
 export function redis(options: RedisOptions = {}): Dependency<Redis, 'worker'> {
   return dependency({ scope: 'worker', name: 'redis' }, async function* ({ signal, log }) {
     const opened = await connectRedis({ ...options, signal, log })
+    const endMetrics = provideMetrics(() => storeMetrics(opened.stats, opened.isReachable))
     try {
       yield opened
     } finally {
+      endMetrics()
       await opened.close()
     }
   })

@@ -17,6 +17,7 @@ import {
   type ConnectRedisOptions,
   type Redis,
 } from '../../../src/data/redis/index.ts'
+import { readMetrics } from '../../../src/core/metrics.ts'
 import { testClient } from '../../../src/testing/index.ts'
 import { FaultProxy } from '../support/fault-proxy.ts'
 import { freePort, RedisServer, withoutRedis } from '../support/redis.ts'
@@ -328,11 +329,15 @@ describe('a Redis', { skip: withoutRedis }, () => {
     const client = testClient(app)
     try {
       for (const visits of [1, 2]) assert.deepEqual(await (await client.fetch('/visits')).json(), { visits })
+      const told = (name: string) => readMetrics().find(metric => metric.name === name)?.samples
+      assert.deepEqual(told('millrace_redis_reachable'), [{ value: 1 }])
       await own.kill()
       const away = await client.fetch('/visits')
       assert.equal(away.status, 503)
       assert.equal(away.headers.get('retry-after'), '1')
       assert.doesNotMatch(await away.text(), /redis|127\.0\.0\.1/i)
+      assert.deepEqual(told('millrace_redis_reachable'), [{ value: 0 }])
+      assert.deepEqual(told('millrace_redis_losses_total'), [{ value: 1 }])
       await own.start()
       await eventually(async () => ((await client.fetch('/visits')).status === 200 ? true : undefined))
     } finally {
