@@ -36,7 +36,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Database> {
     const hosts = servers.map(server => ({
       config: { ...server, ...clientSettings(resolved) },
       maxPrepared: resolved.preparedStatements,
-      peerCheckMs: PEER_CHECK_MS,
+      peerCheckMs: resolved.isPooled ? 0 : PEER_CHECK_MS,
       mayBeStandby,
     }))
     const found = new Hosts(hosts)
@@ -97,8 +97,8 @@ function clientSettings(options: ResolvedOptions): ClientConfig {
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
     // 0 is not sent at all: some poolers refuse parameters that they do not know.
-    statement_timeout: options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    statement_timeout: options.isPooled ? 0 : options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: options.isPooled ? 0 : options.idleInTransactionTimeoutMs,
     // A peer that vanished without a word is noticed by the kernel's probes.
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,

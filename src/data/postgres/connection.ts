@@ -79,6 +79,8 @@ export class Connection {
   #running: Promise<unknown> | undefined
   #cancelling: Promise<void> | undefined
   #isStandby = false
+  /** Called when a prepared statement is not there, or is there and was not prepared here. */
+  onVanished: () => void = () => {}
   /** Called once when the connection dies by itself. */
   onBroken: () => void = () => {}
   /** Called for each notification of a channel that LISTEN was sent for. */
@@ -264,7 +266,8 @@ export class Connection {
     const { code, routine } = error as { code?: string; routine?: string }
     // A migration changed the statement's columns, or something (DISCARD ALL, a pooler) took the prepared statement away: forget it here,
     // so that the next run prepares it anew.
-    if (request.name !== '' && (code === '26000' || (code === '0A000' && routine === 'RevalidateCachedQuery'))) {
+    if (request.name !== '' && (isVanished(code) || (code === '0A000' && routine === 'RevalidateCachedQuery'))) {
+      if (isVanished(code)) this.onVanished()
       this.#forget(request.name)
       return new StalePlanError(this.#typed(error, request.text))
     }
@@ -312,6 +315,11 @@ export class Connection {
 
 /** Called once, when the server has ended a query, well or not. */
 export type Ended<T> = (error: Error | null, value?: T) => void
+
+/** invalid_sql_statement_name, duplicate_prepared_statement */
+function isVanished(code: string | undefined): boolean {
+  return code === '26000' || code === '42P05'
+}
 
 /** The prepared statement no longer fits its table; the same statement succeeds when it is sent again. */
 export class StalePlanError extends Error {

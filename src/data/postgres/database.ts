@@ -226,7 +226,7 @@ export class Database implements Queryable, Viewable {
     const connection = await supply.pool.acquire(options.signal)
     const startedMs = performance.now()
     const leftMs = limits === 'request' ? remainingMs(options.signal) : Infinity
-    const text = beginText(options, leftMs, supply.options.statementTimeoutMs)
+    const text = beginText(options, leftMs, supply.options)
     try {
       await connection.script(text, options.signal)
     } catch (error) {

@@ -179,8 +179,9 @@ function mapReport(
   if (parameter !== undefined)
     return new PostgresSettingsError(
       'POSTGRES_REFUSED',
-      `PostgreSQL at ${where}: ${raw.message}; let the pooler ignore it, by ignore_startup_parameters = ${parameter} in PgBouncer's settings, ` +
-        'and set it for the role (alter role ... set), or switch it off here (statementTimeout: 0, idleInTransactionTimeout: 0)',
+      `PostgreSQL at ${where}: ${raw.message}; a pooler stands before it. Say postgres({ pooler: 'transaction' }), or let it ignore the ` +
+        `parameter, by ignore_startup_parameters = ${parameter} in PgBouncer's settings, or switch it off here (statementTimeout: 0, ` +
+        'idleInTransactionTimeout: 0)',
       { cause: raw },
     )
   if (UNAVAILABLE.test(code))

@@ -41,8 +41,13 @@ export interface PostgresOptions {
   readonly startTimeout?: Duration
   /** Shown in pg_stat_activity. Default 'millrace'. */
   readonly applicationName?: string
-  /** Prepared statements kept on each connection; 0 prepares nothing, for poolers that cannot. Default 200. */
+  /** Prepared statements kept on each connection; 0 prepares nothing, for poolers that cannot. Default 200, and 0 behind a pooler. */
   readonly preparedStatements?: number
+  /**
+   * A pooler that lends connections of the server for a transaction each stands before it, such as PgBouncer with `pool_mode = transaction`. Then
+   * nothing is left on a session: no prepared statements, unless `preparedStatements` says that it keeps them, and time-outs in transactions alone.
+   */
+  readonly pooler?: 'transaction'
 }
 
 export interface ResolvedOptions {
@@ -60,6 +65,8 @@ export interface ResolvedOptions {
   readonly startTimeoutMs: number
   readonly applicationName: string
   readonly preparedStatements: number
+  /** A session is nobody's: what it is to have is said in each transaction. */
+  readonly isPooled: boolean
 }
 
 // 10: pg's own default. Statements by key take well under a millisecond, so ten at a time are some 10,000 a second.
@@ -89,6 +96,7 @@ export function resolveOptions(options: PostgresOptions): ResolvedOptions {
     maxLifetimeMs: milliseconds(options.maxLifetime ?? '1h'),
     startTimeoutMs: options.startTimeout === undefined ? Infinity : milliseconds(options.startTimeout),
     applicationName: options.applicationName ?? DEFAULT_APPLICATION_NAME,
-    preparedStatements: options.preparedStatements ?? 200,
+    preparedStatements: options.preparedStatements ?? (options.pooler === undefined ? 200 : 0),
+    isPooled: options.pooler !== undefined,
   }
 }

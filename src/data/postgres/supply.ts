@@ -31,12 +31,18 @@ export class Supply {
 
   constructor(options: SupplyOptions) {
     this.options = options
-    this.names = new StatementNames(options.preparedStatements === 0 ? 0 : REMEMBERED_TEXTS)
+    this.names = new StatementNames(options.preparedStatements === 0 ? 0 : REMEMBERED_TEXTS, () =>
+      options.log?.warn(
+        `PostgreSQL at ${options.where}: prepared statements vanish, as behind a pooler that lends connections for a transaction each; ` +
+          "none is prepared any more. Say postgres({ pooler: 'transaction' })",
+      ),
+    )
     this.slow = new SlowQueries(options.slowQueryMs, options.log)
     this.pool = new Pool<Connection>({
       open: async () => {
         const connection = await options.open()
         connection.onBroken = () => this.pool.discard(connection)
+        connection.onVanished = () => this.names.vanished()
         return connection
       },
       close: connection => connection.close(),

@@ -7,16 +7,31 @@ import type { TransactionOptions } from './transaction.ts'
 // Our own cancel comes first, with the signal's reason, when nothing is lost on the way.
 const GRACE_MS = 250
 
+/** What sessions are held to; 0: nothing. */
+export interface SessionLimits {
+  readonly statementTimeoutMs: number
+  readonly idleInTransactionTimeoutMs: number
+  /** They are told in each transaction, because sessions are lent to others. */
+  readonly isPooled: boolean
+}
+
 /**
  * @param leftMs  until the request is answered; Infinity where nobody knows
- * @param sessionMs  the session's statement_timeout; 0: none
  * @returns BEGIN, with the transaction's own time-outs behind it where the session's are not short enough
  */
-export function beginText(options: TransactionOptions, leftMs: number, sessionMs: number): string {
+export function beginText(options: TransactionOptions, leftMs: number, session: SessionLimits): string {
   const isolation = options.isolation ? ` isolation level ${options.isolation}` : ''
   const begin = `begin${isolation}${options.readOnly ? ' read only' : ''}`
   const limitMs = Math.ceil(leftMs) + GRACE_MS
-  if (leftMs === Infinity || (sessionMs > 0 && limitMs >= sessionMs)) return begin
+  const { isPooled } = session
   // A lock is waited for by a statement. What idles meanwhile holds its locks in others' way: a worker that hangs, or is cut off.
-  return `${begin}; set local statement_timeout = ${limitMs}; set local idle_in_transaction_session_timeout = ${limitMs}`
+  const statement = setting('statement_timeout', limitMs, session.statementTimeoutMs, isPooled)
+  const idle = setting('idle_in_transaction_session_timeout', limitMs, session.idleInTransactionTimeoutMs, isPooled)
+  // A request with more time than a statement has is bounded by that.
+  return statement === '' && !isPooled ? begin : `${begin}${statement}${idle}`
+}
+
+function setting(name: string, limitMs: number, sessionMs: number, isPooled: boolean): string {
+  const ms = Math.min(limitMs, sessionMs || Infinity)
+  return ms === Infinity || (ms === sessionMs && !isPooled) ? '' : `; set local ${name} = ${ms}`
 }

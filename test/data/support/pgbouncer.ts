@@ -23,10 +23,12 @@ export interface PgBouncer {
 /**
  * @param address  of an embedded server
  * @param ignored  startup parameters that it overlooks; it refuses others
+ * @param settings  instead of the usual ones, or beside them
  */
 export async function startPgBouncer(
   address: { readonly socketDir: string; readonly port: number },
   ignored: readonly string[],
+  settings: Readonly<Record<string, string | number>> = {},
 ): Promise<PgBouncer> {
   const folder = await temporaryFolder()
   const port = await freePort()
@@ -40,10 +42,10 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = 4
 ignore_startup_parameters = ${['extra_float_digits', ...ignored].join(', ')}
-`,
+${Object.entries({ pool_mode: 'transaction', default_pool_size: 4, ...settings })
+  .map(([name, value]) => `${name} = ${value}\n`)
+  .join('')}`,
   )
   // It refuses to be root, and only the server's user may enter the folder of its socket.
   const { uid, gid } = await stat(address.socketDir)
