@@ -5,8 +5,8 @@ import { testServer } from '../data/support/server.ts'
 import { startServer } from './running-server.ts'
 
 const limit = { timeout: 240_000 }
-// A worker that is replaced waits for idle connections until their time-out.
-const FLAGS = ['--port', '0', '--keep-alive-timeout', '200ms']
+// A worker that is replaced waits for idle connections until their time-out; a shorter one would end those of a busy machine before they speak.
+const FLAGS = ['--port', '0', '--keep-alive-timeout', '3s']
 const { server, open } = await testServer()
 const watcher = await open({ maxConnections: 1, applicationName: 'watcher' })
 
@@ -92,4 +92,39 @@ describe('pools of all workers', limit, () => {
       [7, 7],
     )
   })
+
+  test('a number of workers that may grow is planned for at its most', async context => {
+    const args = ['serve', 'pooled.ts', ...FLAGS, '--workers', '1', '--max-workers', '30']
+    const started = await startServer(context, args, { environment: { DATABASE_URL: server.url } })
+    assert.deepEqual(
+      (await poolsOf(started.url, 1)).map(({ max }) => max),
+      [2],
+    )
+  })
 })
+
+test(
+  '4 hosts share one server: all replace their workers under load at once, and nobody is refused a connection',
+  limit,
+  async context => {
+    // (2 workers + 1) x 4 hosts x (1 + 1) + 1 is 25, and pools of 2 would come to 37. The server holds the role to its limit.
+    await watcher.script('create role small login connection limit 25')
+    const url = server.url.replace('user=postgres', 'user=small')
+    const hosts = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        startServer(context, ['serve', 'pooled.ts', ...FLAGS, '--workers', '2', '--replicas', '4'], {
+          environment: { DATABASE_URL: url },
+        }),
+      ),
+    )
+    let isOver = false
+    const asked = hosts.map(async ({ url }) => {
+      while (!isOver) assert.ok((await poolsOf(url, 1, '/hold')).every(({ max }) => max === 1))
+    })
+    for (const host of hosts) host.signal('SIGHUP')
+    await Promise.all(hosts.map(host => host.says(/reloaded 2 workers/)))
+    isOver = true
+    await Promise.all(asked)
+    for (const { errors } of hosts) assert.doesNotMatch(errors, /too many|do not fit|53300/)
+  },
+)

@@ -7,6 +7,8 @@ import { followPlan } from '../../../src/data/postgres/planned-pool.ts'
 import { hostLimitOf } from '../../../src/data/postgres/pool-demand.ts'
 import type { PostgresOptions } from '../../../src/data/postgres/options.ts'
 import { postgres } from '../../../src/data/postgres/postgres.ts'
+import { App } from '../../../src/index.ts'
+import { serve } from '../../../src/server/index.ts'
 import { testServer } from '../support/server.ts'
 
 const { server, open } = await testServer()
@@ -105,5 +107,18 @@ describe('a pool', () => {
     const { database } = await planned({ workers: 2 }, { url })
     assert.equal(database.pool.max, 5)
     assert.equal(host().worker, 0)
+  })
+
+  test('of an app that is served from code, on as many hosts as its replicas say', async () => {
+    const app = new App({ title: 'Alone' })
+    app.get(
+      '/',
+      { uses: { db: postgres({ url: server.url.replace('/app?', '/postgres?') }) } },
+      ({ db }) => db.pool.max,
+    )
+    const served = await serve(app, { port: 0, host: '127.0.0.1', replicas: 16, signals: false })
+    // Two pools are declared here for this server: (97 - 1) / 16 hosts are 6, two of which listen.
+    assert.equal(await (await fetch(served.url)).json(), 2)
+    await served.close()
   })
 })
