@@ -6,10 +6,12 @@ import { dev } from './dev.ts'
 import { headers } from './headers.ts'
 import { hello } from './hello.ts'
 import { profile } from './httparena.ts'
+import { databaseProfile } from './httparena-database.ts'
 import { readOptions, USAGE, type Options } from './harness/options.ts'
 import { micro } from './micro.ts'
 import { processes } from './processes.ts'
 import { routes } from './routes.ts'
+import { shop } from './shop.ts'
 import { shopRead } from './shop-read.ts'
 import { skew } from './skew.ts'
 import { slow } from './slow.ts'
@@ -28,6 +30,10 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   'json-comp': profile('json-comp'),
   upload: profile('upload'),
   static: profile('static'),
+  'async-db': databaseProfile('async-db'),
+  crud: databaseProfile('crud'),
+  api: databaseProfile('api'),
+  shop,
   'shop-read': shopRead,
   'db-read': dbRead,
   connections,

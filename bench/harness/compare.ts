@@ -21,6 +21,8 @@ export interface Comparison {
   readonly requestsOf?: Readonly<Record<string, readonly LoadRequest[]>>
   /** What the answers must be, beyond being the same: proved of every server before the load. */
   readonly expected?: readonly Expected[]
+  /** Proves of each server what one answer alone does not show. */
+  readonly prove?: (server: Running) => Promise<void>
   /** Requests sent back to back on a connection. Default 1. */
   readonly pipelined?: number
   /** Instead of the option's. */
@@ -34,7 +36,7 @@ export function say(line: string): void {
 }
 
 export async function compare(comparison: Comparison, given: Options): Promise<void> {
-  const { requests, requestsOf = {}, expected = [], references, pipelined = 1 } = comparison
+  const { requests, requestsOf = {}, expected = [], references, prove, pipelined = 1 } = comparison
   const options = { ...given, connections: comparison.connections ?? given.connections }
   const wrk = await findTool('wrk')
   if (typeof wrk === 'string') throw new Error(`no load generator: ${wrk}`)
@@ -46,6 +48,7 @@ export async function compare(comparison: Comparison, given: Options): Promise<v
     for (const contender of contenders)
       servers.push(await started(contender, pins.server, (requestsOf[contender.name] ?? requests)[0]!, servers))
     await requireAnswers(servers, expected)
+    if (prove) for (const server of servers) await prove(server)
     await requireSameAnswers(
       servers.filter(server => !requestsOf[server.contender.name]),
       requests,

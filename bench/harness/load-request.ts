@@ -18,6 +18,8 @@ export interface ReceivedAnswer {
   readonly mediaType: string
   /** '' when there is none. */
   readonly coding: string
+  /** X-Cache, '' when there is none. */
+  readonly cache: string
   /** Decoded; text with one char per byte. */
   readonly body: string
 }
@@ -59,6 +61,7 @@ export async function ask(origin: string, request: LoadRequest): Promise<Receive
           status: response.statusCode!,
           mediaType: (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase(),
           coding,
+          cache: String(response.headers['x-cache'] ?? ''),
           body: decoded(coding, Buffer.concat(pieces)).toString('latin1'),
         })
       })

@@ -18,20 +18,23 @@ export interface Options {
 }
 
 /** Where another default fits: no bench should take more than four minutes, however many servers it has. */
-const DEFAULTS: Readonly<Record<string, { readonly seconds?: number; readonly rounds?: number }>> = {
+const DEFAULTS: Readonly<
+  Record<string, { readonly seconds?: number; readonly rounds?: number; readonly connections?: number }>
+> = {
+  shop: { seconds: 60, connections: 5_000 },
   'shop-read': { seconds: 5 },
   connections: { rounds: 3 },
   ws: { rounds: 3 },
 }
-const OTHERS = { seconds: 3, rounds: 5 }
+const OTHERS = { seconds: 3, rounds: 5, connections: 64 }
 
 export const USAGE = `npm run bench -- NAME  [options]
-  NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | routes | shop-read |
-        db-read | connections | slow | upload-memory | sse | static | ws | dev | processes | churn |
-        skew | types | micro
-  --seconds N       load per server and round           3; shop-read 5
+  NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | routes | async-db |
+        crud | api | shop | shop-read | db-read | connections | slow | upload-memory | sse | static |
+        ws | dev | processes | churn | skew | types | micro
+  --seconds N       load per server and round           3; shop-read 5, shop 60
   --warm-up N       load per server before the rounds   2
-  --connections N   keep-alive connections              64
+  --connections N   keep-alive connections              64; shop 5000
   --rounds N        turns: A B C, A B C, ...            5; connections and ws 3
   --only A,B        these servers only
   --json            one JSON object per server
@@ -47,7 +50,7 @@ export function readOptions(args: readonly string[]): Options {
     options: {
       seconds: { type: 'string' },
       'warm-up': { type: 'string', default: '2' },
-      connections: { type: 'string', default: '64' },
+      connections: { type: 'string' },
       rounds: { type: 'string' },
       only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
@@ -61,7 +64,7 @@ export function readOptions(args: readonly string[]): Options {
     bench,
     seconds: wholeNumber('seconds', values.seconds ?? String(defaults.seconds)),
     warmUpSeconds: wholeNumber('warm-up', values['warm-up']),
-    connections: wholeNumber('connections', values.connections),
+    connections: wholeNumber('connections', values.connections ?? String(defaults.connections)),
     rounds: wholeNumber('rounds', values.rounds ?? String(defaults.rounds)),
     only: values.only.split(',').filter(name => name !== ''),
     json: values.json,

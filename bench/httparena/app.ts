@@ -1,7 +1,9 @@
-// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp, upload, static and echo-ws, as an application would write them.
+// Millrace in HttpArena: baseline, limited-conn, pipelined, json, json-comp, upload, static and echo-ws, as an application would write them; those with a
+// database are in items.ts.
 import { readFileSync } from 'node:fs'
 import { App, file, text } from 'millrace'
 import { compress } from 'millrace/middleware'
+import { redisCache } from 'millrace/redis'
 import * as z from 'zod'
 
 interface Item {
@@ -11,7 +13,9 @@ interface Item {
 
 const items = JSON.parse(readFileSync(process.env['DATASET_PATH'] ?? '/data/dataset.json', 'utf8')) as readonly Item[]
 
-const app = new App({ title: 'HttpArena', version: '1.0.0' })
+const { DATABASE_URL, REDIS_URL } = process.env
+
+const app = new App({ title: 'HttpArena', version: '1.0.0', ...(REDIS_URL ? { lifespan: redisCache() } : {}) })
 
 const Terms = z.object({ a: z.int(), b: z.int() })
 
@@ -49,5 +53,8 @@ app.get('/static/{path*}', ({ params }) => file(params.path, { root, precompress
 app.ws('/ws', { messages: 'mixed' }, async ({ socket }) => {
   for await (const message of socket) await socket.send(message)
 })
+
+// Not before it is known that there is a database: without one, one of its own would be started.
+if (DATABASE_URL) app.include((await import('./items.ts')).items)
 
 export default app
