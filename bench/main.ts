@@ -10,6 +10,7 @@ import { databaseProfile } from './httparena-database.ts'
 import { readOptions, USAGE, type Options } from './harness/options.ts'
 import { micro } from './micro.ts'
 import { processes } from './processes.ts'
+import { queryLanes } from './query-lanes.ts'
 import { routes } from './routes.ts'
 import { shop } from './shop.ts'
 import { shopRead } from './shop-read.ts'
@@ -36,6 +37,7 @@ const BENCHES: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   shop,
   'shop-read': shopRead,
   'db-read': dbRead,
+  'query-lanes': queryLanes,
   connections,
   slow,
   sse,

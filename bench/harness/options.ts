@@ -30,8 +30,8 @@ const OTHERS = { seconds: 3, rounds: 5, connections: 64 }
 
 export const USAGE = `npm run bench -- NAME  [options]
   NAME: hello | headers | baseline | limited-conn | pipelined | json | json-comp | upload | routes | async-db |
-        crud | api | shop | shop-read | db-read | connections | slow | upload-memory | sse | static |
-        ws | dev | processes | churn | skew | types | micro
+        crud | api | shop | shop-read | db-read | query-lanes | connections | slow | upload-memory | sse |
+        static | ws | dev | processes | churn | skew | types | micro
   --seconds N       load per server and round           3; shop-read 5, shop 60
   --warm-up N       load per server before the rounds   2
   --connections N   keep-alive connections              64; shop 5000
