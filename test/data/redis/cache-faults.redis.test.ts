@@ -296,16 +296,21 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
     assert.equal(text(await tier.claim('cache', 'key')), 'good')
   })
 
-  test('the holder of a lease dies: another loads when the lease has run out', async () => {
+  test('the holder of a lease dies: another loads when the lease has run out, and nothing is taken from the one who was late', async () => {
     const [one, other] = await Promise.all([openReachable(), openReachable(server.url)])
-    yours(await one.claim('cache', 'key'))
+    const late = yours(await one.claim('cache', 'key'))
     const waiting = other.claim('cache', 'key')
     // As if its process were gone: it can neither renew its lease nor end it.
     proxy.hold()
     const startedMs = performance.now()
-    yours(await waiting)
+    const next = yours(await waiting)
     const waitedMs = performance.now() - startedMs
     assert.ok(waitedMs > 1_000 && waitedMs < 15_000, `it waited ${waitedMs} ms`)
+    proxy.heal()
+    await reachable(one)
+    assert.equal(await late.fulfil(value('late')), false)
+    assert.equal(await next.fulfil(value('in time')), true)
+    assert.equal(text(await one.claim('cache', 'key')), 'in time')
   })
 
   test('the holder of a lease that lives keeps it for longer than a lease lasts', async () => {
