@@ -17,6 +17,8 @@ export interface Invalidatable extends CountedCache {
 
 /** What workers tell each other on: an `Invalidation`. The supervisor reads it too, for what it keeps itself. */
 export const INVALIDATIONS = 'cache:invalidate'
+/** Who does not reach the second tier asks those workers who do: they could still find there what is to be forgotten. */
+const FOR_OTHERS = 'cache:invalidate-for-others'
 /** How long an invalidation waits for a worker, and so how long a worker may be deaf before it must distrust its memory. */
 export const BOUND_MS = 1_000
 /** A fifth of the bound: a stall as long as the bound is always seen, one under four fifths of it never is. */
@@ -72,10 +74,19 @@ export class InvalidationBus {
     if (current === this.#listening) return
     this.#leaveHost()
     this.#listening = current
-    this.#stopListening = current.respond(INVALIDATIONS, message => {
-      this.#apply(message as Invalidation)
-      this.#heard?.remember(message as Invalidation)
-    })
+    const stops = [
+      current.respond(INVALIDATIONS, message => {
+        this.#apply(message as Invalidation)
+        this.#heard?.remember(message as Invalidation)
+      }),
+      current.respond(FOR_OTHERS, message => {
+        if (this.#heard?.isReachable) return this.#heard.invalidate(message as Invalidation)
+        this.#heard?.remember(message as Invalidation)
+      }),
+    ]
+    this.#stopListening = () => {
+      for (const stop of stops) stop()
+    }
     if (current.worker === 0) return // alone: nobody could have told us anything while we were blocked
     this.#pulseMs = this.#now()
     this.#pulse = setInterval(() => this.checkPulse(), PULSE_MS).unref()
@@ -111,7 +122,8 @@ export class InvalidationBus {
     this.listen()
     this.#apply(what)
     const inTier = this.#heard?.invalidate(what)
-    await Promise.all([this.#hostOf().request(INVALIDATIONS, what, BOUND_MS), inTier])
+    const [, isDone] = await Promise.all([this.#hostOf().request(INVALIDATIONS, what, BOUND_MS), inTier])
+    if (isDone === false) await this.#hostOf().request(FOR_OTHERS, what, BOUND_MS)
   }
 
   /** One tier, beside the host. What is in the first may be older than what the second forgot before we heard it. */

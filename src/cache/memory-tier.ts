@@ -100,9 +100,10 @@ export class MemoryTier implements SecondTier {
     }
   }
 
-  async invalidate(what: Invalidation): Promise<void> {
+  async invalidate(what: Invalidation): Promise<boolean> {
     this.#hub.table.invalidate(what)
     for (const listener of this.#hub.listeners) listener.invalidated(what)
+    return true
   }
 
   remember(): void {}

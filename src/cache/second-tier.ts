@@ -108,9 +108,12 @@ export interface SecondTier {
 
   /**
    * Forgets in all processes. Resolves when every live process has (`TierListener.invalidated` has returned there), or after a second: who was
-   * silent that long drops its first tier before it serves again. Never rejects: out of reach, it is remembered and done before the tier is used again.
+   * silent that long drops its first tier before it serves again. Never rejects.
+   *
+   * @returns false when the tier is out of reach: it is remembered, and done before the tier is used again. Meanwhile others who reach the tier
+   *   may find what was to be forgotten; let one of them invalidate it
    */
-  invalidate(what: Invalidation): Promise<void>
+  invalidate(what: Invalidation): Promise<boolean>
 
   /** A sibling on this host invalidated it while the tier was out of reach here: remembered as our own are. Nothing to do otherwise. */
   remember(what: Invalidation): void

@@ -96,8 +96,9 @@ export class SupervisedTier implements SecondTier {
     }
   }
 
-  async invalidate(what: Invalidation): Promise<void> {
+  async invalidate(what: Invalidation): Promise<boolean> {
     await this.#host.request(INVALIDATIONS, what, BOUND_MS)
+    return true
   }
 
   remember(): void {}

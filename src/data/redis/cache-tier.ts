@@ -43,6 +43,8 @@ const LONGEST_PAUSE_MS = 60_000
 const LONGEST_MESSAGE = 500
 /** Invalidations remembered while Redis is away; more than this, and everything is forgotten instead. */
 const MAX_REMEMBERED = 10_000
+/** A loss that is no longer ago may be one late answer; after that nobody waits for the end of it. */
+const BLIP_MS = 1_000
 const NOTHING = Buffer.alloc(0)
 
 export class RedisTier implements SecondTier {
@@ -56,7 +58,9 @@ export class RedisTier implements SecondTier {
   readonly #waiting = new LeaseWaiting()
   readonly #leases = new Set<RedisLease>()
   readonly #counts = noCounts()
+  readonly #commandTimeoutMs: number
   #isUp = false
+  #lostMs = -Infinity
   #hasUp: (() => void)[] = []
   #isClosed = false
   /** Whether this server's fence is known to be of its run. */
@@ -72,6 +76,7 @@ export class RedisTier implements SecondTier {
   /** @param options  with the bound of each command as `commandTimeoutMs` */
   constructor(options: ResolvedOptions, limits: TierLimits, log: LinkLog) {
     const isCluster = options.target.kind === 'cluster'
+    this.#commandTimeoutMs = options.commandTimeoutMs
     this.#maxValueBytes = limits.maxValueBytes
     this.#keys = new CacheKeys(limits.prefix, isCluster)
     this.#publish = isCluster ? 'SPUBLISH' : 'PUBLISH'
@@ -183,19 +188,19 @@ export class RedisTier implements SecondTier {
     return { state: 'alone' }
   }
 
-  async invalidate(what: Invalidation): Promise<void> {
-    if (!this.#isUp) {
-      this.remember(what)
-      this.#tell(what)
-      return
+  async invalidate(what: Invalidation): Promise<boolean> {
+    if (this.#isUp) {
+      try {
+        await this.#invalidate(what)
+        return true
+      } catch {
+        this.#away()
+      }
     }
-    try {
-      await this.#invalidate(what)
-    } catch {
-      this.#away()
-      this.remember(what)
-      this.#tell(what)
-    }
+    this.remember(what)
+    this.#tell(what)
+    // Lost only just now, it may be back in a moment: what is remembered is done then.
+    return performance.now() - this.#lostMs < BLIP_MS && (await this.reachableWithin(this.#commandTimeoutMs))
   }
 
   remember(what: Invalidation): void {
@@ -411,6 +416,7 @@ export class RedisTier implements SecondTier {
     this.#isAdopted = false
     if (!this.#isUp) return
     this.#isUp = false
+    this.#lostMs = performance.now()
     this.#counts.losses++
     // It may have been one late answer: asked at once, a healthy server is used again at once.
     setImmediate(() => void this.#beat())
