@@ -96,6 +96,11 @@ export class FinishedAnswer {
     return made
   }
 
+  /** The same, had it been made so many seconds before. */
+  agedBy(seconds: number): FinishedAnswer {
+    return new FinishedAnswer(this.head, this.body, this.madeAtMs - seconds * 1000, this.error)
+  }
+
   /** Seconds since it was made. */
   get age(): number {
     return Math.max(0, Math.floor((Date.now() - this.madeAtMs) / 1000))

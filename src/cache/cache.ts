@@ -117,6 +117,8 @@ export class Cache implements Invalidatable {
    * @param load  its signal aborts when every caller has gone
    * @param policy  a function when it depends on the value: `ttl: 0` keeps nothing
    * @param of.signal  ends this caller's wait, not the load
+   * @param of.waits  who starts a reload waits for it, because its load cannot go on behind an answer; the others get the older value meanwhile,
+   *   and so does this one where it fails
    * @param of.onStale  called at once where the value is past its ttl
    * @throws what `load` or `policy` threw (never remembered), the reason of `of.signal`, UsageError `CORE_BAD_DURATION`
    */
@@ -124,7 +126,7 @@ export class Cache implements Invalidatable {
     key: string,
     load: Load<T>,
     policy: CachePolicy | ((value: T) => CachePolicy),
-    of?: { readonly signal?: AbortSignal; readonly onStale?: () => void },
+    of?: { readonly signal?: AbortSignal; readonly waits?: boolean; readonly onStale?: () => void },
   ): Promise<T> {
     this.#bus.checkPulse()
     const nowMs = this.#now()
@@ -132,14 +134,15 @@ export class Cache implements Invalidatable {
     if (entry !== undefined) {
       if (isFresh(entry, nowMs)) {
         this.#hits++
-        if (nowMs >= entry.refreshFromMs && isDueEarly(entry, nowMs, this.#random()))
+        if (nowMs >= entry.refreshFromMs && of?.waits !== true && isDueEarly(entry, nowMs, this.#random()))
           this.#reload(entry, nowMs, load, policy)
         return Promise.resolve(entry.value as T)
       }
-      if (isServable(entry, nowMs)) {
+      const isOnItself = of?.waits === true && nowMs >= entry.retryAtMs && !this.#flights.find(key)
+      if (isServable(entry, nowMs) && !isOnItself) {
         this.#stale++
         of?.onStale?.()
-        this.#reload(entry, nowMs, load, policy)
+        if (of?.waits !== true) this.#reload(entry, nowMs, load, policy)
         return Promise.resolve(entry.value as T)
       }
       if (isKept(entry, nowMs)) {
@@ -155,7 +158,7 @@ export class Cache implements Invalidatable {
     if (of?.signal?.aborted) return Promise.reject(of.signal.reason)
     let flight = this.#flights.find(key)
     if (flight) this.#coalesced++
-    else flight = this.#load(key, load, policy)
+    else flight = this.#load(key, load, policy, of?.waits === true ? { freshForMs: 1 } : undefined)
     const boarded = flight.board(of?.signal) as Promise<T>
     return entry !== undefined && isKept(entry, nowMs) ? this.#rescue(entry, boarded, of) : boarded
   }

@@ -1,0 +1,233 @@
+// Keeps the answers of whatever it surrounds, as a shared HTTP cache does: routes, whole routers, and mounted handlers that know nothing of it.
+//
+//   import { App } from 'millrace'
+//   import { compress, responseCache } from 'millrace/middleware'
+//
+//   const app = new App({ title: 'Shop' })
+//   app.mount('/legacy', { node: legacy }, { use: [compress(), responseCache({ ttl: '1m' })] })
+//
+// A route of one's own is better off with `cache:`: that knows the declared inputs, so that unknown query parameters make no copies, and loads
+// behind the answer. Inside compress(), as here, a kept answer is compressed once for each coding.
+import { Cache } from '../../cache/cache.ts'
+import type { CachePolicy } from '../../cache/freshness.ts'
+import { type Duration, milliseconds } from '../../core/duration.ts'
+import { Answer, LateAnswer, SwitchAnswer } from '../answer.ts'
+import { directivesOf, secondsOf, sharedLife } from '../cache-control.ts'
+import type { Middleware, MiddlewareContext } from '../compose.ts'
+import { FinishedAnswer, finishedBytes, finishedCodec, valueOf } from '../finished-answer.ts'
+import { exchangeOf } from '../request-state.ts'
+
+export interface ResponseCacheOptions {
+  /** For 200s that say nothing of their own in Cache-Control or Expires. Default: those are not kept. */
+  readonly ttl?: Duration
+  /** How long after that an answer may still be sent while one request fetches a new one. Default 0. */
+  readonly staleFor?: Duration
+  /** How long after its ttl it may be sent where the new one is a 5xx. Default: as staleFor. */
+  readonly staleIfError?: Duration
+  /** Request fields by which answers differ, such as `accept-language`; each value has answers of its own. */
+  readonly vary?: readonly string[]
+  /** For `cache.invalidate(...tags)` and `millrace ctl purge`. */
+  readonly tags?: readonly string[] | ((context: MiddlewareContext) => readonly string[])
+  /** Keeps answers to requests with Authorization too, for everybody. Default false: those go through. */
+  readonly authorized?: boolean
+  /** The same for requests with cookies, by which a handler may know a visitor. Default false. */
+  readonly ignoresCookies?: boolean
+  /** Obeys the Cache-Control of requests: no-cache, no-store, max-age, only-if-cached, and Pragma: no-cache. Default false: clients decide nothing. */
+  readonly obeysRequests?: boolean
+  /** Answers say `X-Cache: HIT`, `STALE` or `MISS`. Default false. */
+  readonly xCache?: boolean
+  /** Larger bodies go through; streams are collected up to it before they are sent. Default 1 MiB. */
+  readonly maxBodyBytes?: number
+  /** Of the cache, for metrics; keys are unique within it. Default 'responses 1', 2 and so on. */
+  readonly name?: string
+}
+
+/** An answer that is for who asked, and nobody else. */
+class OwnAnswer {
+  readonly answer: Answer
+  constructor(answer: Answer) {
+    this.answer = answer
+  }
+}
+
+/** A 5xx: where an older answer may be sent, that is. */
+class FailedAnswer extends Error {
+  readonly answer: Answer
+  constructor(answer: Answer) {
+    super(`the answer was a ${answer.status}`)
+    this.answer = answer
+  }
+}
+
+const UNCACHED: CachePolicy = { ttl: 0 }
+const MAX_BODY_BYTES = 1024 * 1024
+let caches = 0
+
+/**
+ * By RFC 9111: s-maxage, max-age and Expires say how long an answer is kept, stale-while-revalidate and stale-if-error (RFC 5861) what happens after
+ * that; never kept are private, no-store, no-cache, Set-Cookie, and what varies by a field that is not in `vary`. Kept ones carry Age, are given
+ * as 304, in parts and for HEAD, and are shared by all workers.
+ *
+ * @throws UsageError `CORE_BAD_DURATION`
+ */
+export function responseCache(options: ResponseCacheOptions = {}): Middleware {
+  const {
+    staleFor = 0,
+    authorized = false,
+    ignoresCookies = false,
+    obeysRequests = false,
+    xCache = false,
+    tags = [],
+  } = options
+  const where = 'responseCache()'
+  const fallbackMs = options.ttl === undefined ? undefined : milliseconds(options.ttl, `${where} ttl`)
+  const staleMs = milliseconds(staleFor, `${where} staleFor`)
+  const staleIfErrorMs = milliseconds(options.staleIfError ?? staleFor, `${where} staleIfError`)
+  const varyNames = new Set((options.vary ?? []).map(name => name.toLowerCase()))
+  const maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
+  const personal = new Set([...(authorized ? [] : ['authorization']), ...(ignoresCookies ? [] : ['cookie'])])
+  const cache = new Cache({
+    name: options.name ?? `responses ${++caches}`,
+    loadTimeout: null,
+    codec: finishedCodec,
+    sizeOf: finishedBytes,
+  })
+
+  const policyOf = (found: FinishedAnswer | OwnAnswer, context: MiddlewareContext): CachePolicy => {
+    if (found instanceof OwnAnswer) return UNCACHED
+    // A 404 that says nothing of its own is told to those who wait, and not kept.
+    const life = sharedLife(
+      found.head.status,
+      found.head.fields,
+      found.head.status === 200 ? fallbackMs : undefined,
+      varyNames,
+    )
+    if (life === undefined) return UNCACHED
+    return {
+      ttl: life.freshMs,
+      staleFor: life.staleMs ?? staleMs,
+      staleIfError: life.staleIfErrorMs ?? staleIfErrorMs,
+      tags: typeof tags === 'function' ? tags(context) : tags,
+    }
+  }
+
+  /** What is inside, as a cache may keep it, or as it is for who asked. */
+  const load = async (context: MiddlewareContext, next: () => Promise<Answer>): Promise<FinishedAnswer | OwnAnswer> => {
+    const answer = await next()
+    if (answer.status >= 500) throw new FailedAnswer(answer)
+    if (answer instanceof LateAnswer || answer instanceof SwitchAnswer) return new OwnAnswer(answer)
+    const { status, fields } = answer.head
+    const mayKeep = sharedLife(status, fields, status === 200 ? fallbackMs : undefined, varyNames) !== undefined
+    if (!mayKeep || answer.trailers !== undefined || context.method !== 'GET') return new OwnAnswer(answer)
+    if (!(await collected(answer, maxBodyBytes))) return new OwnAnswer(answer)
+    const age = valueOf(fields, 'age')
+    const own = fields.filter((_, n) => fields[n - (n % 2)]!.toLowerCase() !== 'age')
+    const finished = FinishedAnswer.of(status, own, answer.body as string | Uint8Array | null, answer.error)
+    return age !== undefined && /^\d{1,10}$/.test(age) ? finished.agedBy(Number(age)) : finished
+  }
+
+  return async (context, next) => {
+    const exchange = exchangeOf(context)
+    const { headers, method } = context
+    if ((method !== 'GET' && method !== 'HEAD') || headers.hasAny(personal)) return next()
+    const key = [
+      context.authority,
+      context.path,
+      context.search,
+      ...[...varyNames].map(name => headers.get(name) ?? ''),
+    ]
+      .map(part => JSON.stringify(part))
+      .join(' ')
+    const told = (found: FinishedAnswer, how: string) => [
+      ...(how === 'MISS' ? [] : ['age', String(found.age)]),
+      ...(xCache ? ['x-cache', how] : []),
+    ]
+    const kept = cache.peek(key) as FinishedAnswer | undefined
+    if (obeysRequests) {
+      const wish = wishOf(context, kept)
+      if (wish === 'anew') return next()
+      if (wish === 'impossible') return new Answer(504, null)
+    }
+    if (kept) return kept.answerTo(exchange, told(kept, 'HIT'))
+    // What HEAD would leave of it is no whole answer.
+    if (method === 'HEAD') return next()
+    let isOurs = false
+    let isStale = false
+    let found: FinishedAnswer | OwnAnswer
+    try {
+      found = await cache.get<FinishedAnswer | OwnAnswer>(
+        key,
+        () => {
+          isOurs = true
+          return load(context, next)
+        },
+        found => policyOf(found, context),
+        { waits: true, onStale: () => (isStale = true) },
+      )
+    } catch (error) {
+      // Somebody else's failure is not ours.
+      if (!isOurs) return next()
+      if (error instanceof FailedAnswer) return error.answer
+      throw error
+    }
+    if (found instanceof OwnAnswer) return isOurs ? found.answer : next()
+    return found.answerTo(exchange, told(found, isStale ? 'STALE' : 'MISS'))
+  }
+}
+
+type Wish = 'kept' | 'anew' | 'impossible'
+
+/** RFC 9111 §5.2.1. */
+function wishOf({ headers }: MiddlewareContext, kept: FinishedAnswer | undefined): Wish {
+  const field = headers.get('cache-control')
+  const asked = directivesOf(field ?? (/\bno-cache\b/i.test(headers.get('pragma') ?? '') ? 'no-cache' : undefined))
+  const maxAge = secondsOf(asked, 'max-age')
+  const isTooOld = kept !== undefined && maxAge !== undefined && kept.age >= maxAge
+  if (asked.has('only-if-cached') && (kept === undefined || isTooOld)) return 'impossible'
+  return asked.has('no-store') || asked.has('no-cache') || isTooOld ? 'anew' : 'kept'
+}
+
+/**
+ * Makes a stream into bytes.
+ *
+ * @returns whether the body is whole now; of one that is too long or never ends, the answer is as it was
+ */
+async function collected(answer: Answer, maxBytes: number): Promise<boolean> {
+  const { body } = answer
+  if (!(body instanceof ReadableStream)) return body === null || body.length <= maxBytes
+  const isEndless = /^text\/event-stream\b/i.test(answer.headers.get('content-type') ?? '')
+  if (isEndless || (answer.length !== undefined && answer.length > maxBytes)) return false
+  // stream() takes texts for pieces as well.
+  const reader = (body as ReadableStream<Uint8Array | string>).getReader()
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    const piece = typeof value === 'string' ? Buffer.from(value) : value
+    pieces.push(piece)
+    if ((size += piece.byteLength) <= maxBytes) continue
+    answer.body = continued(pieces, reader)
+    return false
+  }
+  answer.body = Buffer.concat(pieces)
+  answer.length = undefined
+  return true
+}
+
+/** What has been read, and then the rest. */
+function continued(
+  pieces: readonly Uint8Array[],
+  reader: ReadableStreamDefaultReader<Uint8Array | string>,
+): ReadableStream<Uint8Array> {
+  let at = 0
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (at < pieces.length) return controller.enqueue(pieces[at++]!)
+      const { done, value } = await reader.read()
+      if (done) controller.close()
+      else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
+    },
+    cancel: reason => reader.cancel(reason),
+  })
+}
