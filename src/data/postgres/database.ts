@@ -266,9 +266,10 @@ export class Database implements Queryable, Viewable {
     return this.#lend(undefined, use)
   }
 
-  /** Allows more or fewer connections and waiting callers from now on. */
+  /** Allows more or fewer connections and waiting callers from now on, to each of its servers. */
   resize(size: { readonly max: number; readonly maxWaiting: number }): void {
     this.#supply.pool.resize(size)
+    this.#replicas?.resize(size)
   }
 
   /** Opens connections until `count` are open. */

@@ -8,7 +8,7 @@ export interface PostgresOptions {
    * hosts, `a:5432,b:5432`, are one database that fails over: the one that accepts writes is used.
    */
   readonly url?: string | undefined
-  /** URLs of servers that follow this one, for `db.replica`. Each gets a pool of the same size; the plan counts only the primary's. */
+  /** URLs of servers that follow this one, for `db.replica`. Each gets a pool of the same size. */
   readonly replicas?: readonly string[]
   /** Where the embedded server keeps its data; `false` demands a URL. Ignored when there is a URL. */
   readonly embedded?: EmbeddedOptions | false

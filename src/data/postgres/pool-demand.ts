@@ -5,6 +5,7 @@ import { databaseUrl } from './connect.ts'
 import { makeClient } from './connection.ts'
 import { embeddedSpec } from './embedded-service.ts'
 import { PostgresSettingsError } from './errors.ts'
+import { splitHosts } from './hosts.ts'
 import { DEFAULT_APPLICATION_NAME, type PostgresOptions, USUAL_CONNECTIONS } from './options.ts'
 
 // The one that applies migrations; its lock and its statements are on one connection.
@@ -65,8 +66,10 @@ function serverOf(options: PostgresOptions): string {
   const url = databaseUrl(options)
   if (url === undefined) return `embedded ${embeddedSpec(options.embedded || {}).key}`
   try {
-    const { host, port } = makeClient({ connectionString: url })
-    return `${host}:${port}`
+    return splitHosts(url)
+      .map(each => makeClient({ connectionString: each }))
+      .map(({ host, port }) => `${host}:${port}`)
+      .join(',')
   } catch {
     return 'unreadable'
   }

@@ -52,6 +52,11 @@ export class Replicas {
       this.#log?.warn(`${error.message}; its reads go elsewhere until this replica answers again`)
   }
 
+  /** A standby has at least the max_connections of its primary, or would not start: what fits there fits here. */
+  resize(size: { readonly max: number; readonly maxWaiting: number }): void {
+    for (const { supply } of this.#replicas) supply.pool.resize(size)
+  }
+
   async close(withinMs: number): Promise<void> {
     clearInterval(this.#timer)
     this.#ended.abort()

@@ -4,7 +4,7 @@ import { afterEach, describe, test } from 'node:test'
 import { type Extent, EXTENT_CHANGED, host, LocalHost, provideHost } from '../../../src/core/host.ts'
 import type { Database } from '../../../src/data/postgres/index.ts'
 import { followPlan } from '../../../src/data/postgres/planned-pool.ts'
-import { hostLimitOf } from '../../../src/data/postgres/pool-demand.ts'
+import { hostLimitOf, poolSpec } from '../../../src/data/postgres/pool-demand.ts'
 import type { PostgresOptions } from '../../../src/data/postgres/options.ts'
 import { postgres } from '../../../src/data/postgres/postgres.ts'
 import { App } from '../../../src/index.ts'
@@ -98,6 +98,16 @@ describe('a pool', () => {
     assert.equal(hostLimitOf({ DATABASE_MAX_CONN: '' }), undefined)
     for (const text of ['many', '0', '-1', '1.5'])
       assert.throws(() => hostLimitOf({ DATABASE_MAX_CONN: text }), { code: 'POSTGRES_BAD_MAX_CONN' })
+  })
+
+  test('shares a server with the others that are for it, whatever user, password and database', () => {
+    const serverOf = (url: string) => poolSpec({ url }).server
+    assert.equal(serverOf('postgresql://a:b@db:5433/x'), serverOf('postgres://c@db:5433/y?application_name=z'))
+    assert.notEqual(serverOf('postgresql://db:5433/x'), serverOf('postgresql://db:5434/x'))
+    assert.equal(serverOf('postgresql://me@a:5432,b:5433/shop'), 'a:5432,b:5433')
+    assert.equal(serverOf('postgresql://[bad'), 'unreadable')
+    assert.match(poolSpec({ embedded: { dataDir: '/d' } }).server, /^embedded \/d$/)
+    assert.doesNotMatch(serverOf('postgresql://me:secret@a,b/shop'), /secret/)
   })
 
   test('obeys the limit of a role', async () => {

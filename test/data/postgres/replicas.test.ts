@@ -50,6 +50,22 @@ const whenFollowed = (n: number) =>
   })
 
 describe('db.replica', () => {
+  test('a replica gets a pool of the size that its primary gets', async () => {
+    const pids = async () => {
+      const rows = await Promise.all(
+        [1, 2, 3].map(async () =>
+          db.replica.sql<{ pid: number }>`select pg_backend_pid() as pid, pg_sleep(0.05)`.one(),
+        ),
+      )
+      return new Set(rows.map(({ pid }) => pid)).size
+    }
+    db.resize({ max: 1, maxWaiting: 10 })
+    await pids()
+    assert.equal(await pids(), 1)
+    db.resize({ max: 4, maxWaiting: 40 })
+    assert.equal(await pids(), 3)
+  })
+
   test('reads from a replica, and the rest goes to the primary', async () => {
     await whenFollowed(12)
     assert.equal(await isReplica(db.replica), true)
