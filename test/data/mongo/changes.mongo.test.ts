@@ -1,10 +1,16 @@
 // Changes as they happen, and transactions: on a real server, else on our double, which has a log as a replica set does. FerretDB has none.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import * as z from 'zod'
-import { type Change, type Collection, MongoConflictError, type WatchOptions } from '../../../src/data/mongo/index.ts'
-import { FERRETDB, mongoServer } from '../support/mongo-server.ts'
+import {
+  type Change,
+  type Collection,
+  connect,
+  MongoConflictError,
+  type WatchOptions,
+} from '../../../src/data/mongo/index.ts'
+import { MongoDouble } from '../support/mongo-double.ts'
+import { mongoServer } from '../support/mongo-server.ts'
 import { eventually } from '../support/server.ts'
 
 const server = await mongoServer('log')
@@ -167,20 +173,17 @@ describe(`a transaction, on ${server.name}`, async () => {
   })
 })
 
-test(
-  'without a replica set a transaction is refused before anything is done',
-  {
-    skip: !existsSync(FERRETDB) && 'FerretDB has not been built here (no Go)',
-  },
-  async () => {
-    const plain = await mongoServer()
-    if (plain.name !== 'FerretDB') return
-    const db = await plain.open()
-    let ran = false
-    await assert.rejects(
-      db.transaction(() => (ran = true)),
-      { code: 'MONGO_NO_TRANSACTIONS' },
-    )
-    assert.equal(ran, false)
-  },
-)
+test('without a replica set a transaction is refused before anything is done, and a watch when it begins', async () => {
+  const standalone = new MongoDouble('standalone')
+  const url = await standalone.start()
+  const db = await connect({ url })
+  let ran = false
+  await assert.rejects(
+    db.transaction(() => (ran = true)),
+    { code: 'MONGO_NO_TRANSACTIONS' },
+  )
+  assert.equal(ran, false)
+  await assert.rejects(db.collection('items', Item).watch().next(), { code: 'MONGO_COMMAND', serverCode: 40573 })
+  await db.close()
+  await standalone.kill()
+})

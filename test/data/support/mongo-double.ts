@@ -57,6 +57,8 @@ interface Transaction {
 const LAST_WIRE_VERSION = 25
 
 export class MongoDouble {
+  /** 'standalone': without a log, as FerretDB and a MongoDB that is no member of a set. */
+  readonly #kind: 'replica set' | 'standalone'
   #server: Server | undefined
   #port = 0
   readonly #sockets = new Set<Socket>()
@@ -68,6 +70,10 @@ export class MongoDouble {
   #cursorNumber = 0
   readonly #transactions = new Map<string, Transaction>()
   #awaitingChange: (() => void)[] = []
+
+  constructor(kind: 'replica set' | 'standalone' = 'replica set') {
+    this.#kind = kind
+  }
 
   /** Listens on a free port of 127.0.0.1; on the same one again when it listened before. What it held it still holds. */
   async start(): Promise<string> {
@@ -157,12 +163,9 @@ export class MongoDouble {
     return {
       isWritablePrimary: true,
       helloOk: true,
-      setName: 'double',
-      setVersion: 1,
-      hosts: [me],
-      primary: me,
-      me,
-      secondary: false,
+      ...(this.#kind === 'replica set'
+        ? { setName: 'double', setVersion: 1, hosts: [me], primary: me, me, secondary: false }
+        : {}),
       maxBsonObjectSize: 16_777_216,
       maxMessageSizeBytes: 48_000_000,
       maxWriteBatchSize: 100_000,
@@ -252,6 +255,8 @@ export class MongoDouble {
     const pipeline = command['pipeline'] as Document[]
     const batchSize = Number((command['cursor'] as Document | undefined)?.['batchSize'] ?? 101)
     const opened = pipeline[0]?.['$changeStream'] as Document | undefined
+    if (opened && this.#kind === 'standalone')
+      throw new Refusal(40573, 'The $changeStream stage is only supported on replica sets')
     if (opened) return this.#openStream(namespace, opened, pipeline.slice(1))
     return this.#cursor(namespace, aggregate(this.#stock(namespace, transaction).documents, pipeline), batchSize, false)
   }

@@ -8,7 +8,7 @@ import { connect, type MongoConnectOptions, type MongoDatabase } from '../../../
 import { MongoDouble } from './mongo-double.ts'
 import { temporaryFolder } from './server.ts'
 
-export const FERRETDB = join(import.meta.dirname, '../../../.millrace/tools/ferretdb')
+const FERRETDB = join(import.meta.dirname, '../../../.millrace/tools/ferretdb')
 
 export interface TestMongo {
   readonly name: 'MongoDB' | 'FerretDB' | 'the double'
