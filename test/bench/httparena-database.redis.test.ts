@@ -13,7 +13,7 @@ import { testServer } from '../data/support/server.ts'
 import { ROOT, startServer } from '../system/running-server.ts'
 
 const postgres = await testServer()
-const redis = existsSync('/usr/bin/redis-server') ? await startRedis() : undefined
+const redis = existsSync('/usr/bin/redis-server') || process.env['CI'] ? await startRedis() : undefined
 after(() => redis?.stop())
 
 const caches = [

@@ -136,6 +136,17 @@ describe('search', () => {
     assert.equal((await search('okapi'))[0]?.name, 'Okapi, plush')
   })
 
+  test('is kept when only a stock has changed', async () => {
+    const { id } = await shop.product({ name: 'Quokka' })
+    assert.equal((await search('quokka')).length, 1)
+    const changed = await shop.send('PATCH', `/products/${id}`, { stock: 99 }, ADMIN)
+    assert.equal(changed.body.stock, 99)
+    const before = shop.statements()
+    assert.equal((await search('quokka')).length, 1)
+    assert.equal(shop.statements() - before, 0)
+    assert.equal((await shop.send('GET', `/products/${id}`)).body.stock, 99)
+  })
+
   test('takes any text for words, never for syntax', async () => {
     for (const q of [`'`, '"', '\\', ':*', '& | !', '(', '%', `'; drop table products; --`, '-', '\u{1f680}'])
       assert.deepEqual(await search(q), [], q)

@@ -12,7 +12,7 @@ import * as store from './store.ts'
 /** What cached answers about a product are tagged with; whoever changes the product invalidates it. */
 export const productTag = (id: number): string => `product:${id}`
 
-/** What cached searches are tagged with; new and changed products invalidate all of them, orders none. */
+/** What cached searches are tagged with; new products and changes of what is searched invalidate all of them, stock and orders none. */
 const SEARCHES = 'searches'
 
 export const catalog = new Router({ tags: ['Catalogue'] })
@@ -107,7 +107,9 @@ export const changeProduct = catalog.patch(
   },
   async ({ params, body, db }) => {
     const product = (await store.changeProduct(db, params.id, body)) ?? fail(404, 'No such product')
-    await cache.invalidate(productTag(product.id), SEARCHES)
+    // A delivery changes many stocks, and a search may show them some seconds later.
+    const isStockOnly = Object.keys(body).every(name => name === 'stock')
+    await cache.invalidate(productTag(product.id), ...(isStockOnly ? [] : [SEARCHES]))
     return product
   },
 )
