@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test, type TestContext } from 'node:test'
+import { FaultProxy } from '../data/support/fault-proxy.ts'
 import { RedisServer, withoutRedis } from '../data/support/redis.ts'
 import { eventually } from '../data/support/server.ts'
 import { type RunningServer, startServer } from './running-server.ts'
@@ -176,6 +177,64 @@ describe('a cache in Redis', { skip: withoutRedis }, () => {
       assert.equal(pids.size, 4, 'not every worker answered')
       assert.ok(source.loadsOf('k') < asked, `${source.loadsOf('k')} loads for ${asked} answers: nothing was cached`)
       context.diagnostic(`${ROUNDS} invalidations, ${asked} answers, ${source.loadsOf('k')} loads`)
+    },
+  )
+
+  test(
+    'an invalidation is never undone on its host, whatever happens to Redis meanwhile',
+    { timeout: 600_000 },
+    async context => {
+      const proxy = await FaultProxy.start({ host: '127.0.0.1', port: redis.port })
+      const environment = {
+        REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
+        SOURCE_URL: source.url,
+        COMMAND_TIMEOUT_MS: '100',
+      }
+      const args = ['serve', 'redis-cache.ts', '--port', '0', '--workers', '3', '--request-timeout', '5m']
+      const server = await startServer(context, args, { environment })
+      source.longestMs = 4
+      let floor = 0
+      let isOver = false
+      let asked = 0
+      const failures: string[] = []
+      const readers = Array.from({ length: 9 }, async () => {
+        while (!isOver) {
+          const atLeast = floor
+          const told = await ask(server, '/values/faulty')
+          asked++
+          const { pid, version } = JSON.parse(told.body) as { pid: number; version: number }
+          if ((told.status !== 200 || version < atLeast) && failures.length < 5)
+            failures.push(`${told.status}: ${pid} said ${version} after ${atLeast}`)
+        }
+      })
+      const faults = (async () => {
+        const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, Math.random() * ms))
+        for (let turn = 0; !isOver; turn++) {
+          await pause(400)
+          if (turn % 4 === 0) proxy.resetOpen()
+          else if (turn % 4 === 1) proxy.hold()
+          else if (turn % 4 === 2) proxy.cut()
+          else proxy.slow({ latencyMs: 60 })
+          await pause(turn % 8 === 1 ? 2_000 : 300)
+          proxy.heal()
+        }
+      })()
+      const writer = async (): Promise<void> => {
+        for (let round = 1; round <= ROUNDS; round++) {
+          source.versions.set('faulty', round)
+          const told = await ask(server, `/values/faulty/changed/${round % 3 === 0 ? 'key' : 'tag'}`, 'POST')
+          if (told.status >= 300) failures.push(`${told.status} ${told.body}`)
+          floor = round
+          if (round % 2 === 0) await new Promise(resolve => setTimeout(resolve, Math.random() * 30))
+        }
+      }
+      await writer()
+      isOver = true
+      await Promise.all([...readers, faults])
+      await proxy.close()
+      source.longestMs = 0
+      assert.deepEqual(failures, [])
+      context.diagnostic(`${ROUNDS} invalidations, ${asked} answers, ${source.loadsOf('faulty')} loads`)
     },
   )
 
