@@ -55,6 +55,8 @@ export interface Host {
   /** How many workers are wanted now; 1 when alone. */
   readonly workers: number
   readonly extent: Extent
+  /** A statement to a database that takes longer is logged, unless its pool says otherwise; Infinity: none is. */
+  readonly slowQueryMs: number
   /** Sends to every live worker's subscribers, our own included. Plain JSON; no answer, no order across senders. */
   publish(channel: string, message: unknown): void
   /** @returns the function that ends the subscription */
@@ -79,11 +81,15 @@ export interface Host {
   service(spec: ServiceSpec): Promise<Readonly<Record<string, unknown>>>
 }
 
+// 500 ms: long enough that a page is felt to be slow, short enough to be seen before its time-out.
+export const DEFAULT_SLOW_QUERY_MS = 500
+
 /** A host for a process on its own: messages loop back, services start here, `drain` runs what was registered. */
 export class LocalHost implements Host {
   readonly worker: number = 0
   readonly workers: number = 1
   extent: Extent = { workers: 1, surge: 0, hosts: 1 }
+  slowQueryMs = DEFAULT_SLOW_QUERY_MS
   readonly #listeners = new Map<string, Set<(message: unknown) => void>>()
   readonly #responders = new Map<string, Set<(message: unknown) => unknown>>()
   readonly #drains: { name: string; drain: Drain }[] = []

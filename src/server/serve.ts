@@ -61,7 +61,10 @@ export async function serve(app: Servable, options: ServeOptions = {}): Promise<
   const settings = settingsFromCode(rest, app.manifest().server)
   const log = createLogger({ level: settings.logLevel, format: 'lines' })
   const local = host()
-  if (local instanceof LocalHost) local.extent = { ...local.extent, hosts: settings.replicas }
+  if (local instanceof LocalHost) {
+    local.extent = { ...local.extent, hosts: settings.replicas }
+    local.slowQueryMs = settings.slowQuery ?? Infinity
+  }
   const started = await app.start({
     requestTimeoutMs: settings.requestTimeout,
     maxBodyBytes: settings.maxBody,

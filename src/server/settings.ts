@@ -1,5 +1,6 @@
 // Every setting of the server, one row each. Flag, environment variable, validation, --help and docs/reference/settings.md follow
 // from the row; a new setting is a new row and nothing else.
+import { DEFAULT_SLOW_QUERY_MS } from '../core/host.ts'
 import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts'
 import { processors } from './cgroup.ts'
 import {
@@ -308,6 +309,11 @@ export const SETTINGS = {
     isRare: true,
     meaning:
       'where the diagnostic reports of blocked workers go; by default a new folder for temporary files, of this user alone',
+  }),
+  slowQuery: row({
+    type: durationOrOff,
+    default: DEFAULT_SLOW_QUERY_MS,
+    meaning: 'a statement to a database that takes longer, with its waiting for a connection, is logged with its route',
   }),
   requestTimeout: row({
     type: duration,

@@ -1,5 +1,6 @@
 // The Host of a worker: what concerns its siblings goes to the supervisor, which relays it; the rest stays in the process.
 import {
+  DEFAULT_SLOW_QUERY_MS,
   type Answers,
   type Drain,
   type Extent,
@@ -32,6 +33,8 @@ export class WorkerHost implements Host {
    * @param services  what the supervisor has started already
    * @param planned  by the settings
    */
+  slowQueryMs = DEFAULT_SLOW_QUERY_MS
+
   constructor(
     worker: number,
     workers: number,

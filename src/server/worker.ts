@@ -62,6 +62,7 @@ class Worker {
     // Workers are replaced one at a time.
     const planned = { workers: maxWorkers ?? workers, surge: 1, hosts: replicas }
     this.#host = new WorkerHost(plan.worker, plan.workers, plan.services, send, planned)
+    this.#host.slowQueryMs = plan.settings.slowQuery ?? Infinity
     this.#tier = new SupervisedTier(this.#host, asks => send({ type: 'cache', asks }))
     this.#log = createLogger({ level: plan.settings.logLevel, format: 'lines' })
   }

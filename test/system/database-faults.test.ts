@@ -85,6 +85,49 @@ async function until(isSo: () => boolean | Promise<boolean>, withinMs: number): 
   }
 }
 
+test('a slow statement is in the log of its worker with its route, as --slow-query says, and the pools are in /metrics', async context => {
+  const folder = await temporaryFolder(context)
+  await chmod(folder, 0o755)
+  const postgres = await embeddedPostgres({ dataDir: join(folder, 'pg') })
+  atEnd(context, () => postgres.stop())
+  const db = await connect({ url: postgres.url })
+  await db.script('create table stock (id int primary key, n int); insert into stock values (1, 12), (2, 0)')
+  const server = await startServer(
+    context,
+    ['serve', 'stocked.ts', '--port', '0', '--workers', '2', '--slow-query', '40ms'],
+    { environment: { DATABASE_URL: postgres.url } },
+  )
+  const holder = await db.begin()
+  await holder.sql`select from stock where id = 2 for update`
+  const sale = fetch(`${server.url}/sales`, { method: 'POST' })
+  await until(
+    async () => (await db.sql`select from pg_stat_activity where wait_event_type = 'Lock'`.count()) === 1,
+    15_000,
+  )
+  await sleep(100)
+  await holder.close()
+  assert.equal((await sale).status, 200)
+  await server.says(
+    /slow query .*route=\/sales statement="?update stock set n = n - 1 where id = 2 returning n"? .*ranMs=\d+/,
+  )
+  // With the next heartbeats.
+  let text = ''
+  await until(async () => {
+    text = await (await fetch(`${server.admin}/metrics`)).text()
+    return /^millrace_postgres_slow_queries_total\{[^}]+\} [1-9]/m.test(text)
+  }, 15_000)
+  for (const worker of [1, 2])
+    assert.match(
+      text,
+      new RegExp(
+        `^millrace_postgres_connections\\{worker="${worker}",pid="\\d+",database="[^"]+/app",state="idle"\\} 1$`,
+        'm',
+      ),
+    )
+  assert.match(text, /^millrace_postgres_wait_seconds_count\{database="[^"]+\/app"\} [1-9]/m)
+  await db.close()
+})
+
 describe('PostgreSQL', limits, () => {
   /** Two workers under load, on a server of their own. */
   async function underLoad(context: TestContext) {

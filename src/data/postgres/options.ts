@@ -1,5 +1,6 @@
 // What can be said about a database, with its defaults.
 import { milliseconds, type Duration } from '../../core/duration.ts'
+import { host } from '../../core/host.ts'
 import type { EmbeddedOptions } from './embedded-service.ts'
 
 export interface PostgresOptions {
@@ -29,7 +30,7 @@ export interface PostgresOptions {
   readonly connectTimeout?: Duration
   /** The server ends a statement that runs longer: QueryTimeoutError. 0: never. Default '30s'. */
   readonly statementTimeout?: Duration
-  /** A statement that takes longer, with its waiting for a connection, is logged with its route. 0: never. Default '500ms'. */
+  /** A statement that takes longer, with its waiting for a connection, is logged with its route. 0: never. Default: the setting `slowQuery`, 500 ms. */
   readonly slowQuery?: Duration
   /** The server ends a connection that idles inside a transaction for longer. 0: never. Default '60s'. */
   readonly idleInTransactionTimeout?: Duration
@@ -90,7 +91,7 @@ export function resolveOptions(options: PostgresOptions): ResolvedOptions {
     acquireTimeoutMs: milliseconds(options.acquireTimeout ?? '5s'),
     connectTimeoutMs: milliseconds(options.connectTimeout ?? '5s'),
     statementTimeoutMs: milliseconds(options.statementTimeout ?? '30s'),
-    slowQueryMs: milliseconds(options.slowQuery ?? '500ms') || Infinity,
+    slowQueryMs: options.slowQuery === undefined ? host().slowQueryMs : milliseconds(options.slowQuery) || Infinity,
     idleInTransactionTimeoutMs: milliseconds(options.idleInTransactionTimeout ?? '60s'),
     idleTimeoutMs: milliseconds(options.idleTimeout ?? '5m'),
     maxLifetimeMs: milliseconds(options.maxLifetime ?? '1h'),
