@@ -130,6 +130,14 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
     assert.equal(text(await tier.claim('cache', 'key')), 'here')
   })
 
+  test('values that trickle in, cut anywhere, are whole', async () => {
+    const tier = await openReachable({ url: `redis://127.0.0.1:${proxy.port}`, commandTimeout: '10s' })
+    const content = Array.from({ length: 300 }, (_, n) => `line ${n}\r\n$-1\r\n`).join('')
+    await keep(tier, 'key', content)
+    proxy.slow({ trickle: { bytes: 97, everyMs: 1 } })
+    assert.equal(text(await tier.claim('cache', 'key')), content)
+  })
+
   test('a process that hears nothing distrusts its first tier within the bound, and again when it hears', async () => {
     const tier = await openReachable()
     const heard = listen(tier)
