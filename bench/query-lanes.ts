@@ -1,5 +1,6 @@
 // query-lanes: what a row by key costs on connections lent to one caller at a time, and on fewer that all callers write to (pipelined).
 // For docs/decisions/0007: whether short statements should share connections.
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect, embeddedPostgres } from 'millrace/postgres'
 import pg from 'pg'
@@ -108,14 +109,14 @@ async function load(find: Find, seconds: number): Promise<{ cpuUs: number; p99Ms
 /** pg's connection with as many statements under way as there are callers, written together at the turn's end: the best case of sharing. */
 class SharedConnection {
   readonly #client: pg.Client
-  readonly #wire: Wire
+  readonly #wire: Wire & { readonly stream: Socket }
   readonly #underWay: Statement[] = []
   #columns: Columns | undefined
   #isCorked = false
 
   private constructor(client: pg.Client) {
     this.#client = client
-    const { connection } = client as unknown as { connection: Wire & NodeJS.EventEmitter }
+    const { connection } = client as unknown as { connection: Wire & { readonly stream: Socket } & NodeJS.EventEmitter }
     this.#wire = connection
     // In place of the client's own listeners, which know one statement at a time.
     const events = ['rowDescription', 'dataRow', 'commandComplete', 'parseComplete', 'readyForQuery', 'errorMessage']

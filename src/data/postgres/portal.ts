@@ -4,6 +4,7 @@
 // run meanwhile, `statement_timeout` counts for each batch, and `idle_in_transaction_session_timeout` ends a reader that has stopped reading.
 // PostgreSQL plans it for all of its rows, where DECLARE CURSOR would plan for the first tenth.
 import type { Connection } from './connection.ts'
+import { gather } from './one-write.ts'
 import { encodeParameters, type CompiledSql } from './sql.ts'
 import { Statement, type Columns, type Result, type Wire } from './statement.ts'
 
@@ -77,15 +78,15 @@ class Fetch extends Statement {
   override submit(wire: Wire): null {
     const { portal } = this.#of
     const { text, values, columns } = this.plan
-    wire.stream.cork()
+    const out = gather()
     if (!columns) {
-      wire.parse({ text, name: '' })
-      wire.bind({ portal, statement: '', values })
-      wire.describe({ type: 'P', name: portal })
+      out.parse({ text, name: '' })
+      out.bind({ portal, statement: '', values })
+      out.describe({ type: 'P', name: portal })
     }
-    wire.execute(this.#of)
-    wire.sync()
-    wire.stream.uncork()
+    out.execute(this.#of)
+    out.sync()
+    wire._send(out.bytes())
     return null
   }
 
