@@ -1,5 +1,7 @@
 // shop-read: one product of the shop, from the cache, over the real database that fills it; beside our own hello in the same run.
 //
+// Beside it Fastify and FastAPI with their caches in Redis, where there is a redis-server.
+//
 // The database belongs to the bench, not to a server: its processes are on nobody's account, and all servers read the same rows.
 import { join } from 'node:path'
 import { embeddedPostgres } from 'millrace/postgres'
@@ -7,8 +9,10 @@ import { compare, say } from './harness/compare.ts'
 import type { Contender } from './harness/contender.ts'
 import { gets } from './harness/load-request.ts'
 import type { Options } from './harness/options.ts'
+import { peerContenders } from './harness/peer-contenders.ts'
 import { installPeer, peerPath } from './harness/peers.ts'
 import { millraceHello, serve } from './hello.ts'
+import { startRedis } from './redis.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** Enough keys that no single one is special, few enough to stay cached. */
@@ -30,20 +34,35 @@ export async function shopRead(options: Options): Promise<void> {
     command: port => ({ file: process.execPath, args: [peerPath('fastify', 'shop-read.js'), String(port)], env }),
   }
   const hello: Contender = { ...millraceHello, name: 'our hello' }
+  const redis = await startRedis().catch((error: unknown) => (error as Error).message)
   try {
+    const withRedis =
+      typeof redis === 'string'
+        ? { contenders: [], skipped: [`fastify-redis, fastapi-redis: ${redis}`], versions: {} }
+        : await peerContenders('shop-read-redis', ['fastify', 'fastapi'], [], { ...env, REDIS_URL: redis.url })
+    const peers = withRedis.contenders.map(({ name, about, command }) => ({
+      name: `${name}-redis`,
+      about: `${about}; products in Redis, over the same database`,
+      command,
+    }))
     await compare(
       {
-        contenders: [hello, shop, fastify],
-        skipped: [],
-        references: ['our hello', 'fastify'],
+        contenders: [hello, shop, fastify, ...peers],
+        skipped: withRedis.skipped,
+        references: ['our hello', 'fastify', ...peers.map(({ name }) => name)],
         requests: gets(Array.from({ length: PRODUCTS }, (_, i) => `/products/${i + 1}`)),
         // As many, so that the load comes at the same pace: with one path wrk sends the same bytes again, and faster.
         requestsOf: { 'our hello': gets(Array.from({ length: PRODUCTS }, () => '/')) },
-        versions,
+        versions: {
+          ...versions,
+          ...withRedis.versions,
+          ...(typeof redis === 'string' ? {} : { 'redis-server': redis.version }),
+        },
       },
       options,
     )
   } finally {
+    if (typeof redis !== 'string') await redis.stop()
     await database.stop()
   }
 }

@@ -9,7 +9,7 @@ import { installPeer, peerPath } from './peers.ts'
 import { installPythonPeer } from './python-peer.ts'
 
 /** An app that the peers asked for have: a file of that name in the folder of each. */
-export type Workload = 'hello' | 'httparena' | 'db-read'
+export type Workload = 'hello' | 'httparena' | 'db-read' | 'shop-read-redis'
 export type PeerName = 'node-http' | 'fastify' | 'hono' | 'elysia' | 'fastapi' | 'go'
 
 export interface Peers {
@@ -68,7 +68,7 @@ const PEERS: Readonly<Record<PeerName, Peer>> = {
     about: 'FastAPI on Uvicorn, one process, uvloop and httptools, access log off',
     ready: async workload => {
       const { python, versions } = await installPythonPeer('fastapi')
-      const app = ['--app-dir', peerPath('fastapi'), `${workload.replace('-', '_')}:app`]
+      const app = ['--app-dir', peerPath('fastapi'), `${workload.replaceAll('-', '_')}:app`]
       const uvicorn = ['-m', 'uvicorn', ...app, '--no-access-log', '--log-level', 'warning', '--host', '127.0.0.1']
       // Not beside the source: a peer's folder holds what is in the repository.
       const env = { PYTHONDONTWRITEBYTECODE: '1' }
