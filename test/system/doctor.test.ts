@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
-import { testServer } from '../data/support/server.ts'
+import { after, describe, test } from 'node:test'
+import { embeddedPostgres } from '../../src/data/postgres/index.ts'
+import { temporaryFolder as folder, testServer } from '../data/support/server.ts'
+import { withStandby } from '../data/support/standby.ts'
 import { APPS, type CommandOptions, RunningCommand, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 120_000 }
@@ -113,6 +115,21 @@ describe('millrace doctor', limit, () => {
     assert.equal(code, 1)
     assert.match(said, /^! answer +PostgreSQL at 127\.0\.0\.1:1\/x: connection refused$/m)
     assert.doesNotMatch(said + errors, /secret/)
+  })
+
+  test('asks each replica whether it answers and follows', async () => {
+    const dataDir = await folder()
+    const { primary, standby } = await withStandby(await embeddedPostgres({ dataDir }), dataDir)
+    after(() => Promise.all([primary.stop(), standby.stop()]))
+    const away = 'postgresql://user:secret@127.0.0.1:1/x'
+    const { code, flat, said } = await doctor(['placed.ts'], {
+      environment: { URLS: primary.url, REPLICAS: `${standby.url} ${server.url} ${away}` },
+    })
+    assert.equal(code, 1)
+    assert.match(flat, / replica +\S+ follows, answers after [\d.]+ ms$/m)
+    assert.match(flat, /^~ replica +\S+ follows nobody: it takes writes of its own, answers after/m)
+    assert.match(flat, /^! replica +PostgreSQL at 127\.0\.0\.1:1\/x: connection refused$/m)
+    assert.doesNotMatch(said, /secret/)
   })
 
   test('an embedded server that does not run is not started for it', async () => {

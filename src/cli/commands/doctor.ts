@@ -84,9 +84,14 @@ async function databaseSection(
   }
   try {
     const opening = { withinMs: WAIT_FOR_DATABASE_MS, warn: () => {} }
-    return await withDatabase(name, opening, async database =>
+    const section = await withDatabase(name, opening, async database =>
       examinedSection(await examine(database, pools, extent, hostLimit)),
     )
+    const replicas = pools.flatMap(({ options }) => (options['replicas'] as readonly string[] | undefined) ?? [])
+    // In the place of another database there are none.
+    const asked = url === undefined ? [...new Set(replicas)] : []
+    const facts = await Promise.all(asked.map(async replica => replicaFact(replica, section.calculation)))
+    return { ...section, facts: [...section.facts, ...facts] }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     return { title: 'PostgreSQL', facts: [{ mark: '!', name: 'answer', text: error.message }] }
@@ -114,6 +119,25 @@ async function examinedSection({ facts, calculation, others, tookMs, indexes }: 
         : [othersFact(others, calculation!), ...indexFacts(indexes!)]),
     ],
     calculation,
+  }
+}
+
+/** The primary's plan holds for each of them: their pools are as large. */
+async function replicaFact(url: string, calculation: Calculation | undefined): Promise<Fact> {
+  const { examineReplica } = await import('../../data/postgres/examination.ts')
+  const name = 'replica'
+  const opening = { withinMs: WAIT_FOR_DATABASE_MS, warn: () => {} }
+  try {
+    const found = await withDatabase({ url }, opening, examineReplica)
+    if (found === undefined) return { mark: '~', name, text: 'not PostgreSQL itself' }
+    const { where, follows, slots = Infinity, tookMs } = found
+    const taken = calculation?.plan.taken ?? 0
+    if (taken > slots) return { mark: '!', name, text: `${where} has ${slots} connections, and ${taken} may be taken` }
+    const state = follows ? 'follows' : 'follows nobody: it takes writes of its own'
+    return { mark: follows ? ' ' : '~', name, text: `${where} ${state}, answers after ${tookMs.toFixed(1)} ms` }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return { mark: '!', name, text: error.message }
   }
 }
 

@@ -52,6 +52,25 @@ export async function examine(
   return { facts, calculation, others, tookMs, indexes: await findMissingIndexes(database) }
 }
 
+export interface ReplicaExamination {
+  readonly where: string
+  /** Whether it follows another server; one that does not takes writes that nobody else sees. */
+  readonly follows: boolean
+  /** Connections that it has, less those that it keeps; undefined through a pooler. */
+  readonly slots: number | undefined
+  readonly tookMs: number
+}
+
+export async function examineReplica(database: Database): Promise<ReplicaExamination | undefined> {
+  const beganMs = performance.now()
+  const { follows } = await database.query<{ follows: boolean }>('select pg_is_in_recovery() as follows').one()
+  const tookMs = performance.now() - beganMs
+  const facts = await readCapacity(database)
+  if (facts === undefined) return undefined
+  const { where, isPooled, maxConnections, superuserReserved, reserved } = facts
+  return { where, follows, slots: isPooled ? undefined : maxConnections - superuserReserved - reserved, tookMs }
+}
+
 /** For an embedded server that does not run: what it will have when it does. */
 export function calculateEmbedded(pools: readonly PoolSpec[], extent: Extent, hostLimit?: number): Calculation {
   const capacity = { maxConnections: EMBEDDED_CONNECTIONS, superuserReserved: 3, reserved: 0 }

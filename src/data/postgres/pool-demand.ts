@@ -26,6 +26,7 @@ export function poolSpec(options: PostgresOptions): PoolSpec {
       applicationName: options.applicationName ?? DEFAULT_APPLICATION_NAME,
       ...(url === undefined ? {} : { url }),
       ...(embedded === undefined ? {} : { embedded }),
+      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
     },
   }
 }
