@@ -132,7 +132,7 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
 
   test('values that trickle in, cut anywhere, are whole', async () => {
     const tier = await openReachable({ url: `redis://127.0.0.1:${proxy.port}`, commandTimeout: '10s' })
-    const content = Array.from({ length: 300 }, (_, n) => `line ${n}\r\n$-1\r\n`).join('')
+    const content = Array.from({ length: 150 }, (_, n) => `line ${n}\r\n$-1\r\n`).join('')
     await keep(tier, 'key', content)
     proxy.slow({ trickle: { bytes: 97, everyMs: 1 } })
     assert.equal(text(await tier.claim('cache', 'key')), content)
