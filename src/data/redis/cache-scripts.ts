@@ -3,7 +3,7 @@
 // The fence is one string for each partition: 16 bytes of epoch, 8 of sequence, 40 of the server's run id, then 8 for each bucket of tags.
 // An invalidation adds one to the sequence and writes it into the buckets of its tags. A lease remembers the sequence of its claim; its value
 // is stored, and later found, only while the epoch is the same and no bucket of it is newer. So an invalidation costs a few bytes however many
-// values it concerns (docs/decisions/0008-fence-in-redis.md), and what Redis forgets makes values unfindable, never findable again:
+// values it concerns (docs/decisions/0009-fence-in-redis.md), and what Redis forgets makes values unfindable, never findable again:
 //   - the fence is evicted or flushed: the next one has another epoch, and nothing from before counts
 //   - the server was restarted, perhaps from an older snapshot, or a replica took over: the run id differs, so the epoch is made anew
 //   - the server is full: an invalidation that cannot be written deletes the fence, which needs no room
