@@ -21,7 +21,7 @@ describe('workers of one host', { skip: withoutRedis }, () => {
     const { hosts } = new FakeCluster(2)
     for (const [n, port] of [proxy.port, server.port].entries()) {
       const log = { warn: () => {} }
-      const tier = await openRedisCache({ url: `redis://127.0.0.1:${port}`, commandTimeout: '200ms', log })
+      const tier = await openRedisCache({ url: `redis://127.0.0.1:${port}`, commandTimeout: '1s', log })
       tiers.push(tier)
       buses.push(
         new InvalidationBus(
