@@ -1,6 +1,6 @@
 // `npm run test-oldest`: the tests on the oldest supported Node, fetched from npm into a temporary folder.
 //
-// The browser tests are left out: they test pages, not the runtime.
+// The browser tests and schemathesis are left out: they test pages and documents, not the runtime, and take minutes.
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ try {
   })
   if (install.status !== 0) throw new Error(`${name}@${version} cannot be installed`)
   const node = join(folder, 'node_modules', name, 'bin', 'node')
-  const files = globSync('test/**/*.test.ts', { cwd: root }).filter(file => !file.includes('.browser.'))
+  const files = globSync('test/**/*.test.ts', { cwd: root }).filter(file => !/\.browser\.|schemathesis/.test(file))
   const env = { ...process.env, PATH: `${join(node, '..')}:${process.env['PATH']}`, NODE_NO_WARNINGS: '1' }
   console.log(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim())
   const { status } = spawnSync(node, ['--conditions=millrace-source', 'scripts/test.ts', ...files], {
