@@ -4,6 +4,9 @@ import type { StartLog } from './log.ts'
 // A database that stands still makes every statement slow; the log is to say so, and not to be filled by it.
 const LINES_PER_SECOND = 10
 
+// Workers that start wait so for the one that migrates or seeds: that is what they ask for, and nobody's request waits with them.
+const WAITS_FOR_ITS_TURN = /^\s*select\s+(?:pg_catalog\.)?pg_advisory_(?:xact_)?lock(?:_shared)?\s*\(/i
+
 export class SlowQueries {
   /** Infinity: never. Of the waiting for a connection and the running together. */
   readonly thresholdMs: number
@@ -21,6 +24,7 @@ export class SlowQueries {
 
   /** @param route  '' where it is not known: a script, a worker's own work */
   note(text: string, route: string, waitedMs: number, ranMs: number): void {
+    if (route === '' && WAITS_FOR_ITS_TURN.test(text)) return
     this.count++
     const nowMs = performance.now()
     if (nowMs - this.#windowMs >= 1000) {

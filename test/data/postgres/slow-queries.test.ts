@@ -141,3 +141,15 @@ describe('the metrics of a pool', () => {
     assert.equal(of('connections_max'), undefined)
   })
 })
+
+test('a worker that waits for its turn by an advisory lock is not told; a request that does is', () => {
+  const lines: Line[] = []
+  const slow = new SlowQueries(100, logOf(lines))
+  slow.note('select pg_advisory_xact_lock($1)', '', 0, 5_000)
+  slow.note(' SELECT pg_advisory_lock (1, 2)', '', 0, 5_000)
+  assert.deepEqual([lines, slow.count], [[], 0])
+  slow.note('select pg_advisory_xact_lock($1)', '/orders', 0, 5_000)
+  slow.note('select pg_try_advisory_lock(1)', '', 0, 5_000)
+  slow.note('select 1, pg_advisory_lock(1)', '', 0, 5_000)
+  assert.equal(lines.length, 3)
+})
