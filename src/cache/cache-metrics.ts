@@ -1,26 +1,13 @@
 // What /metrics and /status say of the caches of a process, by their names.
 import type { Metric, MetricKind } from '../core/metrics.ts'
+import type { CacheStats } from './cache-stats.ts'
 
-/** The counts that are told; see `CacheStats`. */
 export interface CountedCache {
   readonly name: string
-  readonly stats: {
-    readonly hits: number
-    readonly stale: number
-    readonly misses: number
-    readonly coalesced: number
-    readonly shared: number
-    readonly loads: number
-    readonly errors: number
-    readonly rescued: number
-    readonly invalidated: number
-    readonly evictions: number
-    readonly entries: number
-    readonly bytes: number
-  }
+  readonly stats: CacheStats
 }
 
-type Count = keyof CountedCache['stats']
+type Count = keyof CacheStats
 
 const LOOKUPS = ['hits', 'stale', 'misses'] as const
 const MISSES = ['coalesced', 'shared', 'rescued'] as const

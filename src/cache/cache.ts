@@ -6,6 +6,7 @@
 // is an older value that may be served instead, and never remembered.
 import { type Duration, milliseconds } from '../core/duration.ts'
 import { badLimit, LoadFailedError } from './errors.ts'
+import type { CacheStats } from './cache-stats.ts'
 import { type CacheEvent, tell } from './events.ts'
 import { expiry, isDueEarly, isFresh, isKept, isServable, type CachePolicy } from './freshness.ts'
 import { invalidations, type Invalidatable, type InvalidationBus } from './invalidation.ts'
@@ -17,7 +18,7 @@ import { approximateBytes } from './sizes.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 import { type ValueCodec, valueCodec } from './value-codec.ts'
 
-export type { CachePolicy }
+export type { CachePolicy, CacheStats }
 
 export interface CacheOptions {
   /** Keys are unique within a name: `delete` reaches the caches of this name in all workers. Default 'default'. */
@@ -36,28 +37,6 @@ export interface CacheOptions {
   readonly now?: () => number
   /** In [0, 1); spreads expiry. */
   readonly random?: () => number
-}
-
-/** Counts since the cache was made; `entries` and `bytes` are of now. Every look-up is one of hits, stale and misses. */
-export interface CacheStats {
-  readonly hits: number
-  /** Values past their ttl that were served at once. */
-  readonly stale: number
-  readonly misses: number
-  /** Misses that waited for a load already under way in this worker. */
-  readonly coalesced: number
-  /** Values that the second tier had, or that another worker's load brought. */
-  readonly shared: number
-  readonly loads: number
-  /** Loads that failed; not those given up because every caller had gone. */
-  readonly errors: number
-  /** Misses whose load failed, and who got an older value for that. */
-  readonly rescued: number
-  /** Entries dropped because somebody said that they are true no more. */
-  readonly invalidated: number
-  readonly evictions: number
-  readonly entries: number
-  readonly bytes: number
 }
 
 /** Another worker loads the value that is served stale here: time to look whether it has. */

@@ -1,4 +1,5 @@
 // The time a call may take, its retries and waits included, and the caller's own signal beside it.
+import { pause } from '../core/pause.ts'
 import type { CallName } from './errors.ts'
 import { CallError } from './errors.ts'
 
@@ -31,20 +32,4 @@ export class CallTime {
   pause(waitMs: number): Promise<void> {
     return pause(waitMs, this.signal)
   }
-}
-
-/** @throws the signal's reason when it aborts first */
-export function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const stopped = () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stopped)
-      resolve()
-    }, waitMs)
-    signal.addEventListener('abort', stopped, { once: true })
-  })
 }

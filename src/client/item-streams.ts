@@ -4,7 +4,7 @@
 // `retry`, as Millrace does when it drains. Unlike EventSource, it takes a stream that ends by itself for ended: it may be finite.
 import { EventReader, readJsonLines, texts } from '../core/event-reader.ts'
 import type { ServerSentEvent } from '../app/event-stream.ts'
-import { pause } from './call-time.ts'
+import { pause } from '../core/pause.ts'
 import { CallError, type CallName } from './errors.ts'
 import { received } from './received.ts'
 import { retryAfterMs } from './retry.ts'

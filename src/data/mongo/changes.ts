@@ -6,7 +6,7 @@ import { BSON, type ChangeStream, type Collection as DriverCollection, type Docu
 import type { DocumentForm } from './document-form.ts'
 import { MongoUnavailableError, misuse } from './errors.ts'
 import type { Operations } from './operations.ts'
-import { pause } from './pause.ts'
+import { pause } from '../../core/pause.ts'
 
 export interface WatchOptions {
   readonly signal?: AbortSignal | undefined

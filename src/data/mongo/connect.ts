@@ -3,7 +3,7 @@ import { MongoClient } from 'mongodb'
 import { MongoDatabase } from './database.ts'
 import { MongoSettingsError, MongoUnavailableError, mapError } from './errors.ts'
 import { type MongoOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { pause } from './pause.ts'
+import { pause } from '../../core/pause.ts'
 
 /** Where warnings go while the server is away; pino's shape. */
 export interface StartLog {

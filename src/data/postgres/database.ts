@@ -10,7 +10,7 @@ import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cur
 import { DatabaseUnavailableError, SerializationError } from './errors.ts'
 import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
-import { pause } from './pause.ts'
+import { pause } from '../../core/pause.ts'
 import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
 import { rowArrays, type RowArraysOptions } from './row-arrays.ts'
 import { compileSql, type CompiledSql, type Fragment, type SqlValue } from './sql.ts'

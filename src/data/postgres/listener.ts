@@ -6,7 +6,7 @@
 import type { Connection } from './connection.ts'
 import { DatabaseUnavailableError } from './errors.ts'
 import type { StartLog } from './log.ts'
-import { pause } from './pause.ts'
+import { pause } from '../../core/pause.ts'
 import { Subscription, type ListenOptions } from './subscription.ts'
 import { sql } from './sql.ts'
 
