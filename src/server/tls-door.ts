@@ -69,6 +69,9 @@ export class TlsDoor {
     // From the first moment, whatever drips in meanwhile; the time-out of node:tls is one of silence.
     const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
     this.#waiting.set(socket, { peer, timer })
+    // Who ends its side within the handshake has left, and would be waited for until its time is up. The tls.TLSSocket takes this over;
+    // whoever it goes to then says anew what it allows (http/connection.ts, http/http2-session.ts).
+    socket.allowHalfOpen = false
     socket.on('close', () => {
       if (this.#take(socket) !== undefined) this.#options.failed()
     })

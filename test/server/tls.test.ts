@@ -138,6 +138,16 @@ describe('HTTPS', needsOpenssl, () => {
     assert.equal((await ask(server)).status, 200)
   })
 
+  test('a client that leaves within the handshake is let go at once', { timeout: 20_000 }, async () => {
+    const server = await secure({ tlsHandshakeTimeout: '60s' })
+    for (const said of ['', '\x16\x03\x01\x02\x00\x01']) {
+      const leaving = net.connect(server.port, '127.0.0.1')
+      leaving.end(said, 'latin1')
+      await once(leaving.resume(), 'close')
+    }
+    assert.equal((await ask(server)).status, 200)
+  })
+
   test('a session is resumed', async () => {
     const server = await secure()
     const first = await dial(server)
