@@ -86,7 +86,9 @@ describe('a mounted fetch handler', () => {
     const app = new App({ log: silent })
     app.mount('/slow', ({ signal }) => {
       asked.resolve(signal)
-      return new Promise<Response>(() => {})
+      return new Promise<Response>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error))
+      })
     })
     const server = await serve(app, { port: 0, host: '127.0.0.1' })
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
@@ -138,7 +140,9 @@ describe('a mounted listener of node:http', () => {
         node: (_req: unknown, _res: unknown, next: (error?: unknown) => void) => next(),
       }),
     async ask => {
-      assert.equal((await ask('/x/a')).status, 404)
+      const answer = await ask('/x/a')
+      assert.equal(answer.status, 404)
+      await answer.body?.cancel()
     },
   )
 
