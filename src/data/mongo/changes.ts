@@ -4,7 +4,7 @@
 // out, so that none is left out and none comes twice.
 import { BSON, type ChangeStream, type Collection as DriverCollection, type Document } from 'mongodb'
 import type { DocumentForm } from './document-form.ts'
-import { MongoUnavailableError, misuse } from './errors.ts'
+import { DocumentError, MongoUnavailableError, misuse } from './errors.ts'
 import type { Operations } from './operations.ts'
 import { pause } from '../../core/pause.ts'
 
@@ -76,13 +76,20 @@ async function next(stream: ChangeStream): Promise<Document> {
   return await stream.next()
 }
 
+/** @throws DocumentError with the token of the change, so that one misfit does not stand in the way of all that comes after it */
 function toChange<T>(change: Document, form: DocumentForm): Change<T> {
+  const resumeToken = Buffer.from(BSON.serialize(change['_id'] as Document)).toString('base64url')
   const stored = change['fullDocument'] as Document | null | undefined
-  return {
-    operation: change['operationType'] as Change<T>['operation'],
-    id: String(form.idFromStored((change['documentKey'] as Document)['_id'])),
-    document: stored ? (form.fromStored(stored) as T) : undefined,
-    resumeToken: Buffer.from(BSON.serialize(change['_id'] as Document)).toString('base64url'),
+  try {
+    return {
+      operation: change['operationType'] as Change<T>['operation'],
+      id: String(form.idFromStored((change['documentKey'] as Document)['_id'])),
+      document: stored ? (form.fromStored(stored) as T) : undefined,
+      resumeToken,
+    }
+  } catch (error) {
+    if (error instanceof DocumentError) error.resumeToken = resumeToken
+    throw error
   }
 }
 

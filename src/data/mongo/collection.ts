@@ -1,9 +1,12 @@
 // A collection whose documents have a schema: what goes in is validated, what comes out is decoded, and filters cannot be injected into.
 import type { Collection as DriverCollection, ClientSession, CreateIndexesOptions, Document } from 'mongodb'
+import { anyOf } from '../../core/any-signal.ts'
 import type { Out, Schema } from '../../schema/schema.ts'
 import { type Changes, watch, type WatchOptions } from './changes.ts'
 import { DocumentForm } from './document-form.ts'
+import { UnsafeValueError } from './errors.ts'
 import { compileFilter, type Filter } from './filter.ts'
+import { plainName } from './literal.ts'
 import type { Given, OperationOptions, Operations } from './operations.ts'
 import { compileUpdate, type Update } from './update.ts'
 
@@ -43,42 +46,43 @@ export interface IndexOptions extends OperationOptions {
   readonly expireAfterSeconds?: number
 }
 
+/** What is done by a collection of a transaction is done in its session, and for whom the transaction is. */
+export interface Within {
+  readonly session?: ClientSession
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Use `db.collection(name, schema)`. */
 export class Collection<S extends Schema> {
   /** The driver's own, for what this does not cover. Nothing is validated, nothing refused: never put input into its filters. */
   readonly driver: DriverCollection
   readonly #form: DocumentForm
   readonly #operations: Operations
-  readonly #session: ClientSession | undefined
+  readonly #within: Within
 
-  constructor(
-    driver: DriverCollection,
-    form: DocumentForm,
-    operations: Operations,
-    session: ClientSession | undefined,
-  ) {
+  constructor(driver: DriverCollection, form: DocumentForm, operations: Operations, within: Within = {}) {
     this.driver = driver
     this.#form = form
     this.#operations = operations
-    this.#session = session
+    this.#within = within
   }
 
-  /** @returns the document with its id. @throws DocumentError, UnsafeValueError, DuplicateKeyError */
+  /** @returns the document as it will be found, with its id. @throws DocumentError, UnsafeValueError, DuplicateKeyError */
   async insert(document: Unstored<S>, options: OperationOptions = {}): Promise<Stored<S>> {
-    const stored = this.#form.toStored(document)
-    // The driver writes the id that it makes into what it is given.
+    const stored = this.#form.newToStored(document)
+    // Read before it is sent: what could not be read again is not stored.
+    const made = this.#read(stored)
     await this.#run(options, given => this.driver.insertOne(stored, given))
-    return { ...(document as object), _id: this.#form.idFromStored(stored['_id']) } as Stored<S>
+    return made
   }
 
   /** In order; after the first that is refused, no further one is stored. */
   async insertMany(documents: readonly Unstored<S>[], options: OperationOptions = {}): Promise<Stored<S>[]> {
     if (documents.length === 0) return []
-    const stored = documents.map(document => this.#form.toStored(document as object))
+    const stored = documents.map(document => this.#form.newToStored(document as object))
+    const made = stored.map(document => this.#read(document))
     await this.#run(options, given => this.driver.insertMany(stored, given))
-    return stored.map(
-      ({ _id: id }, n) => ({ ...(documents[n] as object), _id: this.#form.idFromStored(id) }) as Stored<S>,
-    )
+    return made
   }
 
   /** All that match, in memory: say a limit where there may be many, or use `each`. */
@@ -97,9 +101,10 @@ export class Collection<S extends Schema> {
   ): AsyncGenerator<Stored<S>, void, undefined> {
     const sought = this.#filter(filter)
     const operations = this.#operations
-    operations.enter(options.signal)
+    const signal = this.#signal(options)
+    operations.enter(signal)
     try {
-      const given = await operations.given(options.signal, this.#session)
+      const given = await operations.given(signal, this.#within.session)
       const cursor = this.driver.find(sought, { ...given, ...page(options) })
       try {
         for (let stored = await cursor.next(); stored !== null; stored = await cursor.next()) yield this.#read(stored)
@@ -107,7 +112,7 @@ export class Collection<S extends Schema> {
         await cursor.close().catch(() => {})
       }
     } catch (error) {
-      throw operations.failure(error, options.signal)
+      throw operations.failure(error, signal)
     } finally {
       operations.leave()
     }
@@ -182,10 +187,7 @@ export class Collection<S extends Schema> {
     options: AggregateOptions<R> = {},
   ): Promise<Out<R>[]> {
     const found = await this.#run(options, given => this.driver.aggregate([...pipeline], given).toArray())
-    const form = resultForm(
-      options.returns ?? { type: 'object' },
-      `the results of a pipeline on ${this.driver.collectionName}`,
-    )
+    const form = resultForm(options.returns ?? ANYTHING, `the results of a pipeline on ${this.driver.collectionName}`)
     return found.map(stored => form.fromStored(stored) as Out<R>)
   }
 
@@ -199,7 +201,8 @@ export class Collection<S extends Schema> {
 
   /**
    * Each change from now on, or from where another watch ended. After an outage it goes on where it was; it ends with its signal, when the
-   * database closes, or with the error that waiting does not mend. Wants a replica set.
+   * database closes, or with the error that waiting does not mend; that of a document that does not fit has the `resumeToken` to go on by.
+   * Wants a replica set. Keeps a connection of the pool busy: one watch for each worker and a `channel()` behind it, not one for each client.
    */
   watch(options: WatchOptions = {}): Changes<Stored<S>> {
     return watch<Stored<S>>(this.driver, this.#form, this.#operations, options)
@@ -224,15 +227,19 @@ export class Collection<S extends Schema> {
   }
 
   #run<T>(options: OperationOptions, operation: (given: Given) => Promise<T>): Promise<T> {
-    return this.#operations.run(options, this.#session, operation)
+    return this.#operations.run({ signal: this.#signal(options) }, this.#within.session, operation)
   }
 
   #readBy<T>(options: OperationOptions, operation: (given: Given) => Promise<T>): Promise<T> {
-    return this.#operations.read(options, this.#session, operation)
+    return this.#operations.read({ signal: this.#signal(options) }, this.#within.session, operation)
+  }
+
+  #signal({ signal }: OperationOptions): AbortSignal | undefined {
+    return anyOf(this.#within.signal, signal)
   }
 
   #filter(filter: Filter<Stored<S>>): Document {
-    return compileFilter(filter, this.#form.idToStored)
+    return compileFilter(filter, this.#form.sought)
   }
 
   #read(stored: Document): Stored<S> {
@@ -246,6 +253,7 @@ interface Result {
   readonly upsertedId: unknown
 }
 
+const ANYTHING = { type: 'object' } as const
 const resultForms = new WeakMap<object, DocumentForm>()
 
 function resultForm(schema: Schema, where: string): DocumentForm {
@@ -260,8 +268,22 @@ function page({ sort, limit, skip }: FindOptions<unknown>): {
   skip?: number
 } {
   return {
-    ...(sort === undefined ? {} : { sort: sort }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(skip === undefined ? {} : { skip }),
+    ...(sort === undefined ? {} : { sort: order(sort) }),
+    ...(limit === undefined ? {} : { limit: bound(limit, 'limit', 1) }),
+    ...(skip === undefined ? {} : { skip: bound(skip, 'skip', 0) }),
   }
+}
+
+function order(sort: Readonly<Record<string, unknown>>): Record<string, 1 | -1> {
+  for (const [path, direction] of Object.entries(sort)) {
+    for (const name of path.split('.')) plainName(name, 'sort')
+    if (direction !== 1 && direction !== -1) throw new UnsafeValueError(`sort.${path} is neither 1 nor -1`)
+  }
+  return sort as Record<string, 1 | -1>
+}
+
+// To MongoDB a limit of 0 is none, and one below it means something else again: a client's page size could ask for everything.
+function bound(value: number, name: string, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new UnsafeValueError(`${name} is ${value}; expected a whole number from ${least}`)
 }

@@ -26,9 +26,14 @@ export interface MongoConnectOptions extends MongoOptions {
  * @throws MongoUnavailableError after `startTimeout`; the signal's reason when it aborts
  */
 export async function connect(options: MongoConnectOptions = {}): Promise<MongoDatabase> {
-  const resolved = resolveOptions(options)
-  const client = makeClient(mongoUrl(options), resolved)
-  const name = options.database ?? nameInUrl(client) ?? 'app'
+  const asked = resolveOptions(options)
+  const url = mongoUrl(options)
+  const said = readUrl(url)
+  const client = makeClient(url, said, options, asked)
+  // 0 is the URL's word for no limit.
+  const maxConnections = client.options.maxPoolSize || Infinity
+  const resolved = { ...asked, maxConnections, maxWaiting: options.maxWaiting ?? 10 * maxConnections }
+  const name = options.database ?? (said.namesDatabase ? client.options.dbName : 'app')
   const where = `${hostsOf(client)}/${name}`
   const database = new MongoDatabase(client, client.db(name), where, resolved)
   try {
@@ -50,15 +55,31 @@ function mongoUrl(options: MongoOptions): string {
   )
 }
 
-function makeClient(url: string, options: ResolvedOptions): MongoClient {
+interface Said {
+  readonly namesDatabase: boolean
+  /** Names of the driver's options, in lower case: it takes them in any. */
+  readonly options: ReadonlySet<string>
+}
+
+/** What the URL says by itself. The driver has its defaults among it, and would say `test` where no database is named. */
+function readUrl(url: string): Said {
+  const [, path = '', query = ''] = /^[^/]*\/\/[^/?]*\/?([^?]*)\??(.*)$/s.exec(url) ?? []
+  const options = Array.from(new URLSearchParams(query).keys(), name => name.toLowerCase())
+  return { namesDatabase: path !== '', options: new Set(options) }
+}
+
+function makeClient(url: string, said: Said, given: MongoOptions, asked: ResolvedOptions): MongoClient {
+  /** Ours where it was given, or where the URL says nothing: the driver lets the URL yield. */
+  const own = <K extends string, V>(name: K, option: keyof MongoOptions, value: V): { readonly [N in K]?: V } =>
+    given[option] === undefined && said.options.has(name.toLowerCase()) ? {} : ({ [name]: value } as { [N in K]: V })
   try {
     return new MongoClient(url, {
-      appName: options.applicationName,
-      maxPoolSize: options.maxConnections,
-      minPoolSize: options.minConnections,
-      waitQueueTimeoutMS: options.acquireTimeoutMs,
-      connectTimeoutMS: options.connectTimeoutMs,
-      serverSelectionTimeoutMS: options.selectionTimeoutMs,
+      ...own('appName', 'applicationName', asked.applicationName),
+      ...own('maxPoolSize', 'maxConnections', asked.maxConnections),
+      ...own('minPoolSize', 'minConnections', asked.minConnections),
+      ...own('waitQueueTimeoutMS', 'acquireTimeout', asked.acquireTimeoutMs),
+      ...own('connectTimeoutMS', 'connectTimeout', asked.connectTimeoutMs),
+      ...own('serverSelectionTimeoutMS', 'selectionTimeout', asked.selectionTimeoutMs),
       // As JSON has it: a key that holds undefined is not there. The driver would store null.
       ignoreUndefined: true,
     })
@@ -72,12 +93,6 @@ function makeClient(url: string, options: ResolvedOptions): MongoClient {
       `The MongoDB URL cannot be read${why}; expected mongodb://user:password@host:27017/database, with options of the driver's behind ?`,
     )
   }
-}
-
-/** The driver says `test` where the URL names none, which nobody means. */
-function nameInUrl(client: MongoClient): string | undefined {
-  const { dbName } = client.options
-  return dbName === 'test' ? undefined : dbName
 }
 
 function hostsOf(client: MongoClient): string {

@@ -1,7 +1,9 @@
 // A MongoDB as an application uses it: typed collections, transactions where the server has them, and an honest answer when it is away.
-import type { ClientSession, Db, MongoClient } from 'mongodb'
+import type { Db, MongoClient } from 'mongodb'
+import { pause } from '../../core/pause.ts'
+import { remainingMs } from '../../core/request-signal.ts'
 import type { Schema } from '../../schema/schema.ts'
-import { Collection } from './collection.ts'
+import { Collection, type Within } from './collection.ts'
 import { DocumentForm } from './document-form.ts'
 import { MongoCommandError, MongoConflictError } from './errors.ts'
 import { LostWrites } from './lost-writes.ts'
@@ -13,10 +15,16 @@ export interface Collections {
   collection<S extends Schema>(name: string, schema: S): Collection<S>
 }
 
-export interface MongoTransactionOptions extends OperationOptions {
+export interface MongoTransactionOptions {
+  /** Ends what runs in it and refuses more; until the commit is sent, what was done is undone. */
+  readonly signal?: AbortSignal | undefined
   /** How often `work` is run again after another transaction came in its way. Default 0: `work` may have effects elsewhere. */
   readonly retries?: number
 }
+
+// As in postgres/: two that met draw different times, and come apart.
+const FIRST_BACK_OFF_MS = 20
+const LONGEST_BACK_OFF_MS = 1000
 
 export class MongoDatabase implements Collections {
   /** The driver's client and database, for what this does not cover. */
@@ -46,7 +54,7 @@ export class MongoDatabase implements Collections {
    * @throws UsageError `MONGO_SCHEMA`, and what a schema that cannot be described throws
    */
   collection<S extends Schema>(name: string, schema: S): Collection<S> {
-    return this.#collection(name, schema, undefined)
+    return this.#collection(name, schema, {})
   }
 
   /** Asks the server whether it is there. */
@@ -67,19 +75,25 @@ export class MongoDatabase implements Collections {
   ): Promise<T> {
     await this.#demandTransactions(signal)
     const session = this.client.startSession()
-    const tx: Collections = { collection: (name, schema) => this.#collection(name, schema, session) }
+    const tx: Collections = { collection: (name, schema) => this.#collection(name, schema, { session, signal }) }
     try {
-      for (let retriesLeft = retries; ; retriesLeft--) {
+      for (let attempt = 1; ; attempt++) {
+        signal?.throwIfAborted()
         session.startTransaction()
+        const backOffMs = Math.random() * Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** attempt)
         try {
           const result = await work(tx)
+          signal?.throwIfAborted()
           // Without the signal: whether a commit that was given up on has been done, nobody could tell.
           await this.#operations.run({}, undefined, () => session.commitTransaction())
           return result
         } catch (error) {
           if (session.inTransaction()) await session.abortTransaction().catch(() => {})
-          if (!(error instanceof MongoConflictError) || retriesLeft <= 0) throw error
+          // Nor when the request would be over before the next attempt: a 503 to be asked again is better than a 504.
+          const isLast = attempt > retries || backOffMs >= remainingMs(signal)
+          if (!(error instanceof MongoConflictError) || isLast) throw error
         }
+        await pause(backOffMs, signal)
       }
     } finally {
       await session.endSession()
@@ -92,12 +106,12 @@ export class MongoDatabase implements Collections {
     await this.client.close()
   }
 
-  #collection<S extends Schema>(name: string, schema: S, session: ClientSession | undefined): Collection<S> {
+  #collection<S extends Schema>(name: string, schema: S, within: Within): Collection<S> {
     let forms = this.#forms.get(name)
     if (!forms) this.#forms.set(name, (forms = new Map()))
     let form = forms.get(schema)
     if (!form) forms.set(schema, (form = new DocumentForm(schema, `collection ${name}`)))
-    return new Collection<S>(this.driver.collection(name), form, this.#operations, session)
+    return new Collection<S>(this.driver.collection(name), form, this.#operations, within)
   }
 
   // A server that has none may do the writes one by one and only refuse the commit.

@@ -9,27 +9,26 @@
 //
 // What is read is validated as well: others write into collections too, and yesterday's code did.
 import { type Binary, type Long, ObjectId } from 'mongodb'
-import { type UsageError } from '../../core/error.ts'
 import { HELD, type Described, type Node, resolve } from '../../schema/described.ts'
 import { describe } from '../../schema/json-schema.ts'
-import { Failed, type Found } from '../../schema/outcome.ts'
 import { holdsMore } from '../../schema/revive.ts'
-import { kindOf, type Schema } from '../../schema/schema.ts'
+import type { Schema } from '../../schema/schema.ts'
 import { compileValidator, type Validate } from '../../schema/validator.ts'
-import { isCodec, someInside, zodCore, type ZodSchema } from '../../schema/zod-library.ts'
-import { DocumentError, misuse } from './errors.ts'
+import { compileEncoder, type Encode, settled } from './encoder.ts'
+import { misuse } from './errors.ts'
+import { Fields } from './fields.ts'
+import type { Convert } from './filter.ts'
 import { literal } from './literal.ts'
 
 type Document = Record<string, unknown>
 
 /** One collection's documents by its schema. Made once for a schema and kept. */
 export class DocumentForm {
+  readonly fields: Fields
   readonly #where: string
-  readonly #schema: Schema
   readonly #validate: Validate
-  readonly #encode: (value: unknown) => unknown
+  readonly #encode: Encode
   readonly #thaw: Thaw | undefined
-  readonly #fields = new Map<string, (value: unknown) => unknown>()
   readonly #ownsId: boolean
 
   /**
@@ -43,26 +42,26 @@ export class DocumentForm {
     if (node.type !== undefined && node.type !== 'object')
       throw misuse('MONGO_SCHEMA', `${where}: documents are objects, and this schema is of ${String(node.type)}`)
     this.#where = where
-    this.#schema = schema
     this.#ownsId = node.properties !== undefined && Object.hasOwn(node.properties, '_id')
     this.#validate = compileValidator(schema, described, where)
-    this.#encode = encoder(schema, this.#validate, where)
+    this.#encode = compileEncoder(schema, where)
     this.#thaw = compileThaw(described)
+    this.fields = new Fields(schema, where)
   }
 
-  /** @returns what is stored of a new or a replaced document. @throws DocumentError, UnsafeValueError */
-  toStored(document: object): Document {
-    const { _id: id, ...rest } = document as Document
-    const stored = literal(this.#encode(this.#ownsId ? document : rest), 'the document') as Document
-    if (!this.#ownsId && id !== undefined) stored['_id'] = this.idToStored(id)
+  /** @returns what is stored of a new document, its id included. @throws DocumentError, UnsafeValueError */
+  newToStored(document: object): Document {
+    const stored = this.toStored(document)
+    stored['_id'] ??= new ObjectId()
     return stored
   }
 
-  /** @returns what is stored of a field of it. @throws DocumentError, UnsafeValueError */
-  fieldToStored(name: string, value: unknown): unknown {
-    let encode = this.#fields.get(name)
-    if (!encode) this.#fields.set(name, (encode = this.#fieldEncoder(name)))
-    return literal(encode(value), `the field ${name}`)
+  /** @returns what is stored in the place of a document; without an id unless it has one. @throws DocumentError, UnsafeValueError */
+  toStored(document: object): Document {
+    const { _id: id, ...rest } = document as Document
+    const stored = literal(this.#encode(this.#ownsId ? document : rest, this.#where), 'the document') as Document
+    if (!this.#ownsId && id !== undefined) stored['_id'] = literal(this.idToStored(id), 'the _id')
+    return stored
   }
 
   /** @throws DocumentError when it does not fit the schema */
@@ -81,60 +80,13 @@ export class DocumentForm {
     return new ObjectId(id)
   }
 
+  /** How the values of a field, or of one inside others, are looked for. */
+  readonly sought = (path: string): Convert =>
+    path === '_id' && !this.#ownsId ? this.idToStored : this.fields.sought(path)
+
   idFromStored(id: unknown): unknown {
     return isObjectId(id) ? id.toHexString() : readable(id)
   }
-
-  #fieldEncoder(name: string): (value: unknown) => unknown {
-    if (name === '_id') throw misuse('MONGO_UPDATE', `${this.#where}: the _id of a document cannot be changed`)
-    const field = fieldSchema(this.#schema, name, this.#where)
-    if (field === undefined) return value => value
-    const where = `${this.#where}, field ${name}`
-    return encoder(field, compileValidator(field, describe(field, 'output', where), where), where)
-  }
-}
-
-/** @returns undefined where the library does not tell its fields' schemas. @throws UsageError where there is no such field */
-function fieldSchema(schema: Schema, name: string, where: string): Schema | undefined {
-  const fields =
-    kindOf(schema) === 'zod'
-      ? ((schema as unknown as ZodSchema)._zod.def['shape'] as Record<string, Schema> | undefined)
-      : ((schema as { properties?: object }).properties as Record<string, Schema> | undefined)
-  if (fields === undefined) return undefined
-  if (Object.hasOwn(fields, name)) return fields[name]
-  throw misuse('MONGO_UPDATE', `${where} has no field ${JSON.stringify(name)}`)
-}
-
-function encoder(schema: Schema, validate: Validate, where: string): (value: unknown) => unknown {
-  const misfit = `${where}: the value does not fit the schema`
-  if (kindOf(schema) !== 'zod' || !someInside(schema as unknown as ZodSchema, isCodec))
-    return value => settled(validate(value), misfit)
-  const core = zodCore()
-  return value => {
-    const result = (schema as unknown as ZodSchema)._zod.run(
-      { value, issues: [] },
-      { async: false, direction: 'backward' },
-    )
-    if (result instanceof Promise) throw asynchronous(where)
-    if (result.issues.length === 0) return result.value
-    const [first] = result.issues
-    const { message } = core.util.finalizeIssue(first!, {}, core.config())
-    throw new DocumentError(`${misfit}: ${(first!.path ?? []).map(String).join('.')} ${message}`)
-  }
-}
-
-function settled(outcome: unknown, misfit: string): unknown {
-  if (outcome instanceof Promise) throw asynchronous(misfit)
-  if (outcome instanceof Failed) throw new DocumentError(`${misfit}: ${outcome.found.map(told).join('; ')}`)
-  return outcome
-}
-
-function told({ path, msg }: Found): string {
-  return path.length > 0 ? `${path.join('.')} ${msg}` : msg
-}
-
-function asynchronous(where: string): UsageError {
-  return misuse('MONGO_SCHEMA', `${where}: a document cannot be validated asynchronously`)
 }
 
 /** For messages: an id of ours says nothing about a document; one of the application's may. */
@@ -152,7 +104,7 @@ function bsonType(value: unknown): unknown {
 
 /** The driver's own types become JavaScript's where these can hold the value; ids anywhere become text. */
 function readable(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) return value
   switch (bsonType(value)) {
     case undefined:
       break

@@ -64,6 +64,9 @@ export class DuplicateKeyError extends MongoCommandError {
 
 /** A document does not fit its collection's schema, on its way in or as it was found. A bug, or somebody else's write: 500. */
 export class DocumentError extends MillraceError {
+  /** Of the change that a watch could not give: `resumeAfter` of the watch that goes on behind it. */
+  resumeToken: string | undefined
+
   constructor(message: string, cause?: unknown) {
     super('MONGO_BAD_DOCUMENT', message, { status: 500, cause })
   }

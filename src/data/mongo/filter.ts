@@ -25,39 +25,42 @@ export class Operator<T = unknown> {
 
 /** A condition on whole documents, made by `all`, `any`, `none`, `where` and `trusted`. */
 export class Condition {
-  readonly #make: (idOf: Convert) => Record<string, unknown>
+  readonly #make: (sought: Sought) => Record<string, unknown>
 
   /** Use `all`, `any`, `none`, `where` or `trusted`. */
-  constructor(make: (idOf: Convert) => Record<string, unknown>) {
+  constructor(make: (sought: Sought) => Record<string, unknown>) {
     this.#make = make
   }
 
-  static compile(condition: Condition, idOf: Convert): Record<string, unknown> {
-    return condition.#make(idOf)
+  static compile(condition: Condition, sought: Sought): Record<string, unknown> {
+    return condition.#make(sought)
   }
 }
 
-/** Turns a value into what stands for it in the database: the text of an id into an ObjectId. */
+/** Turns a value into what stands for it in the database: the text of an id into an ObjectId, a codec's output into its input. */
 export type Convert = (value: unknown) => unknown
 
-type Element<T> = T extends readonly (infer E)[] ? E : never
+/** How the values of a field are turned, by its name or path. */
+export type Sought = (path: string) => Convert
+
+type Element<T> = T extends readonly (infer E)[] | ReadonlySet<infer E> ? E : never
 /** A field that holds a list matches by one of its items too, as in MongoDB. */
-type Sought<T> = T | Element<T> | Operator<NonNullable<T>> | Operator<NonNullable<Element<T>>> | Operator<null>
+type Wanted<T> = T | Element<T> | Operator<NonNullable<T>> | Operator<NonNullable<Element<T>>> | Operator<null>
 
 /** T: the documents as handlers hold them. */
-export type Filter<T> = { readonly [K in keyof T]?: Sought<T[K]> } | Condition
+export type Filter<T> = { readonly [K in keyof T]?: Wanted<T[K]> } | Condition
 
 /** Of documents that only the collection knows. */
 type AnyFilter = Readonly<Record<string, unknown>> | Condition
 
 function operator<T>(name: string, operand: unknown): Operator<T> {
-  return new Operator((convert, where) => ({ [name]: convert(literal(operand, where)) }))
+  return new Operator((convert, where) => ({ [name]: literal(convert(operand), where) }))
 }
 
 function listOperator<T>(name: string, operands: readonly unknown[]): Operator<T> {
   return new Operator((convert, where) => {
     if (!Array.isArray(operands)) throw new UnsafeValueError(`${where}: expected a list`)
-    return { [name]: operands.map(operand => convert(literal(operand, where))) }
+    return { [name]: operands.map(operand => literal(convert(operand), where)) }
   })
 }
 
@@ -73,7 +76,7 @@ export const is = {
   notIn: <T>(values: readonly T[]): Operator<NonNullable<T>> => listOperator('$nin', values),
   /** `from` inclusive, `to` exclusive. */
   between: <T>(from: T, to: T): Operator<T> =>
-    new Operator((convert, where) => ({ $gte: convert(literal(from, where)), $lt: convert(literal(to, where)) })),
+    new Operator((convert, where) => ({ $gte: literal(convert(from), where), $lt: literal(convert(to), where) })),
   /** The field is there, also where it holds null. */
   present: (): Operator<any> => operator('$exists', true),
   absent: (): Operator<any> => operator('$exists', false),
@@ -108,7 +111,7 @@ export function none(...filters: readonly AnyFilter[]): Condition {
 
 function combined(name: string, filters: readonly AnyFilter[]): Condition {
   if (filters.length === 0) throw misuse('MONGO_FILTER', `${name.slice(1)} needs at least one condition`)
-  return new Condition(idOf => ({ [name]: filters.map(filter => compileFilter(filter, idOf)) }))
+  return new Condition(sought => ({ [name]: filters.map(filter => compileFilter(filter, sought)) }))
 }
 
 /** A condition on a field inside others: `where('author.country', 'AT')`. The path is code's, not the client's. */
@@ -116,7 +119,7 @@ export function where(path: string, value: unknown): Condition {
   const names = path.split('.')
   if (names.includes('')) throw misuse('MONGO_FILTER', `the path ${JSON.stringify(path)} has an empty step`)
   for (const name of names) plainName(name, 'where')
-  return new Condition(() => ({ [path]: compileValue(value, unchanged, path) }))
+  return new Condition(sought => ({ [path]: compileValue(value, sought(path), path) }))
 }
 
 /** A filter in MongoDB's own words, for what the rest cannot say. It is sent as it is: never put input into it. */
@@ -125,12 +128,12 @@ export function trusted(filter: Readonly<Record<string, unknown>>): Condition {
 }
 
 /**
- * @param idOf  what an `_id` is looked for by
+ * @param sought  how the values of each field are looked for
  * @returns the driver's filter, every value of it under an operator of ours
  * @throws UnsafeValueError `MONGO_UNSAFE_VALUE`, 422
  */
-export function compileFilter(filter: Filter<unknown> | AnyFilter, idOf: Convert): Record<string, unknown> {
-  if (filter instanceof Condition) return Condition.compile(filter, idOf)
+export function compileFilter(filter: Filter<unknown> | AnyFilter, sought: Sought): Record<string, unknown> {
+  if (filter instanceof Condition) return Condition.compile(filter, sought)
   const prototype: unknown = typeof filter === 'object' && filter !== null ? Object.getPrototypeOf(filter) : undefined
   if (prototype !== Object.prototype && !(prototype === null && filter))
     throw new UnsafeValueError('the filter is no plain object; expected { field: value } or a condition')
@@ -140,15 +143,11 @@ export function compileFilter(filter: Filter<unknown> | AnyFilter, idOf: Convert
     // Left out, a condition would not hold nothing but everything: a forgotten id would be every document.
     if (value === undefined)
       throw new UnsafeValueError(`filter.${name} is undefined; leave the field out, or look for null`)
-    compiled[name] = compileValue(value, name === '_id' ? idOf : unchanged, `filter.${name}`)
+    compiled[name] = compileValue(value, sought(name), `filter.${name}`)
   }
   return compiled
 }
 
 function compileValue(value: unknown, convert: Convert, where: string): unknown {
-  return value instanceof Operator ? Operator.compile(value, convert, where) : { $eq: convert(literal(value, where)) }
-}
-
-function unchanged(value: unknown): unknown {
-  return value
+  return value instanceof Operator ? Operator.compile(value, convert, where) : { $eq: literal(convert(value), where) }
 }

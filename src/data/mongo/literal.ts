@@ -11,6 +11,8 @@
 //   _bsontype                      the driver's mark for its own types
 //   Map, functions, symbols        they have no form, or one that nobody expects
 //   more than 100 levels           MongoDB's own limit; and what holds itself
+//   a Date of no time              the driver makes 1970 of it
+//   whole numbers over 64 bits     the driver cuts them off
 import { UnsafeValueError } from './errors.ts'
 
 const DEEPEST = 100
@@ -25,9 +27,11 @@ export function literal(value: unknown, where: string, depth = 0): unknown {
     case 'string':
     case 'number':
     case 'boolean':
-    case 'bigint':
     case 'undefined':
       return value
+    case 'bigint':
+      if (BigInt.asIntN(64, value) === value) return value
+      throw new UnsafeValueError(`${where} is a whole number of more than 64 bits, which MongoDB does not hold`)
     case 'object':
       return value === null ? null : literalObject(value, where, depth)
     default:
@@ -44,6 +48,8 @@ export function plainName(name: string, where: string): string {
 
 function literalObject(value: object, where: string, depth: number): unknown {
   if (depth > DEEPEST) throw new UnsafeValueError(`${where} is more than ${DEEPEST} levels deep`)
+  if (value instanceof Date && Number.isNaN(value.getTime()))
+    throw new UnsafeValueError(`${where} is a Date of no time, which MongoDB would take for 1970`)
   if (value instanceof Date || value instanceof Uint8Array || isOfDriver(value)) return value
   if (Array.isArray(value)) return value.map(item => literal(item, where, depth + 1))
   if (value instanceof Set) return [...(value as Set<unknown>)].map(item => literal(item, where, depth + 1))

@@ -2,7 +2,7 @@
 import { milliseconds, type Duration } from '../../core/duration.ts'
 
 export interface MongoOptions {
-  /** `mongodb://user:password@host:27017/database`, with the driver's options behind `?`. Default: the environment's MONGODB_URL. */
+  /** `mongodb://user:password@host:27017/database`, with the driver's options behind `?`; those below come before them. Default: the environment's MONGODB_URL. */
   readonly url?: string | undefined
   /** Default: the URL's; where it names none, `app`. */
   readonly database?: string

@@ -3,7 +3,7 @@
 // The life of a cursor: nothing until the first row is asked for -> a connection, a read-only transaction and a portal in it -> batch after
 // batch -> given back as soon as the last batch is there, or when the loop is left (break, return, throw), or when the signal aborts, even
 // if nobody asks for a row any more. In a transaction it reads on the transaction's connection and what is given back is the portal alone.
-import { anyOf } from './any-signal.ts'
+import { anyOf } from '../../core/any-signal.ts'
 import type { Portal } from './portal.ts'
 import { compileSql, type CompiledSql } from './sql.ts'
 

@@ -1,7 +1,7 @@
 // A transaction: one connection for its whole length, given back exactly once, whatever happens in between.
 import { MillraceError } from '../../core/error.ts'
 import type { Out, Schema } from '../../schema/schema.ts'
-import { anyOf } from './any-signal.ts'
+import { anyOf } from '../../core/any-signal.ts'
 import { StalePlanError, type Connection } from './connection.ts'
 import { copyIn, type CopySource } from './copy-in.ts'
 import { CopyOut, type CopyOptions } from './copy-out.ts'

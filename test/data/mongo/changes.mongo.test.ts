@@ -6,6 +6,7 @@ import {
   type Change,
   type Collection,
   connect,
+  DocumentError,
   MongoConflictError,
   type WatchOptions,
 } from '../../../src/data/mongo/index.ts'
@@ -108,6 +109,24 @@ describe(`changes, on ${server.name}`, async () => {
     },
   )
 
+  test('a document that does not fit ends them with the token to go on behind it', async () => {
+    const items = db.collection('misfits', Item)
+    const left = new AbortController()
+    const { taken, ended } = await openWatch(items, { signal: left.signal })
+    await items.driver.insertOne({ name: 'misfit', n: 'many' })
+    const error = await ended.then(
+      () => assert.fail(),
+      (error: unknown) => error,
+    )
+    assert.ok(error instanceof DocumentError)
+    assert.ok(error.resumeToken !== undefined && error.resumeToken !== taken.at(-1)!.resumeToken)
+    await items.insert({ name: 'fits', n: 2 })
+    for await (const { document } of items.watch({ resumeAfter: error.resumeToken })) {
+      assert.equal(document?.name, 'fits')
+      break
+    }
+  })
+
   test('end when the database closes', async () => {
     const own = await server.open()
     const { ended } = await openWatch(own.collection('closing', Item))
@@ -150,6 +169,24 @@ describe(`a transaction, on ${server.name}`, async () => {
       error => error === why,
     )
     assert.equal((await accounts.findOne({ name: 'a' }))?.n, 6)
+  })
+
+  test('is undone when whoever it is for has left before it is committed, and takes no more', async () => {
+    for (const isWaiting of [true, false]) {
+      const left = new AbortController()
+      const reason = new Error('the client has left')
+      const during = db.transaction(
+        async tx => {
+          const inside = tx.collection('accounts', Item)
+          await inside.updateMany({}, { set: { n: 0 } })
+          left.abort(reason)
+          if (isWaiting) await inside.findOne({ name: 'a' })
+        },
+        { signal: left.signal },
+      )
+      await assert.rejects(during, error => error === reason)
+      assert.equal((await accounts.findOne({ name: 'a' }))?.n, 6)
+    }
   })
 
   test('that another one comes before is refused, and run again where that was asked for', async () => {
