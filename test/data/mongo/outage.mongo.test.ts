@@ -21,7 +21,7 @@ describe(`MongoDB away, on ${server.name}`, () => {
       skip: server.name === 'MongoDB' && 'a real server is not ours to kill',
     },
     async () => {
-      const db = mongo({ url: server.url, database: 'killed', selectionTimeout: 500 })
+      const db = mongo({ url: server.url, database: 'killed', selectionTimeout: 1_500 })
       const app = new App({ title: 'Notes' })
       app.get('/notes', { uses: { db }, returns: z.array(Note) }, ({ db, signal }) =>
         db.collection('notes', Note).find({}, { signal }),
@@ -46,7 +46,7 @@ describe(`MongoDB away, on ${server.name}`, () => {
       // After the first ones have waited, further ones are told at once.
       const startedMs = performance.now()
       assert.equal((await api.fetch('/notes', add)).status, 503)
-      assert.ok(performance.now() - startedMs < 400)
+      assert.ok(performance.now() - startedMs < 1_200)
       // What needs no database is as before.
       assert.equal((await api.fetch('/hello')).status, 200)
 

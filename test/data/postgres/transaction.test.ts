@@ -107,7 +107,8 @@ describe('db.transaction', () => {
     const failed = (await crossing(0)).filter(result => result.status === 'rejected')
     assert.equal(failed.length, 1)
     assert.ok(failed[0]!.reason instanceof SerializationError)
-    assert.ok((await crossing(5)).every(result => result.status === 'fulfilled'))
+    // While the one that won is being written to the disk, the other one fails again and again.
+    assert.ok((await crossing(50)).every(result => result.status === 'fulfilled'))
     assertNothingLent()
   })
 

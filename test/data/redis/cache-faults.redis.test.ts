@@ -11,8 +11,8 @@ import { freePort, RedisServer, withoutRedis } from '../support/redis.ts'
 import { WatchedRedis } from '../support/redis-groups.ts'
 import { eventually } from '../support/server.ts'
 
-/** What a claim may take when Redis is away: the bound, and a loop that has other tests to run. */
-const AWAY_WITHIN_MS = 100 + 400
+/** What a claim may take when Redis is away: the bound, and a machine that has other tests to run; less than tiers wait whose bound is long. */
+const AWAY_WITHIN_MS = 100 + 1_900
 const PREFIX = 'faults'
 
 describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
@@ -95,7 +95,7 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
     assert.deepEqual(await waiting, { state: 'alone' })
     assert.equal(await lease.fulfil(value('too late')), false)
     for (const tier of [one, other]) assert.deepEqual(await tier.claim('cache', 'other'), { state: 'alone' })
-    assert.ok(performance.now() - startedMs < AWAY_WITHIN_MS * 2)
+    assert.ok(performance.now() - startedMs < AWAY_WITHIN_MS)
     await eventually(() => (heard.lost > 0 ? true : undefined))
     assert.equal(other.stats.losses, 1)
     await server.start()

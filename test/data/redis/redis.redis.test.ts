@@ -150,7 +150,7 @@ describe('a Redis', { skip: withoutRedis }, () => {
     const url = (): string => `redis://127.0.0.1:${proxy.port}`
 
     test('that holds: one command waits for its time-out, the next fail at once, and all is well when it heals', async () => {
-      const store = await open({ url: url(), commandTimeout: 100 })
+      const store = await open({ url: url(), commandTimeout: '1s' })
       await store.commands.set('key', 'value')
       proxy.hold()
       const late = await store.commands.get('key').catch((error: unknown) => error)
@@ -164,7 +164,7 @@ describe('a Redis', { skip: withoutRedis }, () => {
         assert.equal(away.code, 'REDIS_UNAVAILABLE')
         assert.ok(away.retryAfterMs! > 0)
       }
-      assert.ok(performance.now() - startedMs < 500)
+      assert.ok(performance.now() - startedMs < 5_000)
       assert.deepEqual(store.stats, { timeouts: 1, refused: 100, losses: 1 })
       proxy.heal()
       await back(store)
