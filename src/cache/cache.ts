@@ -8,11 +8,11 @@ import { type Duration, milliseconds } from '../core/duration.ts'
 import { badLimit, LoadFailedError } from './errors.ts'
 import type { CacheStats } from './cache-stats.ts'
 import { type CacheEvent, tell } from './events.ts'
-import { expiry, isDueEarly, isFresh, isKept, isServable, type CachePolicy } from './freshness.ts'
+import { expiry, isDueEarly, isFresh, isKept, isServable, policyFor, type CachePolicy } from './freshness.ts'
 import { invalidations, type Invalidatable, type InvalidationBus } from './invalidation.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { Lease, TierValue } from './second-tier.ts'
-import { type Brought, handIn, RETRY_MS, sharedLoad } from './shared-load.ts'
+import { type Brought, handIn, isGone, type Life, RETRY_MS, sharedLoad } from './shared-load.ts'
 import { SingleFlight, type Flight, type Landing, type Load } from './single-flight.ts'
 import { approximateBytes } from './sizes.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
@@ -294,8 +294,8 @@ export class Cache implements Invalidatable {
           return
         }
         const tookMs = this.#now() - beganMs
-        const freshForMs = this.#keep(flight, value, of, tookMs)
-        if (brought?.lease) handIn(brought.lease, this.#codec, value, of, freshForMs)
+        const kept = this.#keep(flight, value, of, tookMs)
+        if (brought?.lease) handIn(brought.lease, this.#codec, value, of.tags ?? [], kept)
         this.#tell({ kind: 'loaded', key, tookMs })
       },
       failed: (flight, error) => {
@@ -304,21 +304,24 @@ export class Cache implements Invalidatable {
         const isElsewhere = error instanceof LoadFailedError
         if (!isElsewhere) this.#errors++
         const entry = this.#store.read(key)
-        if (entry) entry.retryAtMs = this.#now() + (isElsewhere ? error.retryAfterMs! : RETRY_MS)
+        if (entry && isGone(error) && flight.mayKeep(entry.tags)) this.#store.delete(key)
+        else if (entry) entry.retryAtMs = this.#now() + (isElsewhere ? error.retryAfterMs! : RETRY_MS)
         this.#tell({ kind: 'failed', key, error })
       },
     }
     return this.#flights.start(key, tags, fly, landing, this.#loadTimeoutMs)
   }
 
-  /** @returns for how long others may keep it; 0 when nobody may */
-  #keep(flight: Flight, value: unknown, policy: CachePolicy, loadMs: number): number {
+  /** @returns for how long others may keep it; undefined when it was invalidated during its load */
+  #keep(flight: Flight, value: unknown, policy: CachePolicy, loadMs: number): Life | undefined {
     const { tags = [] } = policy
     const nowMs = this.#now()
     const life = expiry(policy, value, loadMs, nowMs, this.#random())
-    if (life.keptUntilMs <= nowMs || !flight.mayKeep(tags)) return 0
-    this.#write(flight.key, value, tags, { loadMs, retryAtMs: 0, ...life })
-    return life.freshUntilMs - nowMs
+    if (!flight.mayKeep(tags)) return undefined
+    if (life.keptUntilMs > nowMs) this.#write(flight.key, value, tags, { loadMs, retryAtMs: 0, ...life })
+    // It is not to be kept, and what it takes the place of is true no more.
+    else this.#store.delete(flight.key)
+    return { freshForMs: life.freshUntilMs - nowMs, staleForMs: life.staleUntilMs - life.freshUntilMs }
   }
 
   /** Somebody else's, as old as it is: `found` says how long it lives, and `policy` what may be done with it after that. */
@@ -327,7 +330,8 @@ export class Cache implements Invalidatable {
     const nowMs = this.#now()
     const freshUntilMs = nowMs + found.freshForMs
     const staleUntilMs = freshUntilMs + found.staleForMs
-    const keptUntilMs = Math.max(staleUntilMs, freshUntilMs + milliseconds(policy.staleIfError ?? 0))
+    const { staleIfError = 0 } = policyFor(value, policy)
+    const keptUntilMs = Math.max(staleUntilMs, freshUntilMs + milliseconds(staleIfError))
     if (keptUntilMs <= nowMs) return false
     this.#write(flight.key, value, found.tags, {
       loadMs: 0,

@@ -14,7 +14,10 @@ export interface CachePolicy {
    * is older than both is never served.
    */
   readonly staleIfError?: Duration
-  /** In place of `ttl` for undefined and null: that there is nothing is true for a shorter time than what there is. 0 keeps none. */
+  /**
+   * In place of `ttl` for undefined and null: that there is nothing is true for a shorter time than what there is. After it they are served no
+   * more, whatever `staleFor` says. 0 keeps none.
+   */
   readonly negativeTtl?: Duration
   /** What the value was made of, e.g. `product:7`; `invalidate` with one of them drops it in every worker. */
   readonly tags?: readonly string[]
@@ -32,14 +35,20 @@ const JITTER = 0.05
  * @throws UsageError `CORE_BAD_DURATION`
  */
 export function expiry(policy: CachePolicy, value: unknown, loadMs: number, nowMs: number, random: number): Expiry {
-  const { ttl, negativeTtl = ttl, staleFor = 0, staleIfError = staleFor } = policy
-  const lifeMs = milliseconds(value === undefined || value === null ? negativeTtl : ttl) * (1 - JITTER * random)
+  const { ttl, staleFor = 0, staleIfError = staleFor } = policyFor(value, policy)
+  const lifeMs = milliseconds(ttl) * (1 - JITTER * random)
   const freshUntilMs = nowMs + lifeMs
   const staleUntilMs = freshUntilMs + milliseconds(staleFor)
   const keptUntilMs = Math.max(staleUntilMs, freshUntilMs + milliseconds(staleIfError))
   // Never in the first half of its life: a load that takes as long as the ttl would follow itself without a pause.
   const refreshFromMs = freshUntilMs - Math.min(loadMs * LONGEST_LEAD, lifeMs / 2)
   return { refreshFromMs, freshUntilMs, staleUntilMs, keptUntilMs }
+}
+
+/** For what there is, or for that there is nothing. */
+export function policyFor(value: unknown, policy: CachePolicy): Pick<CachePolicy, 'ttl' | 'staleFor' | 'staleIfError'> {
+  const { negativeTtl } = policy
+  return negativeTtl !== undefined && (value === undefined || value === null) ? { ttl: negativeTtl } : policy
 }
 
 export function isFresh(entry: CacheEntry, nowMs: number): boolean {

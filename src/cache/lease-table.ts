@@ -93,6 +93,7 @@ export class LeaseTable {
     if (lease === undefined || lease.grounded || value.tags.some(tag => lease.late?.has(tag))) return 'fenced'
     const nowMs = this.#now()
     if (value.bytes.byteLength > this.#maxValueBytes) {
+      this.#store.delete(id)
       this.#pause(id, undefined, Math.min(value.freshForMs, LONGEST_PAUSE_MS), nowMs)
       return 'tooLarge'
     }
@@ -120,6 +121,13 @@ export class LeaseTable {
   abandon(id: string, token: number, failure?: { readonly message: string; readonly retryInMs: number }): boolean {
     if (this.#end(id, token) === undefined) return false
     if (failure) this.#pause(id, failure.message, failure.retryInMs, this.#now())
+    return true
+  }
+
+  /** As `abandon`, and what is older goes. */
+  withdraw(id: string, token: number): boolean {
+    if (this.#end(id, token) === undefined) return false
+    this.#store.delete(id)
     return true
   }
 

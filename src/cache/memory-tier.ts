@@ -132,6 +132,10 @@ export class MemoryTier implements SecondTier {
         this.#hub.table.abandon(id, token, failure)
         this.#hub.wake(id)
       },
+      withdraw: async () => {
+        this.#hub.table.withdraw(id, token)
+        this.#hub.wake(id)
+      },
     }
   }
 }

@@ -13,6 +13,7 @@
 //             While another process holds the lease, a claim waits for what becomes of it; a holder that dies loses its lease by time.
 //   fulfil    the value, for everybody; refused when an invalidation came after the claim or the lease was lost
 //   abandon   no value: the next may load at once, or after a pause when the load failed
+//   withdraw  no value, and none any more: a stale one is forgotten
 //
 // Fencing: a lease remembers how far invalidations had come when it was given. What a load brings is stored only if none of its tags, nor
 // its key, was invalidated since. So once `invalidate` has resolved, no value whose claim is older is found by anybody. Nothing here compares
@@ -41,8 +42,8 @@ export interface Lease {
   /**
    * Hands in the value and ends the lease. Never rejects.
    *
-   * @returns whether it was stored: not when it was invalidated since the claim, when the lease was lost, when it is larger than the tier takes,
-   *   or when the tier is out of reach. Then who waited claims again
+   * @returns whether it was stored: not when it was invalidated since the claim, when the lease was lost, when it is larger than the tier takes
+   *   (a stale one is forgotten then), or when the tier is out of reach. Then who waited claims again
    */
   fulfil(value: TierValue): Promise<boolean>
   /**
@@ -52,6 +53,8 @@ export interface Lease {
    * @param failure  given when the load failed: until `retryInMs` is over claims of this key are told so instead of loading
    */
   abandon(failure?: { readonly message: string; readonly retryInMs: number }): Promise<void>
+  /** Ends the lease without a value, and forgets the stale one: what was loaded is for nobody else, and has taken its place. Never rejects. */
+  withdraw(): Promise<void>
 }
 
 /** What to forget: everything that carries one of the tags, or one key of the caches of a name. */

@@ -2,9 +2,7 @@
 //
 // The tier decides who loads; this decides what that means for those who wait here. Whatever the tier does, a value comes or the load's own
 // error: a tier that is out of reach costs its bound once, and no request.
-import { milliseconds } from '../core/duration.ts'
 import { loadFailed, LoadFailedError } from './errors.ts'
-import type { CachePolicy } from './freshness.ts'
 import type { Claim, Lease, SecondTier, TierValue } from './second-tier.ts'
 import type { Load } from './single-flight.ts'
 import type { ValueCodec } from './value-codec.ts'
@@ -28,6 +26,9 @@ export type Brought<T> =
   | { readonly from: 'load'; readonly value: T; readonly lease: Lease | undefined }
   /** `lease`: the value is stale, and a new one is ours to load. */
   | { readonly from: 'tier'; readonly value: T; readonly found: TierValue; readonly lease: Lease | undefined }
+
+/** How long a value may be kept, in milliseconds from now, as a TierValue has it. */
+export type Life = Pick<TierValue, 'freshForMs' | 'staleForMs'>
 
 /** The source is asked again for a key that nobody can serve after so long: enough to tell all who wait now, and no pause for who comes later. */
 const RETRY_UNSERVED_MS = 100
@@ -69,7 +70,8 @@ async function loadWith<T>({ load, signal, reload }: SharedLoad<T>, lease: Lease
   try {
     return { from: 'load', value: await load({ signal }), lease }
   } catch (error) {
-    if (!signal.aborted)
+    if (isGone(error)) void lease.withdraw()
+    else if (!signal.aborted)
       void lease.abandon(
         isDecided(error) ? undefined : { message: messageOf(error), retryInMs: reload ? RETRY_MS : RETRY_UNSERVED_MS },
       )
@@ -79,11 +81,22 @@ async function loadWith<T>({ load, signal, reload }: SharedLoad<T>, lease: Lease
   }
 }
 
-/** Ends the lease with the value, or without one where it is for nobody else. */
-export function handIn(lease: Lease, codec: ValueCodec, value: unknown, policy: CachePolicy, freshForMs: number): void {
-  const bytes = freshForMs > 0 ? codec.encode(value) : undefined
-  if (bytes === undefined) return void lease.abandon()
-  void lease.fulfil({ bytes, freshForMs, staleForMs: milliseconds(policy.staleFor ?? 0), tags: policy.tags ?? [] })
+/**
+ * Ends the lease with the value, or without one where it is for nobody else.
+ *
+ * @param life  undefined: it was invalidated during its load
+ */
+export function handIn(
+  lease: Lease,
+  codec: ValueCodec,
+  value: unknown,
+  tags: readonly string[],
+  life: Life | undefined,
+): void {
+  if (life === undefined) return void lease.abandon()
+  const bytes = life.freshForMs > 0 ? codec.encode(value) : undefined
+  if (bytes === undefined) return void lease.withdraw()
+  void lease.fulfil({ bytes, ...life, tags })
 }
 
 function decoded<T>(codec: ValueCodec, claim: Claim & { state: 'found' | 'stale' }): { value: T } | undefined {
@@ -97,8 +110,19 @@ function decoded<T>(codec: ValueCodec, claim: Claim & { state: 'found' | 'stale'
 /** By the handler or by rules, and not for want of a source: the next to ask may be told something else. */
 function isDecided(error: unknown): boolean {
   if (error instanceof LoadFailedError) return false
+  const status = statusOf(error)
+  return status !== undefined && status >= 400 && status <= 499
+}
+
+/** Its source has answered, and there is nothing any more: 404 or 410. What was there is not to be served for that. */
+export function isGone(error: unknown): boolean {
+  const status = statusOf(error)
+  return status === 404 || status === 410
+}
+
+function statusOf(error: unknown): number | undefined {
   const status = typeof error === 'object' && error !== null ? (error as { status?: unknown }).status : undefined
-  return typeof status === 'number' && status >= 400 && status <= 499
+  return typeof status === 'number' ? status : undefined
 }
 
 function messageOf(error: unknown): string {

@@ -34,6 +34,7 @@ export type CacheAsk =
       readonly token: number
       readonly failure?: { readonly message: string; readonly retryInMs: number }
     }
+  | { readonly do: 'withdraw'; readonly name: string; readonly key: string; readonly token: number }
   | { readonly do: 'discard'; readonly name: string; readonly key: string }
 
 export type CacheAnswer =

@@ -110,6 +110,10 @@ export class SharedCache<M extends CacheMember> {
           this.#answer(member, { id: claim.id, state: 'failed', ...ask.failure })
         return this.#keepWaiting(id, [])
       }
+      case 'withdraw': {
+        const id = idOf(from, ask)
+        return this.#table.withdraw(id, ask.token) ? this.#wake(id) : undefined
+      }
       case 'discard':
         return this.#table.discard(idOf(from, ask))
     }

@@ -193,6 +193,10 @@ export class SupervisedTier implements SecondTier {
         this.#ask({ do: 'abandon', name, key, token, ...(failure && { failure }) })
         return Promise.resolve()
       },
+      withdraw: () => {
+        this.#ask({ do: 'withdraw', name, key, token })
+        return Promise.resolve()
+      },
     }
   }
 

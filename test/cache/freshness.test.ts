@@ -33,9 +33,42 @@ describe('what is not there', () => {
     assert.equal(loads, 2)
   })
 
+  for (const [how, gone] of [
+    ['is told by a value that is not kept', () => null],
+    ['is told by an error that says so', () => Promise.reject(Object.assign(new Error('gone'), { status: 404 }))],
+  ] as const)
+    test(`takes what was there before with it, when it ${how}`, async () => {
+      const { cache, clock } = setUp()
+      const policy = { ttl: '1m', staleFor: '1h', negativeTtl: 0 } as const
+      await cache.get<unknown>('k', () => 'there', policy)
+      clock.nowMs = 60_000
+      assert.equal(await cache.get<unknown>('k', gone, policy), 'there')
+      await turn()
+      assert.equal(await cache.get<unknown>('k', () => 'there again', policy), 'there again')
+      // Who waited for it is not given the older one instead.
+      clock.nowMs = 120_000
+      const waits = cache.get<unknown>('k', gone, policy, { waits: true })
+      assert.equal(
+        await waits.catch((error: unknown) => (error as Error).message),
+        how.includes('error') ? 'gone' : null,
+      )
+      assert.equal(cache.stats.entries, 0)
+    })
+
+  test('is never served stale, where negativeTtl says how long it is kept', async () => {
+    const { cache, clock } = setUp()
+    const policy = { ttl: '1m', negativeTtl: '1s', staleFor: '1h', staleIfError: '1h' } as const
+    await cache.get<unknown>('k', () => null, policy)
+    clock.nowMs = 1_000
+    assert.equal(await cache.get<unknown>('k', () => 'there', policy), 'there')
+    await cache.get<unknown>('other', () => null, policy)
+    clock.nowMs = 2_000
+    await assert.rejects(cache.get<unknown>('other', down, policy), /down/)
+  })
+
   test('is not kept with a negativeTtl of 0', async () => {
     const { cache } = setUp()
-    await cache.get('k', () => null, { ttl: '1m', negativeTtl: 0 })
+    await cache.get('k', () => null, { ttl: '1m', negativeTtl: 0, staleFor: '1h' })
     assert.equal(cache.stats.entries, 0)
   })
 })

@@ -232,6 +232,24 @@ export function secondTierCases(name: string, open: () => Promise<TierPair>): vo
       assert.equal((await other.claim('cache', 'other')).state, 'found')
     })
 
+    for (const [how, end] of [
+      ['withdrawn', (lease: Lease) => lease.withdraw()],
+      ['too large', (lease: Lease) => lease.fulfil({ ...value(''), bytes: new Uint8Array(pair.maxValueBytes + 1) })],
+    ] as const)
+      test(`serves nothing stale any more when what took its place is ${how}`, async () => {
+        const stale = { freshForMs: 20, staleForMs: MINUTE_MS }
+        await yours(await one.claim('cache', 'key')).fulfil(value('old', stale))
+        await new Promise(resolve => setTimeout(resolve, 40))
+        const first = await other.claim('cache', 'key')
+        assert.ok(first.state === 'stale')
+        await end(first.lease!)
+        for (const tier of [one, other]) {
+          const claim = await tier.claim('cache', 'key')
+          assert.notEqual(claim.state, 'stale')
+          if (claim.state === 'yours') await claim.lease.abandon()
+        }
+      })
+
     test('deletes what its reader cannot read', async () => {
       await yours(await one.claim('cache', 'key')).fulfil(value('no JSON'))
       await other.discard('cache', 'key')

@@ -93,6 +93,18 @@ describe('workers with a second tier', () => {
     assert.ok(tries >= 9 && tries <= 10, `${tries} tries in 10 s`)
   })
 
+  test('serve nothing that one of them has found to be gone', async t => {
+    const { caches, clock, stop } = workers(2)
+    t.after(stop)
+    const policy = { ttl: '1s', staleFor: '1m', negativeTtl: 0 } as const
+    await caches[0]!.get<string | null>('k', () => 'there', policy)
+    clock.nowMs = 1_000
+    // From the other's load, and anew in the background.
+    assert.equal(await caches[1]!.get<string | null>('k', () => null, policy), 'there')
+    for (let n = 0; n < 5; n++) await turn()
+    assert.equal(await caches[1]!.get<string | null>('k', () => 'there again', policy), 'there again')
+  })
+
   test('decide for themselves what a handler decides: a refusal of one is not that of another', async t => {
     const { caches, stop } = workers(2)
     t.after(stop)

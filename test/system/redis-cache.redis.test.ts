@@ -182,7 +182,7 @@ describe('a cache in Redis', { skip: withoutRedis }, () => {
 
   test(
     'an invalidation is never undone on its host, whatever happens to Redis meanwhile',
-    { timeout: 600_000 },
+    { timeout: 1_800_000 },
     async context => {
       const proxy = await FaultProxy.start({ host: '127.0.0.1', port: redis.port })
       const environment = {

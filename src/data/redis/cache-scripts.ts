@@ -102,10 +102,10 @@ if string.sub(paused, 1, 1) == 'F' then return {'failed', poisoned, string.sub(p
 return {'large', poisoned}`,
 })
 
-/** Ends a lease with a value, a pause or nothing. @returns stored, fenced, lost, full or ended */
+/** Ends a lease with a value, a pause or nothing; with `forgets` what was there goes. @returns stored, fenced, lost, full or ended */
 export const END = script({
   keys: ['fence', 'value', 'lease', 'pause'],
-  args: ['token', 'epoch', 'sequence', 'sealed', 'keepMs', 'packed', 'paused', 'pauseMs', 'ended'],
+  args: ['token', 'epoch', 'sequence', 'sealed', 'keepMs', 'packed', 'paused', 'pauseMs', 'forgets', 'ended'],
   lua: `${FENCE}
 local holder = redis.pcall('GET', lease)
 if type(holder) ~= 'string' or string.sub(holder, 2) ~= token then return 'lost' end
@@ -123,6 +123,7 @@ elseif #sealed > 0 then
     redis.call('DEL', pause)
   end
 end
+if forgets == '1' then redis.call('DEL', value) end
 redis.call('DEL', lease)
 if string.sub(holder, 1, 1) == '+' then redis.call('PUBLISH', ended, lease) end
 return result`,

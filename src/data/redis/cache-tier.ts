@@ -265,7 +265,8 @@ export class RedisTier implements SecondTier {
         const { bytes, freshForMs, staleForMs } = value
         if (bytes.byteLength > this.#maxValueBytes || value.tags.length > MAX_TAGS) {
           this.#counts.tooLarge++
-          await this.#end(place, token, since, { paused: 'L', pauseMs: Math.min(freshForMs, LONGEST_PAUSE_MS) })
+          const pauseMs = Math.min(freshForMs, LONGEST_PAUSE_MS)
+          await this.#end(place, token, since, { paused: 'L', pauseMs, forgets: true })
           return false
         }
         const buckets = [...tagBuckets(value.tags), place.bucket]
@@ -282,6 +283,7 @@ export class RedisTier implements SecondTier {
         const pause = failure && { paused: `F${failure.message.slice(0, LONGEST_MESSAGE)}`, pauseMs: failure.retryInMs }
         await this.#end(place, token, since, pause ?? {})
       },
+      withdraw: async () => void (await this.#end(place, token, since, { forgets: true })),
     })
     this.#leases.add(lease)
     return lease
@@ -291,9 +293,16 @@ export class RedisTier implements SecondTier {
     place: Place,
     token: string,
     since: FencePoint,
-    with_: { sealed?: Buffer; keepMs?: number; packed?: Buffer; paused?: string; pauseMs?: number },
+    with_: {
+      sealed?: Buffer
+      keepMs?: number
+      packed?: Buffer
+      paused?: string
+      pauseMs?: number
+      forgets?: boolean
+    },
   ): Promise<string | undefined> {
-    const { sealed = NOTHING, keepMs = 0, packed = NOTHING, paused = '', pauseMs = 0 } = with_
+    const { sealed = NOTHING, keepMs = 0, packed = NOTHING, paused = '', pauseMs = 0, forgets = false } = with_
     try {
       const result = await this.#run(END, place.keys, [
         token,
@@ -304,6 +313,7 @@ export class RedisTier implements SecondTier {
         packed,
         paused,
         wholeMs(pauseMs),
+        forgets ? '1' : '',
         this.#keys.channel('ended'),
       ])
       return String(result)
@@ -449,6 +459,7 @@ interface LeaseActs {
   ended(): void
   fulfil(value: TierValue): Promise<boolean>
   abandon(failure: { readonly message: string; readonly retryInMs: number } | undefined): Promise<void>
+  withdraw(): Promise<void>
 }
 
 class RedisLease implements Lease {
@@ -468,6 +479,10 @@ class RedisLease implements Lease {
 
   async abandon(failure?: { readonly message: string; readonly retryInMs: number }): Promise<void> {
     if (this.#end()) await this.#acts.abandon(failure)
+  }
+
+  async withdraw(): Promise<void> {
+    if (this.#end()) await this.#acts.withdraw()
   }
 
   #end(): boolean {
