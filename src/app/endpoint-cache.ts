@@ -149,17 +149,25 @@ export class EndpointCache {
   ): Promise<Answer> {
     let isOurs = false
     let isStale = false
-    const finished = await this.#cache.get<FinishedAnswer>(
-      key,
-      async ({ signal }) => {
-        isOurs = true
-        return finish(await this.#loaded(load, signal))
-      },
-      finished => this.#policyOf(finished, inputs),
-      { signal, onStale: () => (isStale = true) },
-    )
+    let finished: FinishedAnswer
+    try {
+      finished = await this.#cache.get<FinishedAnswer>(
+        key,
+        async ({ signal }) => {
+          isOurs = true
+          const finished = finish(await this.#loaded(load, signal))
+          if (finished.head.status >= 500) throw new FailedAnswer(finished)
+          return finished
+        },
+        finished => this.#policyOf(finished, inputs),
+        { signal, onStale: () => (isStale = true) },
+      )
+    } catch (error) {
+      if (!(error instanceof FailedAnswer)) throw error
+      finished = error.finished
+    }
     if (!isOurs && isPersonal(finished.head, this.#headerNames)) return load(signal)
-    return finished.answerTo(exchange, this.#saysHow ? (isStale ? STALE : MISS) : undefined)
+    return finished.answerTo(exchange, this.#saysHow ? (isStale ? STALE : isOurs ? MISS : HIT) : undefined)
   }
 
   /** Where it may be kept that there is nothing, an error that says so is an answer. */
@@ -179,6 +187,15 @@ export class EndpointCache {
     // 206 is a part, by a header that the key may not hold.
     const isWhole = head.status >= 200 && head.status <= 299 && head.status !== 206
     return isWhole ? { ...this.#policy, tags: this.#tags(inputs) } : UNCACHED
+  }
+}
+
+/** A 5xx that the handler has returned: a failure like one that it throws, where an older answer may be given. */
+class FailedAnswer extends Error {
+  readonly finished: FinishedAnswer
+  constructor(finished: FinishedAnswer) {
+    super(`the answer was a ${finished.head.status}`)
+    this.finished = finished
   }
 }
 

@@ -4,6 +4,8 @@ import * as z from 'zod'
 import { App, cache, dependency, fail } from 'millrace'
 import { compress } from 'millrace/middleware'
 import { testClient } from 'millrace/testing'
+import { MemoryHub } from '../../src/cache/memory-tier.ts'
+import { provideSecondTier } from '../../src/cache/second-tier.ts'
 import { onEachSeam, silent } from './support/seams.ts'
 
 describe('cache on an endpoint', () => {
@@ -279,6 +281,41 @@ describe('cache on an endpoint', () => {
     const stale = await client.fetch('/a')
     assert.deepEqual([stale.headers.get('x-cache'), await stale.json()], ['STALE', 1])
     await client.close()
+  })
+
+  for (const how of ['thrown', 'returned'] as const)
+    test(`an older answer is given where the new one is a 5xx, ${how}, and not where it is a 404`, async () => {
+      let status: 200 | 404 | 503 = 200
+      const app = new App({ log: silent })
+      app.get('/a', { cache: { ttl: 1, staleIfError: '1m', xCache: true } }, ({ reply }) =>
+        status !== 200 && how === 'thrown' ? fail(status) : reply(status, { status }),
+      )
+      const client = testClient(app)
+      const ask = async () => {
+        const answer = await client.fetch('/a')
+        return [answer.status, answer.headers.get('x-cache')]
+      }
+      const past = () => new Promise(resolve => setTimeout(resolve, 5))
+      assert.deepEqual(await ask(), [200, 'MISS'])
+      await past()
+      status = 503
+      assert.deepEqual(await ask(), [200, 'STALE'])
+      await new Promise(resolve => setTimeout(resolve, 1_050)) // its source is left alone for a second
+      status = 404
+      assert.equal((await ask())[0], 404)
+      status = 503
+      assert.equal((await ask())[0], 503)
+      await client.close()
+    })
+
+  test('X-Cache says HIT, and not MISS, of what somebody else has loaded', async t => {
+    const hub = new MemoryHub()
+    provideSecondTier(hub.join())
+    t.after(() => provideSecondTier(undefined))
+    const [one, other] = [testClient(page('x')), testClient(page('x'))]
+    assert.equal((await one.fetch('/page')).headers.get('x-cache'), 'MISS')
+    assert.equal((await other.fetch('/page')).headers.get('x-cache'), 'HIT')
+    await Promise.all([one.close(), other.close()])
   })
 
   onEachSeam(
