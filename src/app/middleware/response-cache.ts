@@ -11,8 +11,10 @@
 import { Cache } from '../../cache/cache.ts'
 import type { CachePolicy } from '../../cache/freshness.ts'
 import { type Duration, milliseconds } from '../../core/duration.ts'
+import { LruMap } from '../../core/lru-map.ts'
 import { Answer, LateAnswer, SwitchAnswer } from '../answer.ts'
 import { directivesOf, secondsOf, sharedLife } from '../cache-control.ts'
+import { collected, streamOf } from '../collect.ts'
 import type { Middleware, MiddlewareContext } from '../compose.ts'
 import { FinishedAnswer, finishedBytes, finishedCodec, valueOf } from '../finished-answer.ts'
 import { exchangeOf } from '../request-state.ts'
@@ -36,7 +38,7 @@ export interface ResponseCacheOptions {
   readonly obeysRequests?: boolean
   /** Answers say `X-Cache: HIT`, `STALE` or `MISS`. Default false. */
   readonly xCache?: boolean
-  /** Larger bodies go through; streams are collected up to it before they are sent. Default 1 MiB. */
+  /** Larger bodies go through; streams are collected up to it, and for five seconds at most, before they are sent. Default 1 MiB. */
   readonly maxBodyBytes?: number
   /** Of the cache, for metrics; keys are unique within it. Default 'responses 1', 2 and so on. */
   readonly name?: string
@@ -61,12 +63,19 @@ class FailedAnswer extends Error {
 
 const UNCACHED: CachePolicy = { ttl: 0 }
 const MAX_BODY_BYTES = 1024 * 1024
+/** A stream that is slower than this is one that its reader follows. */
+const MAX_COLLECT_MS = 5_000
+// What was not to be kept is not waited for: those who ask for it do not stand in a line. As Varnish's hit-for-miss, for as many addresses.
+const PASS_MS = 10_000
+const MAX_PASSES = 1_000
+/** They answer a condition or a range of one request, and say nothing of what others are answered. */
+const OF_ONE_REQUEST = new Set([206, 304, 412, 416])
 let caches = 0
 
 /**
  * By RFC 9111: s-maxage, max-age and Expires say how long an answer is kept, stale-while-revalidate and stale-if-error (RFC 5861) what happens after
  * that; never kept are private, no-store, no-cache, Set-Cookie, and what varies by a field that is not in `vary`. Kept ones carry Age, are given
- * as 304, in parts and for HEAD, and are shared by all workers.
+ * as 304, in parts and for HEAD, and are shared by all workers. A POST, PUT, PATCH or DELETE that succeeds has all of them forget its address.
  *
  * @throws UsageError `CORE_BAD_DURATION`
  */
@@ -93,6 +102,8 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
     sizeOf: finishedBytes,
   })
 
+  const passes = new LruMap<string, { readonly key: string; readonly untilMs: number }>()
+
   const policyOf = (found: FinishedAnswer | OwnAnswer, context: MiddlewareContext): CachePolicy => {
     if (found instanceof OwnAnswer) return UNCACHED
     // A 404 that says nothing of its own is told to those who wait, and not kept.
@@ -107,8 +118,32 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
       ttl: life.freshMs,
       staleFor: life.staleMs ?? staleMs,
       staleIfError: life.staleIfErrorMs ?? staleIfErrorMs,
-      tags: typeof tags === 'function' ? tags(context) : tags,
+      tags: [...(typeof tags === 'function' ? tags(context) : tags), addressTag(context)],
     }
+  }
+
+  /** Of all that is kept of an address, whatever it varies by. */
+  const addressTag = ({ scheme, authority, path, search }: MiddlewareContext): string =>
+    `${cache.name} ${JSON.stringify([scheme, authority, path, search])}`
+
+  const mayKeep = ({ status, head }: Answer): boolean =>
+    sharedLife(status, head.fields, status === 200 ? fallbackMs : undefined, varyNames) !== undefined
+
+  /** RFC 9111 §4.4: what was kept of an address is not true any more when something was changed there. */
+  const changed = async (context: MiddlewareContext, next: () => Promise<Answer>): Promise<Answer> => {
+    const answer = await next()
+    if (answer.status >= 200 && answer.status <= 399)
+      await cache.invalidate(addressTag(context)).catch((error: unknown) => {
+        context.log.warn(error, 'what is kept of a changed address could not be invalidated in other workers')
+      })
+    return answer
+  }
+
+  /** Straight through, for who asks for what was not to be kept a moment ago; it may be by now. */
+  const passed = async (key: string, next: () => Promise<Answer>): Promise<Answer> => {
+    const answer = await next()
+    if (mayKeep(answer)) passes.delete(key)
+    return answer
   }
 
   /** What is inside, as a cache may keep it, or as it is for who asked. */
@@ -116,10 +151,14 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
     const answer = await next()
     if (answer.status >= 500) throw new FailedAnswer(answer)
     if (answer instanceof LateAnswer || answer instanceof SwitchAnswer) return new OwnAnswer(answer)
+    if (!mayKeep(answer)) return new OwnAnswer(answer)
     const { status, fields } = answer.head
-    const mayKeep = sharedLife(status, fields, status === 200 ? fallbackMs : undefined, varyNames) !== undefined
-    if (!mayKeep || answer.trailers !== undefined || context.method !== 'GET') return new OwnAnswer(answer)
-    if (!(await collected(answer, maxBodyBytes))) return new OwnAnswer(answer)
+    if (!(await collected(answer, { maxBytes: maxBodyBytes, maxMs: MAX_COLLECT_MS }))) return new OwnAnswer(answer)
+    // Of a mounted listener it is known only now whether there are any. They stand behind a stream.
+    if (Object.keys(answer.trailers?.() ?? {}).length > 0) {
+      answer.body = streamOf(answer.body as Uint8Array)
+      return new OwnAnswer(answer)
+    }
     const age = valueOf(fields, 'age')
     const own = fields.filter((_, n) => fields[n - (n % 2)]!.toLowerCase() !== 'age')
     const finished = FinishedAnswer.of(status, own, answer.body as string | Uint8Array | null, answer.error)
@@ -129,8 +168,12 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
   return async (context, next) => {
     const exchange = exchangeOf(context)
     const { headers, method } = context
+    if (!SAFE.has(method)) return changed(context, next)
     if ((method !== 'GET' && method !== 'HEAD') || headers.hasAny(personal)) return next()
+    // Some handlers answer by the body of a GET, and it is no part of the key.
+    if (exchange.body.length !== 0) return next()
     const key = [
+      context.scheme,
       context.authority,
       context.path,
       context.search,
@@ -151,6 +194,8 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
     if (kept) return kept.answerTo(exchange, told(kept, 'HIT'))
     // What HEAD would leave of it is no whole answer.
     if (method === 'HEAD') return next()
+    const pass = passes.get(key)
+    if (pass !== undefined && performance.now() < pass.untilMs) return passed(key, next)
     let isOurs = false
     let isStale = false
     let found: FinishedAnswer | OwnAnswer
@@ -170,10 +215,20 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
       if (error instanceof FailedAnswer) return error.answer
       throw error
     }
-    if (found instanceof OwnAnswer) return isOurs ? found.answer : next()
-    return found.answerTo(exchange, told(found, isStale ? 'STALE' : 'MISS'))
+    if (found instanceof OwnAnswer) {
+      if (!isOurs) return next()
+      if (!OF_ONE_REQUEST.has(found.answer.status)) {
+        passes.set(key, { key, untilMs: performance.now() + PASS_MS })
+        if (passes.size > MAX_PASSES) passes.delete(passes.oldest()!.key)
+      }
+      return found.answer
+    }
+    return found.answerTo(exchange, told(found, isStale ? 'STALE' : isOurs ? 'MISS' : 'HIT'))
   }
 }
+
+/** RFC 9110 §9.2.1, and QUERY: they change nothing. */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 
 type Wish = 'kept' | 'anew' | 'impossible'
 
@@ -185,49 +240,4 @@ function wishOf({ headers }: MiddlewareContext, kept: FinishedAnswer | undefined
   const isTooOld = kept !== undefined && maxAge !== undefined && kept.age >= maxAge
   if (asked.has('only-if-cached') && (kept === undefined || isTooOld)) return 'impossible'
   return asked.has('no-store') || asked.has('no-cache') || isTooOld ? 'anew' : 'kept'
-}
-
-/**
- * Makes a stream into bytes.
- *
- * @returns whether the body is whole now; of one that is too long or never ends, the answer is as it was
- */
-async function collected(answer: Answer, maxBytes: number): Promise<boolean> {
-  const { body } = answer
-  if (!(body instanceof ReadableStream)) return body === null || body.length <= maxBytes
-  const isEndless = /^text\/event-stream\b/i.test(answer.headers.get('content-type') ?? '')
-  if (isEndless || (answer.length !== undefined && answer.length > maxBytes)) return false
-  // stream() takes texts for pieces as well.
-  const reader = (body as ReadableStream<Uint8Array | string>).getReader()
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    const piece = typeof value === 'string' ? Buffer.from(value) : value
-    pieces.push(piece)
-    if ((size += piece.byteLength) <= maxBytes) continue
-    answer.body = continued(pieces, reader)
-    return false
-  }
-  answer.body = Buffer.concat(pieces)
-  answer.length = undefined
-  return true
-}
-
-/** What has been read, and then the rest. */
-function continued(
-  pieces: readonly Uint8Array[],
-  reader: ReadableStreamDefaultReader<Uint8Array | string>,
-): ReadableStream<Uint8Array> {
-  let at = 0
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (at < pieces.length) return controller.enqueue(pieces[at++]!)
-      const { done, value } = await reader.read()
-      if (done) controller.close()
-      else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
-    },
-    cancel: reason => reader.cancel(reason),
-  })
 }

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http, { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { App, cache, fail, stream } from 'millrace'
 import { compress, responseCache, type ResponseCacheOptions } from 'millrace/middleware'
 import { testClient } from 'millrace/testing'
+import * as z from 'zod'
+import { MemoryHub } from '../../../src/cache/memory-tier.ts'
+import { provideSecondTier } from '../../../src/cache/second-tier.ts'
 import { type Ask, onEachSeam, silent } from '../support/seams.ts'
 
 /** What handlers that know nothing of a cache answer. */
@@ -139,6 +145,194 @@ describe('responseCache()', () => {
       assert.equal(await of({ 'cache-control': 'max-age=60' }), kept)
     },
   )
+
+  onEachSeam(
+    'forgets what it keeps of an address when something is changed there, and not when that is refused',
+    () => {
+      const app = new App({ log: silent, use: [responseCache({ ttl: '1m', vary: ['accept-language'] })] })
+      let runs = 0
+      app.get('/a', () => `run ${++runs}`)
+      const query = z.object({ refuses: z.string().optional() })
+      const change = (of: { query: { refuses?: string | undefined } }) =>
+        of.query.refuses === undefined ? { done: true } : fail(409)
+      app.post('/a', { query }, change)
+      app.put('/a', { query }, change)
+      app.patch('/a', { query }, change)
+      app.delete('/a', { query }, change)
+      return app
+    },
+    async ask => {
+      const of = async (path: `/${string}`, language: string) =>
+        (await ask(path, { headers: { 'accept-language': language } })).text()
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+        const before = [await of('/a', 'de'), await of('/a', 'en'), await of('/a?b', 'en')]
+        assert.equal((await ask('/a?refuses=1', { method })).status, 409)
+        assert.equal(await of('/a', 'de'), before[0], method)
+        assert.equal((await ask('/a', { method, headers: { authorization: 'Bearer x' } })).status, 200)
+        assert.notEqual(await of('/a', 'de'), before[0], method)
+        assert.notEqual(await of('/a', 'en'), before[1], method)
+        assert.equal(await of('/a?b', 'en'), before[2], method)
+      }
+    },
+  )
+
+  test('keeps what a listener of node:http answers, and passes its trailers on', async () => {
+    let runs = 0
+    const listeners: ((request: http.IncomingMessage, response: http.ServerResponse) => void)[] = [
+      (_request, response) => response.end(`run ${++runs}`),
+      (_request, response) => {
+        response.write('run ')
+        response.end(String(++runs))
+      },
+    ]
+    for (const node of listeners) {
+      const app = new App({ log: silent })
+      app.mount('/m', { node }, { use: [responseCache({ ttl: '1m' })] })
+      const client = testClient(app)
+      const [first, second] = await ask2((path, init) => client.fetch(path, init), '/m/a')
+      assert.equal(first, second)
+      await client.close()
+    }
+    const app = new App({ log: silent })
+    const trailing = (_request: http.IncomingMessage, response: http.ServerResponse) => {
+      response.writeHead(200, { trailer: 'x-sum' })
+      response.addTrailers({ 'x-sum': String(++runs) })
+      response.end('summed')
+    }
+    app.mount('/m', { node: trailing }, { use: [responseCache({ ttl: '1m' })] })
+    const server = createServer(app.nodeHandler()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const sums = new Set<unknown>()
+    for (let n = 0; n < 2; n++) {
+      const request = http.get({ host: '127.0.0.1', port, path: '/m/a', agent: false, headers: { te: 'trailers' } })
+      const [answer] = (await once(request, 'response')) as [http.IncomingMessage]
+      assert.equal((await answer.setEncoding('utf8').toArray()).join(''), 'summed')
+      sums.add(answer.trailers['x-sum'])
+    }
+    assert.equal(sums.size, 2)
+    assert.ok(!sums.has(undefined))
+    server.close()
+    await app.close()
+  })
+
+  test('keeps nothing of a GET with a body, which a handler may answer by', async () => {
+    const app = new App({ log: silent, use: [responseCache({ ttl: '1m' })] })
+    app.mount('/search', { node: (request, response) => void request.pipe(response) })
+    const server = createServer(app.nodeHandler()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const ask = async (body: string) => {
+      const headers = { 'content-length': Buffer.byteLength(body) }
+      const request = http.request({
+        host: '127.0.0.1',
+        port,
+        path: '/search/all',
+        method: 'GET',
+        headers,
+        agent: false,
+      })
+      request.end(body)
+      const [answer] = (await once(request, 'response')) as [http.IncomingMessage]
+      return (await answer.setEncoding('utf8').toArray()).join('')
+    }
+    assert.deepEqual([await ask('one'), await ask('other')], ['one', 'other'])
+    server.close()
+    await app.close()
+  })
+
+  test('tells http from https: what sends from one to the other is no answer to both', async () => {
+    const app = new App({ log: silent })
+    app.use(responseCache({ ttl: '1m' }))
+    app.mount('/m', ({ url }: Request) =>
+      url.startsWith('https:')
+        ? new Response('safe')
+        : new Response(null, { status: 301, headers: { location: 'https://a/m/x', 'cache-control': 'max-age=60' } }),
+    )
+    const of = async (scheme: string) => (await app.fetch(new Request(`${scheme}://a/m/x`))).status
+    assert.deepEqual([await of('http'), await of('https'), await of('http'), await of('https')], [301, 200, 301, 200])
+    await app.close()
+  })
+
+  test('says Age and HIT of what another worker has loaded', async t => {
+    const hub = new MemoryHub()
+    provideSecondTier(hub.join())
+    t.after(() => provideSecondTier(undefined))
+    const options = { name: 'shared', ttl: '1m', xCache: true } as const
+    const [one, other] = [testClient(make(options)), testClient(make(options))]
+    const told = async (client: typeof one) => {
+      const { headers } = await client.fetch('/old')
+      return [headers.get('x-cache'), headers.get('age')]
+    }
+    assert.deepEqual(await told(one), ['MISS', null])
+    assert.deepEqual(await told(other), ['HIT', '30'])
+    await Promise.all([one.close(), other.close()])
+  })
+
+  test('lets through what takes long to end, as it comes; nobody waits for its end', async () => {
+    let runs = 0
+    const app = new App({ log: silent })
+    app.use(responseCache({ ttl: '1m' }))
+    const ends: (() => void)[] = []
+    app.get('/slow', () =>
+      stream(
+        (async function* () {
+          yield `run ${++runs}: `
+          await new Promise<void>(resolve => ends.push(resolve))
+          yield 'over'
+        })(),
+      ),
+    )
+    const client = testClient(app)
+    const ask = async () => {
+      const reader = (await client.fetch('/slow')).body!.getReader()
+      const first = Buffer.from((await reader.read()).value!).toString()
+      return { first, rest: async () => Buffer.from((await reader.read()).value!).toString() }
+    }
+    const [first, second] = await Promise.all([ask(), ask()])
+    assert.deepEqual(new Set([first.first, second.first]), new Set(['run 1: ', 'run 2: ']))
+    for (const end of ends) end()
+    assert.deepEqual([await first.rest(), await second.rest()], ['over', 'over'])
+    await client.close()
+  })
+
+  test('lets those who ask at once for what is not kept wait for one another once, and then no more', async () => {
+    const inside = { now: 0, most: 0 }
+    const app = new App({ log: silent })
+    app.use(responseCache({ ttl: '1m' }))
+    let isPublic = false
+    app.get('/mine', async ({ reply }) => {
+      inside.most = Math.max(inside.most, ++inside.now)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      inside.now--
+      return isPublic ? 'for all' : reply(200, 'mine', { headers: { 'cache-control': 'private' } })
+    })
+    const client = testClient(app)
+    const askAtOnce = () => Promise.all(Array.from({ length: 5 }, async () => (await client.fetch('/mine')).text()))
+    await client.fetch('/mine')
+    await askAtOnce()
+    assert.equal(inside.most, 5)
+    // As soon as it may be kept, it is.
+    isPublic = true
+    await client.fetch('/mine')
+    inside.most = 0
+    await askAtOnce()
+    await askAtOnce()
+    assert.equal(inside.most, 1)
+    await client.close()
+  })
+
+  test('sends no older answer any more once it has seen that there is nothing', async () => {
+    let isThere = true
+    const app = new App({ log: silent, use: [responseCache({ ttl: 1, staleFor: '1h', staleIfError: '1h' })] })
+    app.get('/a', () => (isThere ? 'there' : fail(404)))
+    const client = testClient(app)
+    assert.equal((await client.fetch('/a')).status, 200)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    isThere = false
+    for (let n = 0; n < 3; n++) assert.equal((await client.fetch('/a')).status, 404)
+    await client.close()
+  })
 
   test('sends an older answer while one request fetches a new one, and where that fails', async () => {
     let runs = 0
