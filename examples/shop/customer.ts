@@ -21,18 +21,23 @@ export async function buy(shop: Shop, words: string, email: string): Promise<str
   const { id: cartId } = await unwrap(shop.post('/carts'))
   const params = { id: cartId }
   await unwrap(shop.post('/carts/{id}/items', { params, body: { productId: found.id, quantity: 1 } }))
-  // A cart can be ordered once, so the order may be repeated when its answer is lost.
+  // A cart can be ordered once, so the order may be repeated when its answer is lost: then the second answer tells of it.
   const ordered = await shop.post('/orders', { body: { cartId, email }, idempotencyKey: cartId })
   switch (ordered.status) {
-    case 201: {
-      const { items } = await unwrap(shop.get('/orders/{id}', { params: { id: ordered.body.id } }))
-      return `Ordered: ${items.map(({ quantity, name }) => `${quantity} x ${name}`).join(', ')}`
+    case 201:
+      return receipt(shop, ordered.body.id)
+    case 409: {
+      const { orderId, detail, title } = ordered.body
+      return orderId === undefined ? (detail ?? title) : receipt(shop, orderId)
     }
-    case 409:
-      return ordered.body.detail ?? ordered.body.title
     default:
       return `Not ordered: ${ordered.body?.title ?? ordered.status}`
   }
+}
+
+async function receipt(shop: Shop, id: string): Promise<string> {
+  const { items } = await unwrap(shop.get('/orders/{id}', { params: { id } }))
+  return `Ordered: ${items.map(({ quantity, name }) => `${quantity} x ${name}`).join(', ')}`
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -187,6 +187,27 @@ describe('checkout', () => {
     assert.deepEqual([nobody.status, nobody.body.detail], [422, 'Give an email for the confirmation, or sign in'])
   })
 
+  test('tells who asks again for an order of theirs, and a guest with the same address nothing', async () => {
+    const { email } = await signUp()
+    const headers = await logIn(email)
+    const product = await shop.product()
+    const cartId = await shop.cart([product.id, 1])
+    const placed = await shop.send('POST', '/orders', { cartId }, headers)
+    const again = await shop.send('POST', '/orders', { cartId }, headers)
+    assert.deepEqual([placed.status, again.status, again.body.orderId], [201, 409, placed.body.id])
+    assert.equal((await shop.send('POST', '/orders', { cartId, email })).body.orderId, undefined)
+  })
+
+  test('takes no customer whose account is gone, with an address of their own or without', async () => {
+    const { id, email } = await signUp()
+    const headers = await logIn(email)
+    await shop.db.sql`delete from accounts where id = ${id}`.count()
+    for (const given of [undefined, 'elsewhere@example.com']) {
+      const refused = await buy(headers, given)
+      assert.deepEqual([refused.status, refused.body.detail], [401, 'This account is gone'])
+    }
+  })
+
   test('takes no customer whose token has expired for a guest', async () => {
     const refused = await buy({ authorization: 'Bearer x.y.z' }, 'guest@example.com')
     assert.equal(refused.status, 401)

@@ -151,6 +151,14 @@ describe('search', () => {
     for (const q of [`'`, '"', '\\', ':*', '& | !', '(', '%', `'; drop table products; --`, '-', '\u{1f680}'])
       assert.deepEqual(await search(q), [], q)
   })
+
+  test('takes any number of exclusions', async () => {
+    const { id } = await shop.product({ name: 'Numbat' })
+    for (const dashes of ['-'.repeat(100), '- '.repeat(90), '-!('.repeat(60), '-- '.repeat(60), '-"" '.repeat(40)]) {
+      assert.ok(Array.isArray(await search(`${dashes}numbat`)), dashes)
+      assert.ok(!(await search(`lamp ${dashes}numbat`)).some(found => found.id === id), dashes)
+    }
+  })
 })
 
 describe('a product', () => {

@@ -95,6 +95,25 @@ describe('a cart', () => {
     assert.deepEqual([refused.status, refused.body.detail], [422, 'A cart holds at most 100 products'])
   })
 
+  test('takes at most 100 products, also of many who put one in at the same time', async () => {
+    const id = await shop.cart()
+    await shop.db.sql`
+      with made as (
+        insert into products (name, description, category, price_cents, stock)
+        select 'n', 'd', 'c', 1, 1 from generate_series(1, 97) returning id
+      )
+      insert into cart_items select ${id}, id, 1 from made`
+    const lamps = await Promise.all(Array.from({ length: 20 }, () => shop.product()))
+    const statuses = await Promise.all(
+      lamps.map(async lamp => {
+        const added = await shop.send('POST', `/carts/${id}/items`, { productId: lamp.id, quantity: 1 })
+        return added.status
+      }),
+    )
+    assert.equal((await shop.send('GET', `/carts/${id}`)).body.items.length, 100)
+    assert.equal(statuses.filter(status => status === 200).length, 3)
+  })
+
   for (const [body, ...places] of [
     [{}, 'body.productId', 'body.quantity'],
     [{ productId: 1, quantity: 0 }, 'body.quantity'],
@@ -202,6 +221,19 @@ describe('an order', () => {
     assert.deepEqual([again.status, again.body.detail], [409, 'This cart has been ordered already'])
     const add = await shop.send('POST', `/carts/${cart}/items`, { productId: lamp.id, quantity: 1 })
     assert.deepEqual([add.status, add.body.detail], [409, 'This cart has been ordered; take a new one'])
+  })
+
+  test('whose answer was lost is told to its buyer who asks again, and to nobody else', async () => {
+    const lamp = await shop.product()
+    const cart = await shop.cart([lamp.id, 1])
+    const placed = await order(cart)
+    assert.ok(placed.status === 201)
+    const again = await order(cart)
+    assert.ok(again.status === 409)
+    assert.equal(again.body.orderId, placed.body.id)
+    const other = await shop.send('POST', '/orders', { cartId: cart, email: 'eve@example.com' })
+    assert.deepEqual([other.status, other.body.orderId], [409, undefined])
+    assert.equal(other.headers.get('content-type'), 'application/problem+json')
   })
 
   test('needs a cart with something in it, and an address', async () => {

@@ -33,6 +33,23 @@ test('the shop serves a typed client: an order, a rush, a call that is given up'
     assert.equal(await buy(shop, 'quagga', 'ada@example.com'), 'There is no quagga here')
   })
 
+  await context.test('orders once and has its receipt, also when the answer is lost', async () => {
+    const lamp = { name: 'Dirigible lamp', description: 'It floats.', category: 'tests', priceCents: 500, stock: 2 }
+    const { id } = await unwrap(admin.post('/products', { body: lamp }))
+    let lost = 0
+    const losing = client<typeof endpoints>(server.url, {
+      fetch: async (...call) => {
+        const answer = await fetch(...call)
+        if (answer.status !== 201 || !answer.url.endsWith('/orders') || lost++ > 0) return answer
+        await answer.body?.cancel()
+        throw new TypeError('the connection was lost')
+      },
+    })
+    assert.equal(await buy(losing, 'dirigible', 'ada@example.com'), 'Ordered: 1 x Dirigible lamp')
+    assert.equal(lost, 1)
+    assert.equal((await unwrap(shop.get('/products/{id}', { params: { id } }))).stock, 1)
+  })
+
   await context.test('is refused in words, with call, status and problem', async () => {
     await assert.rejects(unwrap(shop.get('/products/{id}', { params: { id: 2_000_000 } })), (error: unknown) => {
       assert.ok(error instanceof AnswerError)

@@ -1,5 +1,5 @@
 // Carts in PostgreSQL.
-import { CheckViolation, type Queryable } from 'millrace/postgres'
+import { CheckViolation, type Database, type Queryable } from 'millrace/postgres'
 import { MAX_LINES, totalCents } from './rules.ts'
 import type { Cart, CartItem, NewItem } from './schema.ts'
 
@@ -35,32 +35,28 @@ export async function findCart(
 export type Added = 'added' | 'no cart' | 'no product' | 'ordered already' | 'too many lines' | 'too many of one'
 
 /** Adds to what is in the cart already. The lock makes it wait for an order of the same cart, and see that there is one. */
-export async function addItem(db: Queryable, cartId: string, { productId, quantity }: NewItem): Promise<Added> {
+export async function addItem(db: Database, cartId: string, { productId, quantity }: NewItem): Promise<Added> {
   try {
-    const { cart, product, added } = await db.sql<{
-      cart: { ordered: boolean; others: number } | null
-      product: boolean
-      added: boolean
-    }>`
-      with cart as (
-        select id, ordered_at is not null as ordered,
-          (select count(*)::int from cart_items where cart_id = carts.id and product_id <> ${productId}) as others
-        from carts where id = ${cartId} for no key update
-      ), product as (
-        select id from products where id = ${productId}
-      ), added as (
-        insert into cart_items (cart_id, product_id, quantity)
-        select cart.id, product.id, ${quantity} from cart, product
-        where not cart.ordered and cart.others < ${MAX_LINES}
-        on conflict (cart_id, product_id) do update set quantity = cart_items.quantity + excluded.quantity
-        returning true
-      )
-      select (select row_to_json(cart) from cart) as cart,
-        exists (select from product) as product, exists (select from added) as added`.one()
-    if (added) return 'added'
-    if (!cart) return 'no cart'
-    if (cart.ordered) return 'ordered already'
-    return product ? 'too many lines' : 'no product'
+    return await db.transaction(async tx => {
+      const cart = await tx.sql<{ ordered: boolean }>`
+        select ordered_at is not null as ordered from carts where id = ${cartId} for no key update`.maybe()
+      if (!cart) return 'no cart'
+      if (cart.ordered) return 'ordered already'
+      // A statement of its own: it counts what those whom the lock was waited for have put in, which the one that waited would not see.
+      const { product, added } = await tx.sql<{ product: boolean; added: boolean }>`
+        with product as (
+          select id from products where id = ${productId}
+        ), added as (
+          insert into cart_items (cart_id, product_id, quantity)
+          select ${cartId}, product.id, ${quantity} from product
+          where (select count(*) from cart_items where cart_id = ${cartId} and product_id <> ${productId}) < ${MAX_LINES}
+          on conflict (cart_id, product_id) do update set quantity = cart_items.quantity + excluded.quantity
+          returning true
+        )
+        select exists (select from product) as product, exists (select from added) as added`.one()
+      if (added) return 'added'
+      return product ? 'too many lines' : 'no product'
+    })
   } catch (error) {
     if (error instanceof CheckViolation && error.constraint === 'cart_items_quantity') return 'too many of one'
     throw error

@@ -54,6 +54,9 @@ export async function listProducts(
   return { items, nextCursor: hasMore ? writeCursor(sort, { key: order.key(last), id: last.id }) : null }
 }
 
+// PostgreSQL fails at a word with more than 32 exclusions in front of it. One says the same, and more than one was hardly meant.
+const EXCLUSIONS = /-(?:[^\p{L}\p{N}"]*-)+/gu
+
 /** The best first; among equals the newest. */
 export async function searchProducts(
   db: Queryable,
@@ -61,7 +64,7 @@ export async function searchProducts(
   { signal }: Options = {},
 ): Promise<Product[]> {
   return db.sql<Product>`
-    select ${COLUMNS} from products, websearch_to_tsquery('english', ${q}) as wanted
+    select ${COLUMNS} from products, websearch_to_tsquery('english', ${q.replace(EXCLUSIONS, '-')}) as wanted
     where words @@ wanted
     order by ts_rank(words, wanted) desc, id desc limit ${limit}`.signal(signal)
 }

@@ -18,7 +18,7 @@ export const placeOrder = checkout.post(
     operationId: 'placeOrder',
     summary: 'Order what is in a cart',
     description:
-      'All of it or nothing. Each cart can be ordered once. A confirmation is mailed afterwards. ' +
+      'All of it or nothing. Each cart can be ordered once; who has lost the answer asks again, and is told the `orderId`. A confirmation is mailed afterwards. ' +
       'Who is signed in finds the order among theirs; guests keep its id.',
     body: NewOrder,
     returns: { 201: Order, 404: Problem, 409: OrderRefused, 422: Problem },
@@ -37,17 +37,19 @@ export const placeOrder = checkout.post(
         return fail(401, 'This account is gone')
       case 'no cart':
         return fail(404, 'No such cart')
-      case 'ordered already':
-        return fail(409, 'This cart has been ordered already')
+      case 'ordered already': {
+        const { orderId } = placed
+        return reply(
+          409,
+          conflict('This cart has been ordered already', orderId === undefined ? {} : { orderId }),
+          PROBLEM,
+        )
+      }
       case 'empty':
         return fail(409, 'The cart is empty')
       case 'short': {
-        const detail = tellShortages(placed.shortages)
-        return reply(
-          409,
-          { type: 'about:blank', title: 'Conflict', status: 409, detail, shortages: placed.shortages },
-          { headers: { 'content-type': 'application/problem+json' } },
-        )
+        const { shortages } = placed
+        return reply(409, conflict(tellShortages(shortages), { shortages }), PROBLEM)
       }
       case 'placed':
         // After the commit: before it, a reader could put the old stock back into the cache.
@@ -57,3 +59,9 @@ export const placeOrder = checkout.post(
     }
   },
 )
+
+const PROBLEM = { headers: { 'content-type': 'application/problem+json' } }
+
+function conflict(detail: string, more: Pick<OrderRefused, 'shortages' | 'orderId'>): OrderRefused {
+  return { type: 'about:blank', title: 'Conflict', status: 409, detail, ...more }
+}

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { Email } from '../accounts/schema.ts'
 import { CartId } from '../cart/schema.ts'
+import { OrderId } from '../orders/schema.ts'
 import { Problem } from '../problem.ts'
 
 export const NewOrder = z
@@ -26,4 +27,6 @@ export type Shortage = z.output<typeof Shortage>
 
 export const OrderRefused = Problem.extend({
   shortages: z.array(Shortage).optional().describe('What there is too little of'),
+  orderId: OrderId.optional().describe('Of the order that you have placed with this cart before'),
 }).meta({ id: 'OrderRefused', description: 'Why the order was not placed' })
+export type OrderRefused = z.output<typeof OrderRefused>
