@@ -3,6 +3,7 @@
 // Why a worker that was silent cannot serve what was invalidated: `invalidate` waits BOUND_MS for each acknowledgement. A worker
 // that misses it had its loop blocked that long with the message unread, so each worker watches its own loop: a pulse stamps the
 // time, and whoever finds the stamp older than the bound, the pulse itself or the first look-up after the stall, drops everything.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { host, type Host } from '../core/host.ts'
 import { provideMetrics } from '../core/metrics.ts'
 import { cacheMetrics, type CountedCache } from './cache-metrics.ts'
@@ -24,6 +25,12 @@ export const BOUND_MS = 1_000
 /** A fifth of the bound: a stall as long as the bound is always seen, one under four fifths of it never is. */
 const PULSE_MS = 200
 
+/** What goes out when the turn of the loop is over. */
+interface Outbox {
+  readonly tags: Set<string>
+  readonly sent: Promise<void>
+}
+
 export class InvalidationBus {
   /** Weak: a cache made for one test or one request must not live as long as the process. */
   readonly #caches = new Set<WeakRef<Invalidatable>>()
@@ -39,6 +46,7 @@ export class InvalidationBus {
   #stopHearing: () => void = () => {}
   #pulse: NodeJS.Timeout | undefined
   #pulseMs = 0
+  #outbox: Outbox | undefined
 
   /** @param now  milliseconds, never backwards */
   constructor(
@@ -110,12 +118,36 @@ export class InvalidationBus {
 
   /** @throws what the host's `request` rejects with, when the supervisor cannot be reached; this process is clean even then */
   async invalidate(tags: readonly string[]): Promise<void> {
-    if (tags.length > 0) await this.#send({ tags })
+    if (tags.length === 0) return
+    this.listen()
+    if (this.#isAlone) return this.#send({ tags })
+    this.#apply({ tags })
+    // What many requests invalidate in one turn of the loop travels together: a message to the supervisor costs as much as a query by key
+    // (bench crud: a sixth of the worker's time, for one in five requests).
+    this.#outbox ??= this.#sendAfterTurn()
+    for (const tag of tags) this.#outbox.tags.add(tag)
+    return this.#outbox.sent
   }
 
   /** @param name  which caches; keys are only unique within one name */
   async delete(name: string, key: string): Promise<void> {
     await this.#send({ name, key })
+  }
+
+  /** Nobody else keeps anything. */
+  get #isAlone(): boolean {
+    return this.#pulse === undefined && this.#heard === undefined
+  }
+
+  #sendAfterTurn(): Outbox {
+    const tags = new Set<string>()
+    const sent = (async () => {
+      await nextTurn()
+      this.#outbox = undefined
+      // Once more here as well: what has been read out of the second tier meanwhile may be from before.
+      await this.#send({ tags: [...tags] })
+    })()
+    return { tags, sent }
   }
 
   async #send(what: Invalidation): Promise<void> {

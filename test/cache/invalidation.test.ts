@@ -166,6 +166,36 @@ describe('two workers', () => {
     assert.equal(two.peek('l'), undefined)
   })
 
+  test('are told at once of all that one of them invalidates in a turn of the loop', async t => {
+    const { cluster, one, two, stop } = setUp()
+    t.after(stop)
+    const asked: unknown[] = []
+    const request = cluster.hosts[0]!.request.bind(cluster.hosts[0])
+    cluster.hosts[0]!.request = (channel, message, timeoutMs) => {
+      asked.push(message)
+      return request(channel, message, timeoutMs)
+    }
+    for (const key of ['a', 'b', 'c']) await two.get(key, () => 'old', { ttl: '1m', tags: [key] })
+    await Promise.all(['a', 'b', 'a'].map(tag => one.invalidate(tag)))
+    assert.deepEqual(
+      ['a', 'b', 'c'].map(key => two.peek(key)),
+      [undefined, undefined, 'old'],
+    )
+    await one.invalidate('c')
+    assert.equal(two.peek('c'), undefined)
+    assert.deepEqual(asked, [{ tags: ['a', 'b'] }, { tags: ['c'] }])
+  })
+
+  test('do not keep what the one that invalidates has loaded before it was sent', async t => {
+    const { one, stop } = setUp()
+    t.after(stop)
+    const invalidated = one.invalidate('product:7')
+    // Before the turn is over: a second tier that has not heard of it yet may still give out the old one.
+    await one.get('k', () => 'old', tagged)
+    await invalidated
+    assert.equal(one.peek('k'), undefined)
+  })
+
   test('do not serve what was invalidated while one of them was blocked', async t => {
     const { cluster, clock, one, two, stop } = setUp()
     t.after(stop)
