@@ -19,6 +19,7 @@ const CONNECTIONS = '16'
 
 export function databaseProfile(name: DatabaseProfileName): (options: Options) => Promise<void> {
   return async options => {
+    // HttpArena has one beside the servers for this profile. Peers share their reads by it.
     const redis = name === 'crud' ? await startRedis() : undefined
     say('starting PostgreSQL')
     const dataDir = join(ROOT, '.millrace/bench/postgres')

@@ -12,6 +12,8 @@ export interface Contender {
   readonly about: string
   /** The name of a contender whose process this one is too: the same server under another load. */
   readonly sameAs?: string
+  /** It closes a connection that it was asked to close, and does not say so in the answer: wrk counts an error for each, and we do not. */
+  readonly closesUnsaid?: boolean
   /** The command that serves on 127.0.0.1:port until SIGTERM; may prepare files first. */
   command(port: number): Promise<Command> | Command
 }

@@ -26,6 +26,7 @@ interface Ready {
 
 interface Peer {
   readonly about: string
+  readonly closesUnsaid?: true
   /** Installs what it needs; throws when that cannot be had. */
   readonly ready: (workload: Workload) => Promise<Ready>
 }
@@ -52,6 +53,7 @@ const PEERS: Readonly<Record<PeerName, Peer>> = {
   },
   elysia: {
     about: 'Elysia on Bun, shipped defaults',
+    closesUnsaid: true,
     ready: async workload => {
       const { elysia, ...bun } = await installPeer('elysia')
       const binary = `@oven/bun-linux-${arch() === 'arm64' ? 'aarch64' : arch()}`
@@ -109,14 +111,14 @@ export async function peerContenders(
   const versions: Record<string, string> = {}
   for (const name of names) {
     if (only.length > 0 && !only.includes(name)) continue
-    const { about, ready } = PEERS[name]
+    const { about, closesUnsaid = false, ready } = PEERS[name]
     try {
       const peer = await ready(workload)
       const command = (port: number) => {
         const own = peer.command(port)
         return { ...own, env: { ...own.env, ...env } }
       }
-      contenders.push({ name, about, command })
+      contenders.push({ name, about, closesUnsaid, command })
       Object.assign(versions, peer.versions)
     } catch (error) {
       const { stderr, message } = error as Error & { stderr?: string }

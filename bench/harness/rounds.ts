@@ -1,8 +1,8 @@
 // Measures servers in turn, A B C, A B C, ..., so that what disturbs the machine disturbs all of them, and compares within a round.
-import type { Running } from './contender.ts'
+import type { Contender, Running } from './contender.ts'
 import type { LoadRequest } from './load-request.ts'
 import { usageOfTree } from './process-tree.ts'
-import { runWrk, type LoadPlan } from './wrk.ts'
+import { type Load, runWrk, type LoadPlan } from './wrk.ts'
 
 export interface Sample {
   readonly cpuUsPerRequest: number
@@ -44,7 +44,8 @@ export async function measureInTurns(
 
 async function measure(server: Running, asked: readonly LoadRequest[], plan: LoadPlan): Promise<Sample> {
   const before = usageOfTree(server.pid)
-  const { requests, seconds, p50Ms, p99Ms, answerBytes, errors } = await runWrk(plan, server.origin, asked)
+  const load = await runWrk(plan, server.origin, asked)
+  const { requests, seconds, p50Ms, p99Ms, answerBytes } = load
   const after = usageOfTree(server.pid)
   if (requests === 0) throw new Error(`${server.contender.name} answered nothing in ${seconds} s`)
   return {
@@ -54,8 +55,13 @@ async function measure(server: Running, asked: readonly LoadRequest[], plan: Loa
     p99Ms,
     rssKiB: after.rssKiB,
     answerBytes,
-    errors,
+    errors: errorsOf(load, server.contender),
   }
+}
+
+/** Of one that closes without saying so, as many connections as it was asked to close may have ended. */
+export function errorsOf({ errors, cut, closesAsked }: Load, { closesUnsaid = false }: Contender): number {
+  return closesUnsaid ? errors - Math.min(cut, closesAsked) : errors
 }
 
 /** The middle of each figure over the rounds; errors are summed. */

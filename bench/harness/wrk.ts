@@ -14,6 +14,10 @@ export interface Load {
   readonly answerBytes: number
   /** Connections refused or reset, time-outs, and answers of status 400 and up. */
   readonly errors: number
+  /** Of these, connections that ended where wrk expected an answer. */
+  readonly cut: number
+  /** Requests that asked the server to close the connection behind the answer. */
+  readonly closesAsked: number
 }
 
 export interface LoadPlan {

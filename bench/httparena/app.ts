@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs'
 import { App, file, text } from 'millrace'
 import { compress } from 'millrace/middleware'
-import { redisCache } from 'millrace/redis'
 import * as z from 'zod'
 
 interface Item {
@@ -13,9 +12,9 @@ interface Item {
 
 const items = JSON.parse(readFileSync(process.env['DATASET_PATH'] ?? '/data/dataset.json', 'utf8')) as readonly Item[]
 
-const { DATABASE_URL, REDIS_URL } = process.env
+const { DATABASE_URL } = process.env
 
-const app = new App({ title: 'HttpArena', version: '1.0.0', ...(REDIS_URL ? { lifespan: redisCache() } : {}) })
+const app = new App({ title: 'HttpArena', version: '1.0.0' })
 
 const Terms = z.object({ a: z.int(), b: z.int() })
 

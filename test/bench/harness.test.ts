@@ -10,7 +10,7 @@ import { gets } from '../../bench/harness/load-request.ts'
 import { readOptions } from '../../bench/harness/options.ts'
 import { processesOf, usageOfTree } from '../../bench/harness/process-tree.ts'
 import { aligned, objects, table } from '../../bench/harness/report.ts'
-import { median, medians, ratioTo, type Measured } from '../../bench/harness/rounds.ts'
+import { errorsOf, median, medians, ratioTo, type Measured } from '../../bench/harness/rounds.ts'
 import { requireSameAnswers } from '../../bench/harness/same-answer.ts'
 
 const sample = {
@@ -33,6 +33,17 @@ describe('a comparison', () => {
     assert.equal(median([4, 1, 2, 3]), 2.5)
     const { cpuUsPerRequest, errors } = medians(measured('a', [9, 5, 7]))
     assert.deepEqual([cpuUsPerRequest, errors], [7, 3])
+  })
+
+  test('counts no error where a server closed unsaid what it was asked to close, and each one beyond that', () => {
+    const load = { requests: 100, seconds: 1, p50Ms: 1, p99Ms: 2, answerBytes: 150 }
+    const contender = { name: 'a', about: '', command: () => assert.fail() }
+    const errors = (of: { errors: number; cut: number; closesAsked: number }, closesUnsaid: boolean) =>
+      errorsOf({ ...load, ...of }, { ...contender, closesUnsaid })
+    assert.equal(errors({ errors: 20, cut: 20, closesAsked: 20 }, true), 0)
+    assert.equal(errors({ errors: 25, cut: 22, closesAsked: 20 }, true), 5)
+    assert.equal(errors({ errors: 3, cut: 1, closesAsked: 20 }, true), 2)
+    assert.equal(errors({ errors: 20, cut: 20, closesAsked: 20 }, false), 20)
   })
 
   test('compares within a round, so that a slow minute does not count against whoever met it', () => {

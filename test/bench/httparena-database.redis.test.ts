@@ -1,4 +1,4 @@
-// Our HttpArena entry on a database: async-db, crud and api are answered exactly; crud with a Redis, and without one.
+// Our HttpArena entry on a database: async-db, crud and api are answered exactly, by one worker and by several, and whether or not there is a Redis.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
@@ -16,23 +16,24 @@ const postgres = await testServer()
 const redis = existsSync('/usr/bin/redis-server') || process.env['CI'] ? await startRedis() : undefined
 after(() => redis?.stop())
 
-const caches = [
-  { with: 'the cache of its worker', env: {} },
-  ...(redis ? [{ with: 'Redis', env: { REDIS_URL: redis.url } }] : []),
+const names = Object.keys(DATABASE_PROFILES) as DatabaseProfileName[]
+const ways = [
+  { as: 'one worker', workers: '1', env: {} },
+  { as: 'three workers', workers: '3', env: {} },
+  ...(redis ? [{ as: 'two workers beside the Redis of HttpArena', workers: '2', env: { REDIS_URL: redis.url } }] : []),
 ]
 
-for (const { with: cache, env } of caches)
-  describe(`our entry with ${cache}`, () => {
-    const names = Object.keys(DATABASE_PROFILES) as DatabaseProfileName[]
+for (const { as, workers, env } of ways)
+  describe(`our entry as ${as}`, () => {
     test('answers the profiles with a database exactly, on as many connections as it may have', async context => {
       await fillItems(postgres.server.url)
       const app = `${ROOT}/bench/httparena/app.ts`
-      const args = ['serve', app, '--workers', '1', '--host', '127.0.0.1', '--port', '0']
+      const args = ['serve', app, '--workers', workers, '--host', '127.0.0.1', '--port', '0']
       const server = await startServer(context, args, {
         environment: {
           DATASET_PATH: DATASET,
           DATABASE_URL: postgres.server.url,
-          DATABASE_MAX_CONN: '4',
+          DATABASE_MAX_CONN: '6',
           ...env,
         },
       })
