@@ -60,6 +60,10 @@ export function secondTierCases(name: string, open: () => Promise<TierPair>): vo
       const odd = 'Grüße \0 {x} \n * ? ' + 'k'.repeat(5000)
       await yours(await one.claim('näme {1}', odd)).fulfil(value('odd'))
       assert.equal(text(await other.claim('näme {1}', odd)), 'odd')
+      // Halves of a pair, which UTF-8 cannot tell from one another, and what it writes for them.
+      const halves = ['\ud800', '\udc00', '\ufffd']
+      for (const half of halves) await yours(await one.claim('cache', half)).fulfil(value(JSON.stringify(half)))
+      for (const half of halves) assert.equal(text(await other.claim('cache', half)), JSON.stringify(half))
     })
 
     test('lets others wait for the load of one, however many they are', async () => {

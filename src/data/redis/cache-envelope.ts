@@ -12,6 +12,10 @@ import type { TierValue } from '../../cache/second-tier.ts'
 /** Changes with the layout: of two releases that share a Redis each takes the other's values for none. */
 export const MAGIC = Buffer.from([0x4d, 0x52, 1])
 const HEAD_BYTES = 35
+/** Of a value that is kept for ever: what six bytes count to, 8,900 years. */
+export const LONGEST_LIFE_MS = 2 ** 48 - 1
+/** One that is served stale for as long is fresh before that all the same. */
+const LONGEST_STALE_MS = 2 ** 47
 
 /** Where the fence was when a lease was given. */
 export interface FencePoint {
@@ -27,7 +31,7 @@ export function seal(value: TierValue, since: FencePoint, buckets: readonly numb
   MAGIC.copy(sealed)
   since.epoch.copy(sealed, 3)
   sealed.writeBigUInt64BE(BigInt(since.sequence), 19)
-  sealed.writeUIntBE(Math.min(Math.round(value.staleForMs), 2 ** 48 - 1), 27, 6)
+  sealed.writeUIntBE(Math.min(Math.round(value.staleForMs), LONGEST_STALE_MS), 27, 6)
   sealed.writeUInt16BE(buckets.length, 33)
   packBuckets(buckets).copy(sealed, HEAD_BYTES)
   sealed.writeUInt32BE(tags.length, body + 4)
@@ -47,12 +51,23 @@ export function unseal(sealed: Buffer, leftMs: number): TierValue | undefined {
   if (sealed.length < body + 8 || sealed.readUInt32BE(body) !== crc32(sealed.subarray(body + 4))) return undefined
   const tagsEnd = body + 8 + sealed.readUInt32BE(body + 4)
   if (tagsEnd > sealed.length) return undefined
+  const tags = tagsOf(sealed.toString('utf8', body + 8, tagsEnd))
+  if (tags === undefined) return undefined
   const staleMs = sealed.readUIntBE(27, 6)
   const freshForMs = Math.max(0, leftMs - staleMs)
   return {
     bytes: sealed.subarray(tagsEnd),
-    tags: JSON.parse(sealed.toString('utf8', body + 8, tagsEnd)) as string[],
+    tags,
     freshForMs,
     staleForMs: leftMs - freshForMs,
+  }
+}
+
+function tagsOf(text: string): readonly string[] | undefined {
+  try {
+    const tags = JSON.parse(text) as unknown
+    return Array.isArray(tags) && tags.every(tag => typeof tag === 'string') ? tags : undefined
+  } catch {
+    return undefined
   }
 }

@@ -49,7 +49,8 @@ export class CacheKeys {
   }
 
   place(name: string, key: string): Place {
-    const id = `${encodeURIComponent(name)}:${key}`
+    // Halves of a pair are all the same in UTF-8. '!"' stands in no other: names have neither as it is.
+    const id = `${encodeURIComponent(name)}${key.isWellFormed() ? `:${key}` : `!${JSON.stringify(key)}`}`
     const hash = crc32(id)
     const partition = hash % this.partitions
     const at = `${this.#prefix}:{${partition}}`

@@ -4,23 +4,17 @@
 // takes longer than its bound. Nobody waits for it meanwhile: `claim` says `alone` at once, and invalidations are remembered and done before
 // the tier is used again. All that is decided in Redis is decided by its clock and in its scripts (cache-scripts.ts).
 import { randomBytes } from 'node:crypto'
-import type {
-  Claim,
-  Invalidation,
-  Lease,
-  SecondTier,
-  TierListener,
-  TierStats,
-  TierValue,
-} from '../../cache/second-tier.ts'
+import type { Claim, Invalidation, Lease, SecondTier, TierListener, TierStats } from '../../cache/second-tier.ts'
 import { noCounts } from '../../cache/tier-counts.ts'
 import { CacheChannel } from './cache-channel.ts'
-import { seal, unseal, MAGIC, type FencePoint } from './cache-envelope.ts'
+import { LONGEST_LIFE_MS, seal, unseal, MAGIC, type FencePoint } from './cache-envelope.ts'
+import { LEASE_MS, RedisLease } from './cache-lease.ts'
 import { CacheKeys, packBuckets, tagBuckets, type Place } from './cache-keys.ts'
 import { CLAIM, END, FORGET, INVALIDATE, PULSE, RENEW } from './cache-scripts.ts'
 import { LeaseWaiting, type Waiter } from './lease-waiting.ts'
 import { Link, type LinkLog } from './link.ts'
 import type { ResolvedOptions } from './options.ts'
+import { Remembered } from './remembered.ts'
 import { RunningScript, type Script } from './script.ts'
 
 export interface TierLimits {
@@ -30,10 +24,6 @@ export interface TierLimits {
 }
 
 const PULSE_MS = 200
-/** A holder that died blocks a key for this long; one that lives renews in time. */
-const LEASE_MS = 5_000
-/** A load that hangs loses its lease after this, however alive its process is. */
-const LONGEST_LOAD_MS = 60_000
 /** Who waits hears when a lease ends. It asks too, since what is said while it subscribes anew is lost. */
 const FIRST_POLL_MS = 20
 const LONGEST_POLL_MS = 250
@@ -41,11 +31,12 @@ const LONGEST_POLL_MS = 250
 const MAX_TAGS = 256
 const LONGEST_PAUSE_MS = 60_000
 const LONGEST_MESSAGE = 500
-/** Invalidations remembered while Redis is away; more than this, and everything is forgotten instead. */
-const MAX_REMEMBERED = 10_000
+/** Leases that may be held for nobody; of more, the time of the oldest runs out. */
+const MAX_LOOSE_ENDS = 1_000
 /** A loss that is no longer ago may be one late answer; after that nobody waits for the end of it. */
 const BLIP_MS = 1_000
 const NOTHING = Buffer.alloc(0)
+const NOWHERE: FencePoint = { epoch: NOTHING, sequence: 0 }
 
 export class RedisTier implements SecondTier {
   readonly #id = randomBytes(8).toString('hex')
@@ -67,7 +58,9 @@ export class RedisTier implements SecondTier {
   #isAdopted = false
   /** Whether first tiers have to be emptied before the tier is used again. */
   #hasMissed = true
-  #remembered: Map<string, Invalidation> | 'everything' = new Map()
+  readonly #remembered = new Remembered(MAX_TAGS)
+  /** By their tokens: leases whose claim or end Redis has not answered. It may give them, or keep them, for nobody. */
+  readonly #looseEnds = new Map<string, Place>()
   #isArriving = false
   #isPulsing = false
   #pulse: NodeJS.Timeout | undefined
@@ -159,7 +152,10 @@ export class RedisTier implements SecondTier {
         const token = this.#token()
         const args = [token, String(LEASE_MS), this.#nonce(), String(freshForMs), MAGIC]
         const reply = (await this.#run(CLAIM, place.keys, args).catch(noop)) as readonly unknown[] | undefined
-        if (reply === undefined) break
+        if (reply === undefined) {
+          this.#loosen(token, place)
+          break
+        }
         this.#counts.poisoned += Number(reply[1])
         const state = String(reply[0])
         if (state === 'held') {
@@ -204,9 +200,7 @@ export class RedisTier implements SecondTier {
   }
 
   remember(what: Invalidation): void {
-    if (this.#isUp || this.#remembered === 'everything') return
-    this.#remembered.set(JSON.stringify(what), what)
-    if (this.#remembered.size > MAX_REMEMBERED) this.#remembered = 'everything'
+    if (!this.#isUp) this.#remembered.add(what)
   }
 
   async discard(name: string, key: string): Promise<void> {
@@ -318,8 +312,21 @@ export class RedisTier implements SecondTier {
       ])
       return String(result)
     } catch {
+      this.#loosen(token, place)
       return undefined
     }
+  }
+
+  #loosen(token: string, place: Place): void {
+    this.#looseEnds.set(token, place)
+    if (this.#looseEnds.size > MAX_LOOSE_ENDS) this.#looseEnds.delete(this.#looseEnds.keys().next().value!)
+  }
+
+  /** Ends them without a value, which harms nobody: the token of one that has ended is nobody's. */
+  #tieUp(): void {
+    const ends = [...this.#looseEnds]
+    this.#looseEnds.clear()
+    for (const [token, place] of ends) void this.#end(place, token, NOWHERE, {})
   }
 
   async #invalidate(what: Invalidation): Promise<void> {
@@ -390,11 +397,13 @@ export class RedisTier implements SecondTier {
     if (this.#isUp || this.#isArriving || !this.#isAdopted || this.#isClosed || !this.#link.isReachable) return
     this.#isArriving = true
     try {
-      await this.#catchUp()
+      // Once more where somebody invalidated between its last look and this one.
+      while (!this.#remembered.isEmpty) await this.#catchUp()
       if (!this.#isAdopted || !this.#channel.isHeard) return
       if (this.#hasMissed) this.#lost()
       this.#hasMissed = false
       this.#isUp = true
+      this.#tieUp()
       for (const go of this.#hasUp.splice(0)) go()
     } catch {
       // Away again; the next pulse that comes back tries again.
@@ -404,22 +413,13 @@ export class RedisTier implements SecondTier {
   }
 
   /** Does what was remembered; what fails stays remembered. */
-  async #catchUp(): Promise<void> {
-    while (this.#remembered === 'everything' || this.#remembered.size > 0) {
-      const remembered = this.#remembered
-      if (remembered === 'everything') {
+  #catchUp(): Promise<void> {
+    return this.#remembered.do({
+      invalidate: what => this.#invalidate(what),
+      forgetAll: async () => {
         for (let n = 0; n < this.#keys.partitions; n++) await this.#run(FORGET, [this.#keys.fence(n)], [this.#nonce()])
-        if (this.#remembered === remembered) this.#remembered = new Map()
-        continue
-      }
-      // By tags many at once, by keys one by one, all on their way together.
-      const all = [...remembered]
-      const tags = [...new Set(all.flatMap(([, what]) => ('tags' in what ? what.tags : [])))]
-      const batches: Invalidation[] = all.map(([, what]) => what).filter(what => 'key' in what)
-      for (let n = 0; n < tags.length; n += MAX_TAGS) batches.push({ tags: tags.slice(n, n + MAX_TAGS) })
-      await Promise.all(batches.map(what => this.#invalidate(what)))
-      for (const [text] of all) remembered.delete(text)
-    }
+      },
+    })
   }
 
   #away(): void {
@@ -454,64 +454,9 @@ export class RedisTier implements SecondTier {
   }
 }
 
-interface LeaseActs {
-  renew(): Promise<boolean>
-  ended(): void
-  fulfil(value: TierValue): Promise<boolean>
-  abandon(failure: { readonly message: string; readonly retryInMs: number } | undefined): Promise<void>
-  withdraw(): Promise<void>
-}
-
-class RedisLease implements Lease {
-  readonly #acts: LeaseActs
-  readonly #untilMs = performance.now() + LONGEST_LOAD_MS
-  #renewal: NodeJS.Timeout | undefined
-  #hasEnded = false
-
-  constructor(acts: LeaseActs) {
-    this.#acts = acts
-    this.#renewLater()
-  }
-
-  async fulfil(value: TierValue): Promise<boolean> {
-    return this.#end() && (await this.#acts.fulfil(value))
-  }
-
-  async abandon(failure?: { readonly message: string; readonly retryInMs: number }): Promise<void> {
-    if (this.#end()) await this.#acts.abandon(failure)
-  }
-
-  async withdraw(): Promise<void> {
-    if (this.#end()) await this.#acts.withdraw()
-  }
-
-  #end(): boolean {
-    if (this.#hasEnded) return false
-    this.#hasEnded = true
-    clearTimeout(this.#renewal)
-    this.#acts.ended()
-    return true
-  }
-
-  #renewLater(): void {
-    this.#renewal = setTimeout(() => {
-      if (performance.now() > this.#untilMs) return
-      this.#acts.renew().then(
-        isOurs => {
-          if (isOurs && !this.#hasEnded) this.#renewLater()
-        },
-        // Redis is away; it may be back before the lease has run out.
-        () => {
-          if (!this.#hasEnded) this.#renewLater()
-        },
-      )
-    }, LEASE_MS / 3).unref()
-  }
-}
-
-/** Redis takes whole milliseconds, and none is no time to live. */
+/** Redis takes whole milliseconds, none is no time to live, and more than it can count is an error. */
 function wholeMs(ms: number): string {
-  return String(Math.max(1, Math.ceil(ms)))
+  return String(Math.min(Math.max(1, Math.ceil(ms)), LONGEST_LIFE_MS))
 }
 
 function noop(): void {}

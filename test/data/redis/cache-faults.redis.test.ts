@@ -1,6 +1,7 @@
 // What the tier in Redis does when Redis is not there, is slow, forgets, is full, or holds what is not ours. Nothing of it fails or hangs a claim.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { Invalidation, SecondTier } from '../../../src/cache/second-tier.ts'
 import { RedisTier } from '../../../src/data/redis/cache-tier.ts'
@@ -14,6 +15,18 @@ import { eventually } from '../support/server.ts'
 /** What a claim may take when Redis is away: the bound, and a machine that has other tests to run; less than tiers wait whose bound is long. */
 const AWAY_WITHIN_MS = 100 + 1_900
 const PREFIX = 'faults'
+
+/** With other tags, and true to its own sum: what somebody else has written, or another release of ours. */
+function resealed(sealed: Buffer, tags: Buffer): Buffer {
+  const body = 35 + sealed.readUInt16BE(33) * 4
+  const rest = sealed.subarray(body + 8 + sealed.readUInt32BE(body + 4))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(tags.length)
+  const summed = Buffer.concat([length, tags, rest])
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32BE(crc32(summed))
+  return Buffer.concat([sealed.subarray(0, body), sum, summed])
+}
 
 describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
   let server: RedisServer
@@ -283,7 +296,19 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
     otherVersion[2]! ^= 0xff
     const cutInside = Buffer.from(whole.subarray(0, 36))
     let expected = 0
-    for (const poison of [torn, flipped, otherVersion, cutInside, Buffer.from('not ours'), Buffer.from('M')]) {
+    const tagless = resealed(whole, Buffer.from('{'))
+    const oddTags = resealed(whole, Buffer.from('"t"'))
+    const poisons = [
+      torn,
+      flipped,
+      otherVersion,
+      cutInside,
+      tagless,
+      oddTags,
+      Buffer.from('not ours'),
+      Buffer.from('M'),
+    ]
+    for (const poison of poisons) {
       await server.bytes('SET', at, poison, 'PX', '60000')
       const lease = yours(await tier.claim('cache', 'key'))
       assert.equal(tier.stats.poisoned, ++expected)
@@ -323,6 +348,47 @@ describe('the cache while Redis has a fault', { skip: withoutRedis }, () => {
     assert.equal(await late.fulfil(value('late')), false)
     assert.equal(await next.fulfil(value('in time')), true)
     assert.equal(text(await one.claim('cache', 'key')), 'in time')
+  })
+
+  test('a lease that nobody waited for any more, or whose end was lost, is given back as soon as Redis answers', async () => {
+    const impatient = await openReachable({ ...quick(), url: server.url })
+    const patient = await openReachable({ url: server.url, commandTimeout: '10s' })
+    const ending = yours(await impatient.claim('cache', 'ending'))
+    server.pause()
+    // Redis gets the claim and the end, and runs them when it goes on.
+    assert.deepEqual(await impatient.claim('cache', 'claimed'), { state: 'alone' })
+    assert.equal(await ending.fulfil(value('lost')), false)
+    server.resume()
+    const startedMs = performance.now()
+    for (const key of ['claimed', 'ending']) {
+      const claim = await patient.claim('cache', key)
+      if (claim.state === 'yours') await claim.lease.abandon()
+    }
+    const waitedMs = performance.now() - startedMs
+    assert.ok(waitedMs < 3_000, `it waited ${waitedMs} ms for nobody`)
+  })
+
+  test('the end of a lease that was lost with its connection is said again', async () => {
+    const [one, other] = await Promise.all([openReachable(), openReachable(server.url)])
+    const lease = yours(await one.claim('cache', 'key'))
+    proxy.cut()
+    await eventually(() => (one.isReachable ? undefined : true))
+    await lease.abandon()
+    proxy.heal()
+    await reachable(one)
+    const startedMs = performance.now()
+    await yours(await other.claim('cache', 'key')).abandon()
+    const waitedMs = performance.now() - startedMs
+    assert.ok(waitedMs < 2_000, `it waited ${waitedMs} ms for nobody`)
+  })
+
+  test('what no clock can count is kept all the same', async () => {
+    const tier = await openReachable(server.url)
+    const forEver = { freshForMs: Number.MAX_VALUE, staleForMs: Number.MAX_VALUE }
+    assert.equal(await yours(await tier.claim('cache', 'key')).fulfil(value('always', forEver)), true)
+    const claim = await tier.claim('cache', 'key')
+    assert.equal(claim.state, 'found')
+    assert.equal(text(claim), 'always')
   })
 
   test('the holder of a lease that lives keeps it for longer than a lease lasts', async () => {
