@@ -43,7 +43,10 @@ export function boundOf({ signal, timeout }: CommandBounds): Bound {
   return { signal, timeoutMs: timeout === undefined ? undefined : milliseconds(timeout) }
 }
 
+const PING = 'PING'
 const PROBE_PAUSE_MS = 100
+/** Where reads are answered from this process's memory none of them would notice that Redis has gone silent. */
+const HEARTBEAT_MS = 1_000
 /** Longer than a pause of any healthy server, shorter than anybody's patience. */
 const DEAD_AFTER_MS = 5_000
 const FIRST_PAUSE_MS = 100
@@ -57,6 +60,7 @@ export class Link {
   #state: 'connecting' | 'ready' | 'refused' | 'silent' | 'closed' = 'connecting'
   #heardMs = 0
   #probing: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
   /** Whether the start has ended: a wrong password is a reason not to start, and later one to wait for the right one. */
   #isStarted = false
   #connecting: Promise<void> | undefined
@@ -83,6 +87,7 @@ export class Link {
    * @throws RedisSettingsError at once where trying again cannot help, RedisUnavailableError after `startTimeout`, the signal's reason
    */
   async open(signal?: AbortSignal): Promise<void> {
+    if (this.#options.clientSideCache) this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref()
     if (this.#options.start === 'degraded') {
       this.#isStarted = true
       this.#connecting = this.#connect()
@@ -154,14 +159,14 @@ export class Link {
       signal?.addEventListener('abort', aborted, { once: true })
       sent.then(
         reply => {
-          this.#heardMs = performance.now()
+          this.#heard(what)
           settled()
           resolve(reply)
         },
         (error: unknown) => {
           settled()
           const mapped = mapError(error, what)
-          if (!(mapped instanceof RedisUnavailableError)) this.#heardMs = performance.now()
+          if (!(mapped instanceof RedisUnavailableError)) this.#heard(what)
           reject(mapped)
         },
       )
@@ -174,6 +179,7 @@ export class Link {
     const wasReady = this.isReachable
     this.#state = 'closed'
     clearTimeout(this.#probing)
+    clearInterval(this.#heartbeat)
     if (wasReady && withinMs > 0)
       await within(this.#driver.close(), withinMs, undefined, () => undefined).catch(() => {})
     destroy(this.#driver)
@@ -253,6 +259,18 @@ export class Link {
     this.#probe(driver, sentMs)
   }
 
+  /** An answer may be from this process's memory, where there is one; that to a PING never is. */
+  #heard(what: string): void {
+    if (this.#options.clientSideCache === undefined || what === PING) this.#heardMs = performance.now()
+  }
+
+  /** What does not come back is noticed as with any other command. */
+  #beat(): void {
+    if (!this.isReachable) return
+    const timeoutMs = Math.min(this.#options.commandTimeoutMs, HEARTBEAT_MS)
+    this.run(PING, driver => driver.send('', [PING]), { timeoutMs }).catch(noop)
+  }
+
   #probe(driver: Driver, sinceMs: number): void {
     let heardMs = Math.max(sinceMs, this.#heardMs)
     const again = (): void => {
@@ -261,7 +279,7 @@ export class Link {
       this.#probing = setTimeout(ask, PROBE_PAUSE_MS)
     }
     const ask = (): void => {
-      const asked = driver.send('', ['PING'])
+      const asked = driver.send('', [PING])
       // Late ones too: a slow server is not a dead one.
       asked.then(() => (heardMs = performance.now()), noop)
       within(asked, this.#options.commandTimeoutMs, undefined, () => new Error('late')).then(() => {

@@ -35,7 +35,10 @@ export interface RedisOptions {
   readonly start?: 'wait' | 'degraded'
   /** How long the start waits, for `start: 'wait'`. Default: until Redis answers or the start is aborted. */
   readonly startTimeout?: Duration
-  /** Replies to reading commands are kept in this process until Redis says that a key changed (CLIENT TRACKING). Default false. */
+  /**
+   * Replies to reading commands are kept in this process until Redis says that a key changed (CLIENT TRACKING), or is silent for longer than a
+   * second or two. Of a cluster's nodes one that is silent is not noticed: give a `ttl` there. Default false.
+   */
   readonly clientSideCache?: boolean | ClientSideCacheOptions
   /** Shown in CLIENT LIST. Default 'millrace'. */
   readonly clientName?: string

@@ -272,6 +272,22 @@ describe('a Redis', { skip: withoutRedis }, () => {
     await eventually(async () => ((await store.commands.get('key')) === 'two' ? true : undefined))
   })
 
+  test('client-side caching: nothing is answered from memory once Redis has gone silent, which might say that it changed', async () => {
+    const proxy = await FaultProxy.start({ host: '127.0.0.1', port: server.port })
+    closing.push(() => proxy.close())
+    const store = await open({ url: `redis://127.0.0.1:${proxy.port}`, clientSideCache: true })
+    await server.command('SET', 'key', 'one')
+    assert.equal(await store.commands.get('key'), 'one')
+    proxy.hold()
+    await server.command('SET', 'key', 'two')
+    await eventually(async () => {
+      const told = await store.commands.get('key').catch((error: unknown) => error)
+      return told instanceof RedisUnavailableError ? true : undefined
+    })
+    proxy.heal()
+    await eventually(async () => ((await store.commands.get('key').catch(() => '')) === 'two' ? true : undefined))
+  })
+
   describe('at the start', () => {
     test('waits for a server that is not there yet', async () => {
       const port = await freePort()
