@@ -137,6 +137,8 @@ interface Preface {
   readonly madeAtMs: number
 }
 
+const KINDS: ReadonlySet<Preface['body']> = new Set(['none', 'text', 'bytes'])
+
 const KIND = 'A'.charCodeAt(0)
 /** Kind, and the length of the preface. */
 const HEADER_BYTES = 5
@@ -167,8 +169,10 @@ export const finishedCodec: ValueCodec = {
     ) as Preface
     const rest = bytes.subarray(bodyAt)
     if (rest.byteLength !== length) throw new TypeError('this answer has been cut')
+    if (!Array.isArray(fields) || fields.length % 2 === 1 || !Number.isFinite(madeAtMs) || !KINDS.has(body))
+      throw new TypeError('what stands before this answer is not ours')
     const whole = body === 'text' ? rest.toString() : body === 'none' ? null : Uint8Array.from(rest)
-    return new FinishedAnswer(prepareHead(status, fields), whole, Number(madeAtMs))
+    return new FinishedAnswer(prepareHead(status, fields), whole, madeAtMs)
   },
 }
 

@@ -114,7 +114,8 @@ function taggedObject(value: object, walk: Walk): unknown {
     return value.map(element => tagged(element, walk))
   }
   const made: unknown = Object.getPrototypeOf(value)
-  if (made === null || isPlainObject(value)) {
+  // Asked of both kinds: it refuses what neither may have.
+  if (isPlainObject(value) || made === null) {
     const fields = value as Record<string, unknown>
     const copy: Record<string, unknown> = {}
     for (const key of Object.keys(fields)) copy[key] = tagged(fields[key], walk)

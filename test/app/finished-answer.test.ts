@@ -22,3 +22,24 @@ test('bytes that are no answer, or a part of one, are refused', () => {
   const split = Buffer.from(Buffer.from(good).toString('latin1').replace('text/plain', 'a\\r\\nb: cd'), 'latin1')
   assert.throws(() => finishedCodec.decode(split), { code: 'HTTP_BAD_FIELD' })
 })
+
+test('bytes whose preface is of another shape are refused', () => {
+  const of = (preface: unknown) => {
+    const text = Buffer.from(JSON.stringify(preface))
+    const header = Buffer.from([0x41, 0, 0, 0, text.length])
+    return finishedCodec.decode(Buffer.concat([header, text, Buffer.from('x')])) as FinishedAnswer
+  }
+  const good = { status: 200, fields: ['a', 'b'], body: 'text', length: 1, madeAtMs: 1 }
+  assert.equal(of(good).body, 'x')
+  for (const change of [
+    { fields: ['a'] },
+    { fields: undefined },
+    { fields: [1, 2] },
+    { body: 'blob' },
+    { madeAtMs: null },
+    { status: '200' },
+    { length: 2 },
+  ])
+    assert.throws(() => of({ ...good, ...change }), JSON.stringify(change))
+  assert.throws(() => of(null))
+})

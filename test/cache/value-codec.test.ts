@@ -56,6 +56,9 @@ describe('plain data', () => {
 })
 
 describe('what would not come back as it was', () => {
+  /** As the maps of headers and queries are made. */
+  const bare = (json: string): object =>
+    Object.defineProperties(Object.create(null) as object, Object.getOwnPropertyDescriptors(JSON.parse(json)))
   class Money {
     readonly cents = 1
   }
@@ -74,6 +77,9 @@ describe('what would not come back as it was', () => {
     'an array with a field': Object.assign([1], { more: 1 }),
     'a date with a field': Object.assign(new Date(), { more: 1 }),
     'an own __proto__': JSON.parse('{"__proto__":{"a":1}}') as unknown,
+    'an own __proto__ where there is no prototype': bare('{"__proto__":{"a":1}}'),
+    'one in another': Object.assign(Object.create(null) as object, { in: bare('{"__proto__":{"a":1}}') }),
+    'a symbol where there is no prototype': Object.assign(Object.create(null) as object, { [Symbol('s')]: 1 }),
     'an error': new Error('x'),
     'a value that contains itself': cyclic,
     'a value whose parts stand in it a trillion times': repeated,
@@ -82,6 +88,7 @@ describe('what would not come back as it was', () => {
     test(`is not handed over: ${name}`, () => {
       assert.equal(encode(value), undefined)
       assert.equal(encode({ deep: [value] }), undefined)
+      assert.equal(encode(new Map([['deep', value]])), undefined)
     })
 })
 
