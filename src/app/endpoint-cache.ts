@@ -239,13 +239,14 @@ function isPersonal({ fields }: PreparedHead, headerNames: ReadonlySet<string>):
   return false
 }
 
-// Sets, maps and bigints would all become '{}' or throw, and so would objects that keep their fields to themselves; two different inputs
-// must never share a key. What has a toJSON (dates, URLs) arrives here as its text.
+// Sets, maps and bigints would all become '{}' or throw, infinities null, and objects that keep their fields to themselves '{}' as well; two
+// different inputs must never share a key. What has a toJSON (dates, URLs) arrives here as its text.
 function stable(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)))
+    return { [`\0${typeof value}`]: String(value) }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  if (value instanceof Set) return { set: [...value] }
-  if (value instanceof Map) return { map: [...value] }
+  if (value instanceof Set) return { '\0set': [...value] }
+  if (value instanceof Map) return { '\0map': [...value] }
   const made: unknown = Object.getPrototypeOf(value)
   if (made !== null && made !== Object.prototype)
     throw new UsageError(

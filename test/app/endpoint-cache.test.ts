@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import * as z from 'zod'
 import { App, cache, dependency, fail } from 'millrace'
 import { compress } from 'millrace/middleware'
@@ -214,6 +215,34 @@ describe('cache on an endpoint', () => {
     },
     async ask => {
       for (const cents of [100, 250]) assert.equal((await ask(`/priced?price=${cents}`)).status, 500)
+    },
+  )
+
+  onEachSeam(
+    'inputs that JSON writes alike have answers of their own',
+    () => {
+      const decoded: Readonly<Record<string, unknown>> = {
+        nothing: null,
+        infinity: Infinity,
+        nan: NaN,
+        big: 7n,
+        text: '7n',
+        number: 7,
+        digit: '7',
+        set: new Set([7]),
+        map: new Map([[7, 7]]),
+        object: { set: [7] },
+      }
+      const app = new App({ log: silent })
+      const query = z.object({ as: z.string().transform(name => decoded[name]) })
+      app.get('/in', { query, cache: { ttl: '1m' } }, ({ query }) => inspect(query.as))
+      return app
+    },
+    async ask => {
+      const names = ['nothing', 'infinity', 'nan', 'big', 'text', 'number', 'digit', 'set', 'map', 'object']
+      const told = new Set<string>()
+      for (const name of names) told.add(await (await ask(`/in?as=${name}`)).text())
+      assert.equal(told.size, names.length)
     },
   )
 
