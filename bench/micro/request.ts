@@ -32,17 +32,20 @@ const BROWSER = Buffer.from(
     `Cookie: session=${'c'.repeat(160)}\r\n\r\n`,
 )
 
-function requests(handler: Handler, bytes: Buffer): (count: number) => Promise<unknown> {
+function requests(handler: Handler, bytes: Buffer, next?: (n: number) => void): (count: number) => Promise<unknown> {
   const engine = new Engine(handler)
   const sink = new Sink()
   engine.accept(sink)
   const reader = (sink as Lean)[READER]!
+  let turn = 0
   return async count => {
     // Each is answered before the next comes: what takes longer the first time is waited for.
     const before = sink.answers
+    next?.(turn++)
     reader.receivedBorrowed(bytes, bytes.length)
     while (sink.answers === before) await new Promise(resolve => setImmediate(resolve))
     for (let n = 0; n < count; n++) {
+      next?.(turn++)
       reader.receivedBorrowed(bytes, bytes.length)
       // As after each read of a socket: what the handler promised is settled before the next event.
       await SETTLED
@@ -51,6 +54,24 @@ function requests(handler: Handler, bytes: Buffer): (count: number) => Promise<u
     if (sink.answers !== before + count + 1)
       throw new Error(`${sink.answers - before} answers to ${count + 1} requests`)
     return sink.answers
+  }
+}
+
+/** The same for each of 1,000 products in turn: what a hit finds, it does not find in the nearest memory. */
+function productRequests(handler: Handler): (count: number) => Promise<unknown> {
+  const bytes = Buffer.from('GET /products/1000 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n')
+  const at = bytes.indexOf('1000') + 1
+  const answered = requests(handler, bytes, n => {
+    const id = (n * 7) % 1000
+    bytes[at] = 48 + Math.floor(id / 100)
+    bytes[at + 1] = 48 + (Math.floor(id / 10) % 10)
+    bytes[at + 2] = 48 + (id % 10)
+  })
+  let isWarm = false
+  return async count => {
+    if (!isWarm) for (let n = 0; n < 1000; n++) await answered(0)
+    isWarm = true
+    return answered(count)
   }
 }
 
@@ -74,5 +95,6 @@ await compareCallsAsync('a request, without the kernel', {
   'engine, constant answer': requests(exchange => exchange.send(ok, '{"message":"Hello High Concurrency API"}'), BARE),
   hello: requests(handler, BARE),
   'a product from the cache': requests((await shop.start()).handler, PRODUCT),
+  'one of 1,000 products from the cache': productRequests((await shop.start()).handler),
   'hello, browser-like fields': requests(handler, BROWSER),
 })

@@ -2,6 +2,7 @@
 import type { Exchange, FieldLines, Peer, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import type { RequestRecord } from '../core/request-record.ts'
 import type { FieldList, PreparedHead } from '../http/prepared-head.ts'
+import type { ReadyAnswer } from '../http/ready-answer.ts'
 import { Answer } from './answer.ts'
 
 export class BelowExchange implements Exchange {
@@ -72,6 +73,10 @@ export class BelowExchange implements Exchange {
     this.#outer.send(head, body, more)
   }
 
+  sendReady(answer: ReadyAnswer): void {
+    this.#outer.sendReady(answer)
+  }
+
   start(head: PreparedHead, more?: FieldList, length?: number): ResponseWriter {
     return this.#outer.start(head, more, length)
   }
@@ -133,6 +138,10 @@ export class CapturedExchange extends BelowExchange {
     if (this.answered) return
     this.#isAnswered = true
     this.#settle.resolve(more.length === 0 ? new Answer(head, body) : new Answer(head, body, more))
+  }
+
+  override sendReady({ head, body }: ReadyAnswer): void {
+    this.send(head, body)
   }
 
   override start(head: PreparedHead, more: FieldList = [], length?: number): ResponseWriter {

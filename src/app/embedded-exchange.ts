@@ -4,6 +4,7 @@ import { RequestRecord } from '../core/request-record.ts'
 import { signalOf } from '../core/request-signal.ts'
 import type { Exchange, FieldLines, Peer, ProtocolSwitch, RequestBody, ResponseWriter } from '../http/exchange.ts'
 import { encodeFields, type FieldList, type PreparedHead } from '../http/prepared-head.ts'
+import type { ReadyAnswer } from '../http/ready-answer.ts'
 import { wrongLength } from '../http/response-writer.ts'
 import type { BodyFeed } from './body-feed.ts'
 import type { BodyLimits } from './own-limits.ts'
@@ -52,6 +53,10 @@ export abstract class EmbeddedExchange implements Exchange {
   }
 
   abstract send(head: PreparedHead, body: string | Uint8Array | null, more?: FieldList): void
+  sendReady({ head, body }: ReadyAnswer): void {
+    this.send(head, body)
+  }
+
   abstract start(head: PreparedHead, more?: FieldList, length?: number): ResponseWriter
   abstract earlyHints(fields: FieldList): void
   /** Ends the connection, or what stands for it. */

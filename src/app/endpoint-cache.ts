@@ -3,11 +3,12 @@ import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { UsageError } from '../core/error.ts'
 import { milliseconds } from '../core/duration.ts'
 import type { Exchange } from '../http/exchange.ts'
-import type { PreparedHead } from '../http/prepared-head.ts'
+import type { FieldList, PreparedHead } from '../http/prepared-head.ts'
 import { type Answer, BadAnswerError, discard, LateAnswer } from './answer.ts'
 import { contentKindOf } from './content-kind.ts'
-import { CONDITIONS, FinishedAnswer } from './finished-answer.ts'
+import { FinishedAnswer } from './finished-answer.ts'
 import { HttpError } from './http-error.ts'
+import { HeldAnswer } from './held-answer.ts'
 import type { Inputs } from './input.ts'
 import { type ErrorFormat, problemAnswer } from './problem.ts'
 import { statusMap } from './responder.ts'
@@ -90,21 +91,14 @@ export class EndpointCache {
     return key === undefined ? undefined : this.#peek(exchange, key, exchange.record.startedMs)
   }
 
-  /** What a request of this text is answered from; undefined while it has not been seen. */
-  keyOf(requestText: string): string | undefined {
-    return this.#known?.get(requestText)
-  }
-
-  /**
-   * Sends what is kept under a key at once, where there is a fresh one and the request asks for nothing but that: nothing stands around a cached
-   * answer but what middleware adds (bench shop-read).
-   */
-  sendKept(exchange: Exchange, key: string): boolean {
-    if (exchange.fields.hasAny(CONDITIONS)) return false
-    const finished = this.#cache.peek(key, exchange.record.startedMs) as FinishedAnswer | undefined
-    if (finished === undefined || finished.error !== undefined) return false
-    exchange.send(finished.head, finished.body, this.#saysHow ? HIT : undefined)
-    return true
+  /** A fresh answer to requests of this text; undefined where there is none, and where each needs more than sending. */
+  hold(requestText: string, nowMs: number, pattern: string): HeldAnswer | undefined {
+    const key = this.#saysHow ? undefined : this.#known?.get(requestText)
+    if (key === undefined) return undefined
+    return this.#cache.hold(key, nowMs, value => {
+      const finished = value as FinishedAnswer
+      return finished.error === undefined ? new HeldAnswer(finished, this.#cache, key, pattern) : undefined
+    })
   }
 
   /** The fresh answer for these inputs, or the key to load it under. */
@@ -129,7 +123,7 @@ export class EndpointCache {
   }
 
   #peek(exchange: Exchange, key: string, nowMs?: number): Answer | undefined {
-    const finished = this.#cache.peek(key, nowMs) as FinishedAnswer | undefined
+    const finished = this.#cache.recall(key, nowMs) as FinishedAnswer | undefined
     return finished?.answerTo(exchange, this.#saysHow ? HIT : undefined)
   }
 
@@ -148,7 +142,7 @@ export class EndpointCache {
     signal: AbortSignal,
   ): Promise<Answer> {
     let isOurs = false
-    let isStale = false
+    let kept: FieldList | undefined
     let finished: FinishedAnswer
     try {
       finished = await this.#cache.get<FinishedAnswer>(
@@ -160,14 +154,14 @@ export class EndpointCache {
           return finished
         },
         finished => this.#policyOf(finished, inputs),
-        { signal, onStale: () => (isStale = true) },
+        { signal, onFresh: () => (kept = HIT), onStale: () => (kept = STALE) },
       )
     } catch (error) {
       if (!(error instanceof FailedAnswer)) throw error
       finished = error.finished
     }
     if (!isOurs && isPersonal(finished.head, this.#headerNames)) return load(signal)
-    return finished.answerTo(exchange, this.#saysHow ? (isStale ? STALE : isOurs ? MISS : HIT) : undefined)
+    return finished.answerTo(exchange, this.#saysHow ? (kept ?? (isOurs ? MISS : HIT)) : undefined)
   }
 
   /** Where it may be kept that there is nothing, an error that says so is an answer. */

@@ -15,7 +15,7 @@ import type { Lease, TierValue } from './second-tier.ts'
 import { type Brought, handIn, isGone, type Life, RETRY_MS, sharedLoad } from './shared-load.ts'
 import { SingleFlight, type Flight, type Landing, type Load } from './single-flight.ts'
 import { approximateBytes } from './sizes.ts'
-import type { CacheEntry, CacheStore } from './store.ts'
+import type { CacheEntry, CacheStore, Hold } from './store.ts'
 import { type ValueCodec, valueCodec } from './value-codec.ts'
 
 export type { CachePolicy, CacheStats }
@@ -41,6 +41,8 @@ export interface CacheOptions {
 
 /** Another worker loads the value that is served stale here: time to look whether it has. */
 const LOOK_AGAIN_MS = 100
+/** A use that is told so late makes no difference to what is evicted: that was not used for far longer. */
+const TELL_MS = 1_000
 /** As long as a request may take by default. */
 const LOAD_TIMEOUT_MS = 30_000
 /** setTimeout takes no longer delay: 24 days. */
@@ -98,6 +100,7 @@ export class Cache implements Invalidatable {
    * @param of.signal  ends this caller's wait, not the load
    * @param of.waits  who starts a reload waits for it, because its load cannot go on behind an answer; the others get the older value meanwhile,
    *   and so does this one where it fails
+   * @param of.onFresh  called at once where the value is within its ttl
    * @param of.onStale  called at once where the value is past its ttl
    * @throws what `load` or `policy` threw (never remembered), the reason of `of.signal`, UsageError `CORE_BAD_DURATION`
    */
@@ -105,7 +108,12 @@ export class Cache implements Invalidatable {
     key: string,
     load: Load<T>,
     policy: CachePolicy | ((value: T) => CachePolicy),
-    of?: { readonly signal?: AbortSignal; readonly waits?: boolean; readonly onStale?: () => void },
+    of?: {
+      readonly signal?: AbortSignal
+      readonly waits?: boolean
+      readonly onFresh?: () => void
+      readonly onStale?: () => void
+    },
   ): Promise<T> {
     this.#bus.checkPulse()
     const nowMs = this.#now()
@@ -113,8 +121,8 @@ export class Cache implements Invalidatable {
     if (entry !== undefined) {
       if (isFresh(entry, nowMs)) {
         this.#hits++
-        if (nowMs >= entry.refreshFromMs && of?.waits !== true && isDueEarly(entry, nowMs, this.#random()))
-          this.#reload(entry, nowMs, load, policy)
+        of?.onFresh?.()
+        if (of?.waits !== true && this.#isDue(entry, nowMs)) this.#reload(entry, nowMs, load, policy)
         return Promise.resolve(entry.value as T)
       }
       const isOnItself = of?.waits === true && nowMs >= entry.retryAtMs && !this.#flights.find(key)
@@ -142,17 +150,59 @@ export class Cache implements Invalidatable {
     return entry !== undefined && isKept(entry, nowMs) ? this.#rescue(entry, boarded, of) : boarded
   }
 
+  /** A fresh value, or undefined: no promise, no allocation. Counts as a hit; a miss is counted by the `get` that follows. */
+  peek(key: string): unknown {
+    const nowMs = this.#now()
+    const entry = this.#fresh(key, nowMs)
+    if (entry === undefined) return undefined
+    this.#hits++
+    return entry.value
+  }
+
   /**
-   * A fresh value, or undefined: no promise, no allocation. Counts as a hit; a miss is counted by the `get` that follows.
+   * The same before a `get` of the same key: undefined also for the reader who is to have the value loaded anew before its end.
    *
    * @param nowMs  for who has just looked at the clock
    */
-  peek(key: string, nowMs = this.#now()): unknown {
-    this.#bus.checkPulse(nowMs)
-    const entry = this.#store.read(key)
-    if (entry === undefined || !isFresh(entry, nowMs)) return undefined
+  recall(key: string, nowMs = this.#now()): unknown {
+    const entry = this.#fresh(key, nowMs)
+    if (entry === undefined) return undefined
+    if (this.#isDue(entry, nowMs)) {
+      entry.isAwaited = true
+      return undefined
+    }
     this.#hits++
     return entry.value
+  }
+
+  /**
+   * What stands for a fresh value, to be asked by `holds` instead of a look-up, until it may have to be loaded anew; undefined where there is
+   * none. One for each entry: `make` is called for the first who asks.
+   *
+   * @param nowMs  for who has just looked at the clock
+   */
+  hold<H extends Hold>(key: string, nowMs: number, make: (value: unknown) => H | undefined): H | undefined {
+    const entry = this.#fresh(key, nowMs)
+    if (entry === undefined || nowMs >= entry.refreshFromMs) return undefined
+    if (entry.hold === undefined) {
+      const hold = (entry.hold = make(entry.value))
+      if (hold === undefined) return undefined
+      hold.untilMs = Math.floor(entry.refreshFromMs)
+      hold.toldMs = Math.floor(nowMs)
+    }
+    return entry.hold as H
+  }
+
+  /** Whether its value may be served now, which counts as a hit. What is used all the time is told to the store once in a while. */
+  holds(hold: Hold, key: string, nowMs: number): boolean {
+    this.#bus.checkPulse(nowMs)
+    if (nowMs >= hold.untilMs) return false
+    this.#hits++
+    if (nowMs - hold.toldMs >= TELL_MS) {
+      hold.toldMs = Math.floor(nowMs)
+      this.#store.read(key)
+    }
+    return true
   }
 
   /**
@@ -212,6 +262,20 @@ export class Cache implements Invalidatable {
     })
   }
 
+  #fresh(key: string, nowMs: number): CacheEntry | undefined {
+    this.#bus.checkPulse(nowMs)
+    const entry = this.#store.read(key)
+    return entry !== undefined && isFresh(entry, nowMs) ? entry : undefined
+  }
+
+  /** Whether this reader of a fresh value is the one who has it loaded anew. */
+  #isDue(entry: CacheEntry, nowMs: number): boolean {
+    if (nowMs < entry.refreshFromMs) return false
+    // Nobody is chosen while it loads, or where its source has just failed.
+    if (nowMs < entry.retryAtMs || this.#flights.find(entry.key)) return false
+    return entry.isAwaited === true || isDueEarly(entry, nowMs, this.#random())
+  }
+
   #drop(drop: () => void): void {
     const before = this.#store.entries
     drop()
@@ -224,6 +288,7 @@ export class Cache implements Invalidatable {
   /** In the background, once at a time, and not of a source that has just failed. */
   #reload<T>(entry: CacheEntry, nowMs: number, load: Load<T>, policy: CachePolicy | ((value: T) => CachePolicy)): void {
     if (nowMs < entry.retryAtMs || this.#flights.find(entry.key)) return
+    entry.isAwaited = false
     this.#load(entry.key, load, policy, { freshForMs: Math.max(0, entry.freshUntilMs - nowMs) + 1 })
   }
 

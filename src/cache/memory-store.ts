@@ -47,14 +47,14 @@ export class MemoryStore implements CacheStore {
       else this.#tagged.set(tag, new Set([entry.key]))
     }
     while (this.#entries.size > this.#maxEntries || this.#entries.bytes > this.#maxBytes) {
-      this.#untag(this.#entries.evict()!)
+      this.#letGo(this.#entries.evict()!)
       this.#evictions++
     }
   }
 
   delete(key: string): void {
     const entry = this.#entries.delete(key)
-    if (entry !== undefined) this.#untag(entry)
+    if (entry !== undefined) this.#letGo(entry)
   }
 
   deleteTagged(tags: readonly string[]): void {
@@ -62,14 +62,23 @@ export class MemoryStore implements CacheStore {
   }
 
   clear(): void {
+    for (const entry of this.#entries.values()) endHold(entry)
     this.#entries.clear()
     this.#tagged.clear()
   }
 
-  #untag({ key, tags }: CacheEntry): void {
+  #letGo(entry: CacheEntry): void {
+    endHold(entry)
+    const { key, tags } = entry
     for (const tag of tags) {
       const keys = this.#tagged.get(tag)
       if (keys?.delete(key) && keys.size === 0) this.#tagged.delete(tag)
     }
   }
+}
+
+function endHold({ hold }: CacheEntry): void {
+  if (hold === undefined) return
+  hold.untilMs = 0
+  hold.ended()
 }

@@ -75,6 +75,11 @@ export class SegmentedLru<E extends Sized> {
     return oldest && this.delete(oldest.key)
   }
 
+  *values(): IterableIterator<E> {
+    yield* this.#protected.values()
+    yield* this.#probation.values()
+  }
+
   clear(): void {
     this.#probation.clear()
     this.#protected.clear()

@@ -3,6 +3,16 @@
 // Synchronous on purpose: a hit must cost neither a promise nor a turn of the loop. Whoever keeps values elsewhere (another
 // process, another host) is a slower tier behind the load and has a contract of its own.
 
+/** What somebody took out to serve it again without a look-up. */
+export interface Hold {
+  /** On the cache's clock; 0 once the entry is gone. Whole: small integers cost no object of their own. */
+  untilMs: number
+  /** When the store was last told of its use. */
+  toldMs: number
+  /** The entry is gone: nothing of it needs to be kept. */
+  ended(): void
+}
+
 export interface CacheEntry {
   readonly key: string
   readonly value: unknown
@@ -20,6 +30,10 @@ export interface CacheEntry {
   readonly bytes: number
   /** No background reload before this: a source that just failed is left alone for a moment. Written by the cache. */
   retryAtMs: number
+  /** A reader has been told to have it loaded anew, and comes for that with `get`. Written by the cache. */
+  isAwaited?: boolean
+  /** Ended by the store when it lets go of the entry. Written by the cache. */
+  hold?: Hold | undefined
 }
 
 export interface CacheStore {

@@ -5,6 +5,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { RequestRecord } from '../core/request-record.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
+import type { ReadyAnswer } from './ready-answer.ts'
 
 /** Request fields. Names are matched without case; values are text with one char per byte (latin1), outer SP and HTAB trimmed. */
 export interface FieldLines {
@@ -118,6 +119,8 @@ export interface Exchange {
    * @param more  fields of this answer alone, name and value in turn; the same rules as prepareHead
    */
   send(head: PreparedHead, body: string | Uint8Array | null, more?: FieldList): void
+  /** The same, of what is sent again and again. */
+  sendReady(answer: ReadyAnswer): void
   /** An answer in pieces. `length`: known size in bytes; writing another amount destroys the connection. */
   start(head: PreparedHead, more?: FieldList, length?: number): ResponseWriter
   /**

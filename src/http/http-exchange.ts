@@ -3,6 +3,7 @@ import type { FieldLines, ProtocolSwitch, RequestBody, ResponseWriter, TakenConn
 import { clientGone } from './errors.ts'
 import { type Carrier, LiveExchange } from './live-exchange.ts'
 import { encodeFields, type FieldList, isAscii, type PreparedHead } from './prepared-head.ts'
+import type { ReadyAnswer } from './ready-answer.ts'
 import type { RequestHead } from './request-parser.ts'
 import { CONNECTION_KEPT, EARLY_HINTS, encodeHead, encodeHeadUntilLength, repeatedAnswer } from './response-encoder.ts'
 import { PieceWriter, type PieceFraming, type PieceLine, type PieceOwner } from './response-writer.ts'
@@ -58,9 +59,23 @@ export class HttpExchange extends LiveExchange implements PieceOwner, ProtocolSw
 
   send(head: PreparedHead, body: string | Uint8Array | null, more?: FieldList): void {
     if (this.answered) return this.again()
+    this.#send(head, body, more, this.#line.connectionField(this, true))
+  }
+
+  override sendReady(answer: ReadyAnswer): void {
+    if (this.answered) return this.again()
+    const connection = this.#line.connectionField(this, true)
+    const text = connection === CONNECTION_KEPT && this.head.method !== 'HEAD' ? answer.text : undefined
+    if (text === undefined) return this.#send(answer.head, answer.body, undefined, connection)
+    this.begin(answer.status)
+    this.record.bytesOut = answer.length
+    this.#line.out.latin1(text)
+    this.#line.finished(this)
+  }
+
+  #send(head: PreparedHead, body: string | Uint8Array | null, more: FieldList | undefined, connection: string): void {
     const { out } = this.#line
     // Encoded before anything changes: a field that may not be sent throws, and the exchange can still be answered.
-    const connection = this.#line.connectionField(this, true)
     if (head.isBodyless) {
       const text = encodeHead(head, more, connection)
       this.begin(head.status)

@@ -6,6 +6,7 @@ import { signalOf } from '../core/request-signal.ts'
 import { ConnectionError } from './errors.ts'
 import type { Exchange, FieldLines, Peer, ProtocolSwitch, RequestBody, ResponseWriter } from './exchange.ts'
 import type { FieldList, PreparedHead } from './prepared-head.ts'
+import type { ReadyAnswer } from './ready-answer.ts'
 import { FAILED_BODY, FAILED_HEAD } from './response-encoder.ts'
 import type { Origin, TrustedProxies } from './trusted-proxy.ts'
 
@@ -47,6 +48,10 @@ export abstract class LiveExchange implements Exchange {
   abstract send(head: PreparedHead, body: string | Uint8Array | null, more?: FieldList): void
   abstract start(head: PreparedHead, more?: FieldList, length?: number): ResponseWriter
   abstract earlyHints(fields: FieldList): void
+
+  sendReady({ head, body }: ReadyAnswer): void {
+    this.send(head, body)
+  }
 
   protected abstract get carrier(): Carrier
   /** What the request says, and no proxy. */

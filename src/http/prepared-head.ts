@@ -60,15 +60,20 @@ export class PreparedHead {
     }
     if (this.#wholeDate === dateLine) return this.#whole
     if (body === '' || !isAscii(body)) return undefined
-    const text = `${this.untilLength(dateLine)}${body.length}\r\n\r\n${body}`
-    this.#whole = Buffer.from(text, 'latin1').toString('latin1')
+    this.#whole = this.withBody(body, dateLine)
     this.#wholeDate = dateLine
     return this.#whole
+  }
+
+  /** The whole answer with an ASCII body. */
+  withBody(body: string, dateLine: string): string {
+    const text = `${this.untilLength(dateLine)}${body.length}\r\n\r\n${body}`
+    return Buffer.from(text, 'latin1').toString('latin1')
   }
 }
 
 // 1 KiB: each head may keep as much. Of a longer answer the copying is what costs, and that remains.
-const LONGEST_REPEATED = 1024
+export const LONGEST_REPEATED = 1024
 
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length

@@ -436,6 +436,45 @@ describe('cache on an endpoint', () => {
     await client.close()
   })
 
+  test('is loaded anew before its end, behind an answer that is still fresh', async () => {
+    let loads: Promise<void>[] = []
+    const app = new App({ log: silent })
+    app.get('/{id}', { params: z.object({ id: z.int() }), cache: { ttl: '1s', xCache: true } }, async () => {
+      const slow = new Promise<void>(resolve => setTimeout(resolve, 100))
+      loads.push(slow)
+      await slow
+      return {}
+    })
+    const client = testClient(app)
+    // A machine that stands still for half a second reads nothing near the end of an answer's life; the next has the same chance.
+    for (let id = 1; ; id++) {
+      loads = []
+      const how: (string | null)[] = []
+      while (loads.length < 2) how.push((await client.fetch(`/${id}`)).headers.get('x-cache'))
+      await loads[1]
+      if (how.at(-1) === 'MISS' && id < 5) continue
+      assert.deepEqual([how[0], new Set(how.slice(1))], ['MISS', new Set(['HIT'])])
+      break
+    }
+    await client.close()
+  })
+
+  onEachSeam('an answer is sent again for as long as it is kept, and as each asks for it', counted, async ask => {
+    const runs = async (init?: RequestInit) => (await ask('/things/8', init)).headers.get('x-run')
+    for (let n = 0; n < 4; n++) assert.equal(await runs(), '1')
+    const tag = (await ask('/things/8')).headers.get('etag')!
+    assert.equal((await ask('/things/8', { headers: { 'if-none-match': tag } })).status, 304)
+    assert.equal((await ask('/things/8', { headers: { range: 'bytes=0-3' } })).status, 206)
+    const head = await ask('/things/8', { method: 'HEAD' })
+    assert.deepEqual([head.headers.get('x-run'), await head.text()], ['1', ''])
+    assert.equal(await (await ask('/things/8?utm=1')).text(), await (await ask('/things/8?utm=1')).text())
+    await cache.invalidate('thing:8')
+    for (let n = 0; n < 4; n++) assert.equal(await runs(), '2')
+    // Who says who they are is answered for themselves.
+    assert.equal(await runs({ headers: { authorization: 'Bearer a' } }), '3')
+    assert.equal(await runs(), '2')
+  })
+
   test('a reload that hangs is given up at the route’s timeout, and another tried', async () => {
     let runs = 0
     const { promise: aborted, resolve: abort } = Promise.withResolvers<void>()

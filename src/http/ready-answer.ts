@@ -1,0 +1,51 @@
+// An answer that is sent again and again as it is: its text for the wire is made once for each date, and found without looking at its parts.
+import { dateLine } from './http-date.ts'
+import { isAscii, LONGEST_REPEATED, type PreparedHead } from './prepared-head.ts'
+
+export class ReadyAnswer {
+  readonly head: PreparedHead
+  readonly body: string | Uint8Array | null
+  readonly status: number
+  /** Of the body: bytes, where there is a text. */
+  #length = 0
+  #text: string | undefined
+  #date = ''
+
+  constructor(head: PreparedHead, body: string | Uint8Array | null) {
+    this.head = head
+    this.body = body
+    this.status = head.status
+  }
+
+  /** Bytes of the body that `text` holds. */
+  get length(): number {
+    return this.#length
+  }
+
+  /**
+   * All of it for a connection that is kept.
+   *
+   * @returns undefined where that is no gain, or not possible: a long body, bytes, what is not ASCII, none at all, a date of its own
+   */
+  get text(): string | undefined {
+    const date = dateLine()
+    if (this.#date !== date) this.#make(date)
+    return this.#text
+  }
+
+  /** Leaves no text in memory that nobody will ask for. */
+  forget(): void {
+    this.#date = ''
+    this.#text = undefined
+  }
+
+  #make(date: string): void {
+    const { head, body } = this
+    this.#date = date
+    this.#text = undefined
+    if (typeof body !== 'string' || head.isBodyless || head.hasDate) return
+    if (body.length > LONGEST_REPEATED || !isAscii(body)) return
+    this.#length = body.length
+    this.#text = head.withBody(body, date)
+  }
+}
