@@ -37,6 +37,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Database> {
       config: { ...server, ...clientSettings(resolved) },
       maxPrepared: resolved.preparedStatements,
       peerCheckMs: resolved.isPooled ? 0 : PEER_CHECK_MS,
+      isPooled: resolved.isPooled,
       mayBeStandby,
     }))
     const found = new Hosts(hosts)

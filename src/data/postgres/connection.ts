@@ -4,7 +4,8 @@
 // of its own -> the server ends the statement -> `settled` resolves once both the statement and that socket have ended. Only then may
 // the connection be lent again: a cancel still on its way would hit the next borrower's statement.
 import pg from 'pg'
-import { DatabaseUnavailableError, mapError } from './errors.ts'
+import { CANCEL_WITHIN_MS, type CancelTarget, sendCancel } from './cancel-request.ts'
+import { DatabaseUnavailableError, mapError, misuse } from './errors.ts'
 import type { CompiledSql } from './sql.ts'
 import { encodeParameters } from './sql.ts'
 import type { Notification } from './subscription.ts'
@@ -16,12 +17,11 @@ export interface ConnectionOptions {
   readonly maxPrepared: number
   /** How often the server looks whether we are still there while a statement runs; 0: when it has something to send. */
   readonly peerCheckMs: number
+  /** A pooler stands before the server, and prepares statements anew on whichever of its sessions it lends: their columns may have changed since. */
+  readonly isPooled?: boolean
   /** It may be a standby, which takes no writes: for reading. Default: then what writes finds a server that is away. */
   readonly mayBeStandby?: boolean
 }
-
-// A cancelled statement ends within milliseconds. One that has not by then is stuck, or its cancels were lost on the way.
-const CANCEL_WITHIN_MS = 5000
 
 const CANCEL_AGAIN_MS = 25
 
@@ -29,6 +29,8 @@ const CLOSE_WITHIN_MS = 1000
 
 // read_only_sql_transaction
 const READ_ONLY = '25006'
+
+const IN_TRANSACTION = /[TE]/
 
 const PEER_CHECK = 'client_connection_check_interval'
 const NO_PEER_CHECK = new RegExp(`${PEER_CHECK}|startup parameter: options`)
@@ -39,18 +41,18 @@ type Request = Pick<StatementPlan, 'text' | 'values' | 'name' | 'script' | 'isRa
 export type ClientConfig = Readonly<Record<string, unknown>>
 
 /** What we use of pg's Client, some of which its own types do not tell. */
-interface PgClient {
-  readonly host: string
-  readonly port: number
+interface PgClient extends CancelTarget {
   readonly database?: string
   readonly connectionParameters: { options?: string | undefined }
-  readonly ssl?: unknown
-  readonly processID: number
-  readonly secretKey: number
   readonly connection: Wire & {
     readonly stream: { destroy(): unknown }
     on(event: 'parameterStatus', listener: (message: ParameterStatus) => void): unknown
+    once(event: 'readyForQuery', listener: () => void): unknown
   }
+  /** The server waits for a statement. */
+  readonly readyForQuery: boolean
+  /** I: in none; T: in a transaction; E: in one that has failed. pg has it since 8.18. */
+  getTransactionStatus?(): 'I' | 'T' | 'E' | null
   on(event: 'error' | 'end', listener: () => void): unknown
   on(event: 'notification', listener: (message: Omit<Notification, 'type'>) => void): unknown
   connect(): Promise<unknown>
@@ -63,12 +65,6 @@ interface ParameterStatus {
   readonly parameterValue: string
 }
 
-interface PgConnection extends pg.Connection {
-  connect(port: number | string, host?: string): void
-  requestSsl(): void
-  cancel(processId: number, secretKey: number): void
-}
-
 export class Connection {
   readonly #client: PgClient
   readonly #options: ConnectionOptions
@@ -78,6 +74,8 @@ export class Connection {
   #broken = false
   #running: Promise<unknown> | undefined
   #cancelling: Promise<void> | undefined
+  /** A statement has failed, and the server has not yet said in which state that leaves the connection. */
+  #recovering: PromiseWithResolvers<void> | undefined
   #isStandby = false
   /** Called when a prepared statement is not there, or is there and was not prepared here. */
   onVanished: () => void = () => {}
@@ -146,8 +144,16 @@ export class Connection {
 
   /** Undefined when the connection may be lent again at once; else resolves when what was aborted has ended everywhere. */
   get settled(): Promise<void> | undefined {
-    if (!this.#running && !this.#cancelling) return undefined
-    return Promise.all([this.#running?.catch(ignore), this.#cancelling]).then(() => this.settled)
+    if (!this.#running && !this.#cancelling && !this.#recovering) return undefined
+    return Promise.all([this.#running?.catch(ignore), this.#cancelling, this.#recovering?.promise]).then(
+      () => this.settled,
+    )
+  }
+
+  /** Somebody began a transaction and has not ended it; told once it has settled. */
+  get isInTransaction(): boolean {
+    const { getTransactionStatus } = this.#client
+    return getTransactionStatus !== undefined && IN_TRANSACTION.test(getTransactionStatus.call(this.#client) ?? '')
   }
 
   /**
@@ -179,13 +185,13 @@ export class Connection {
     signal?: AbortSignal,
     check?: () => void,
   ): Promise<T> {
-    while (this.#running) await this.#running.catch(ignore)
+    for (let busy = this.#busy; busy; busy = this.#busy) await busy
     signal?.throwIfAborted()
     check?.()
     if (this.#broken) throw this.#gone()
     const { promise: answer, resolve, reject } = Promise.withResolvers<T>()
     const query = make((error, value) => {
-      this.#running = undefined
+      this.#ended(error)
       if (error) reject(error)
       else resolve(value!)
     })
@@ -205,6 +211,7 @@ export class Connection {
 
   async close(): Promise<void> {
     this.#broken = true
+    this.#onRecovered()
     const { stream } = this.#client.connection
     // A peer that does not answer the goodbye is left without it.
     const timer = setTimeout(() => stream.destroy(), CLOSE_WITHIN_MS)
@@ -213,7 +220,7 @@ export class Connection {
   }
 
   async #send(request: Request, signal?: AbortSignal, check?: () => void): Promise<Result> {
-    while (this.#running) await this.#running.catch(ignore)
+    for (let busy = this.#busy; busy; busy = this.#busy) await busy
     signal?.throwIfAborted()
     check?.()
     if (this.#broken) throw this.#gone()
@@ -227,11 +234,30 @@ export class Connection {
     }
   }
 
+  /** What the next statement waits for: the one that runs, and a cancel of it that is on its way and would hit the next one. */
+  get #busy(): Promise<unknown> | undefined {
+    return this.#cancelling ?? this.#running?.catch(ignore)
+  }
+
+  #ended(error: Error | null): void {
+    this.#running = undefined
+    if (!error || this.#broken || this.#client.readyForQuery) return
+    // That comes with the error as a rule, and before anybody has read it.
+    this.#recovering ??= Promise.withResolvers<void>()
+    this.#client.connection.once('readyForQuery', this.#onRecovered)
+  }
+
+  readonly #onRecovered = (): void => {
+    this.#recovering?.resolve()
+    this.#recovering = undefined
+  }
+
   #submit(plan: StatementPlan): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       const statement = new Statement(plan, (error, result) => {
-        this.#running = undefined
-        if (plan.name !== '' && !plan.columns && statement.columns) this.#prepared.set(plan.name, statement.columns)
+        this.#ended(error)
+        if (plan.name !== '' && !plan.columns && statement.columns && !this.#options.isPooled)
+          this.#prepared.set(plan.name, statement.columns)
         if (error) reject(error)
         else resolve(result!)
       })
@@ -251,8 +277,14 @@ export class Connection {
   }
 
   #plan(request: Request): StatementPlan {
-    const { name } = request
+    const { name, text } = request
     if (name === '') return { ...request, columns: undefined, evict: undefined }
+    const prepared = this.#client.connection.parsedStatements[name]
+    if (prepared !== undefined && prepared !== text)
+      throw misuse(
+        'POSTGRES_BAD_NAME',
+        `the name of a prepared statement stands for one text, and ${JSON.stringify(name)} for another one already; not sent: ${text}`,
+      )
     const columns = this.#prepared.get(name)
     const known = this.#prepared.delete(name)
     this.#prepared.set(name, columns)
@@ -298,6 +330,7 @@ export class Connection {
   #break(): void {
     if (this.#broken) return
     this.#broken = true
+    this.#onRecovered()
     this.onBroken()
   }
 
@@ -305,7 +338,7 @@ export class Connection {
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), CANCEL_WITHIN_MS)
     const ended = running.catch(ignore)
     // A cancel may overtake the statement that it is meant for, and then finds none to end: it is sent until the statement has ended.
-    do await sendCancel(this.#client, this.#options.config)
+    do await sendCancel(this.#client)
     while (!(await settlesWithin(ended, CANCEL_AGAIN_MS)) && !this.#broken)
     await ended
     clearTimeout(timer)
@@ -338,26 +371,6 @@ export function placeOf(client: PgClient): string {
 
 export function makeClient(config: ClientConfig): PgClient {
   return new pg.Client(config) as unknown as PgClient
-}
-
-// Resolves when the server has closed the cancel's socket: by then it has signalled the process, or found none to signal.
-function sendCancel(client: PgClient, config: ClientConfig): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const ssl = (client.ssl ?? false) as never
-  const socket = new pg.Connection({
-    ssl,
-    sslNegotiation: config['sslnegotiation'],
-  } as pg.ConnectionConfig) as PgConnection
-  const send = (): void => socket.cancel(client.processID, client.secretKey)
-  socket.on('connect', () => (ssl ? socket.requestSsl() : send()))
-  socket.on('sslconnect', send)
-  // The statement then ends by itself, by its time-out, or with the connection (CANCEL_WITHIN_MS).
-  socket.on('error', () => {})
-  socket.on('end', resolve)
-  if (client.host.startsWith('/')) socket.connect(`${client.host}/.s.PGSQL.${client.port}`)
-  else socket.connect(client.port, client.host)
-  const timer = setTimeout(() => socket.stream.destroy(), CANCEL_WITHIN_MS)
-  return promise.finally(() => clearTimeout(timer))
 }
 
 function settlesWithin(ended: Promise<unknown>, withinMs: number): Promise<boolean> {

@@ -20,17 +20,13 @@ const READ_AHEAD_BYTES = 256 * 1024
 
 /** `for await (const bytes of db.copyTo('copy products to stdout'))`. Each loop over it sends the statement again. */
 export class CopyOut implements AsyncIterable<Buffer> {
-  readonly #lend: Lend
-  readonly #text: string
+  readonly #of: Omit<CopyReadingOptions, 'signal'>
   readonly #signal: AbortSignal | undefined
-  readonly #check: (() => void) | undefined
 
   /** Use `db.copyTo` or `tx.copyTo`. */
-  constructor(lend: Lend, text: string, options: CopyOptions, check?: () => void) {
-    this.#lend = lend
-    this.#text = text
+  constructor(of: Omit<CopyReadingOptions, 'signal'>, options: CopyOptions) {
+    this.#of = of
     this.#signal = options.signal
-    this.#check = check
   }
 
   /** The rows of a copy in PostgreSQL's text format (not csv, not binary): their columns as text, null for NULL. */
@@ -38,31 +34,89 @@ export class CopyOut implements AsyncIterable<Buffer> {
     return copyRowsOf(this)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    this.#signal?.throwIfAborted()
-    const pieces = new Pieces()
-    const abandon = new AbortController()
-    const signal = this.#signal ? AbortSignal.any([this.#signal, abandon.signal]) : abandon.signal
-    const copying = this.#lend(signal, connection =>
-      connection.perform<undefined>(
-        this.#text,
-        ended => new CopyOutQuery(this.#text, pieces, ended),
-        signal,
-        this.#check,
-      ),
-    )
-    copying.then(
-      () => pieces.end(),
-      (error: unknown) => pieces.fail(error),
-    )
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined> {
+    return new CopyReading({ ...this.#of, signal: this.#signal })
+  }
+}
+
+interface CopyReadingOptions {
+  readonly lend: Lend
+  readonly text: string
+  readonly signal: AbortSignal | undefined
+  /** Throws when the statement must not run any more. */
+  readonly check?: () => void
+  /** Those that have begun and not ended. */
+  readonly begun?: Set<CopyReading>
+}
+
+type End = { readonly done: true; readonly value: undefined }
+const END: End = { done: true, value: undefined }
+
+/** No generator: `return` of one would wait for the piece that is asked for, however long the server takes to make it. */
+export class CopyReading implements AsyncIterableIterator<Buffer, undefined> {
+  readonly #of: CopyReadingOptions
+  readonly #pieces = new Pieces()
+  readonly #abandon = new AbortController()
+  #copying: Promise<unknown> | undefined
+  /** The last piece asked for: callers that do not wait are served in turn. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #isEnded = false
+
+  constructor(of: CopyReadingOptions) {
+    this.#of = of
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    const step = this.#turn.then(() => this.#step())
+    this.#turn = step.catch(() => {})
+    return step
+  }
+
+  async return(): Promise<End> {
+    this.#isEnded = true
+    await this.#leave()
+    return END
+  }
+
+  async #step(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.#isEnded) return END
     try {
-      for (let piece = await pieces.next(); piece; piece = await pieces.next()) yield piece
-    } finally {
-      abandon.abort()
-      pieces.drop()
-      // The connection is back, or on its way, before the loop is left.
-      await copying.catch(() => {})
+      if (!this.#copying) this.#begin()
+      const piece = await this.#pieces.next()
+      if (piece) return { done: false, value: piece }
+    } catch (error) {
+      // What was cancelled because nobody wants it any more has not failed.
+      if (this.#isEnded) return END
+      this.#isEnded = true
+      await this.#leave()
+      throw error
     }
+    return this.return()
+  }
+
+  #begin(): void {
+    const { lend, text, signal, check, begun } = this.#of
+    signal?.throwIfAborted()
+    const either = signal ? AbortSignal.any([signal, this.#abandon.signal]) : this.#abandon.signal
+    const make = (ended: Ended<undefined>) => new CopyOutQuery(text, this.#pieces, ended)
+    const copying = lend(either, connection => connection.perform<undefined>(text, make, either, check))
+    begun?.add(this)
+    this.#copying = copying.then(
+      () => this.#pieces.end(),
+      (error: unknown) => this.#pieces.fail(error),
+    )
+  }
+
+  /** The connection is back, or on its way, before the loop is left. */
+  async #leave(): Promise<void> {
+    this.#abandon.abort()
+    this.#pieces.drop()
+    await this.#copying
+    this.#of.begun?.delete(this)
   }
 }
 

@@ -1,4 +1,5 @@
 // A PostgreSQL database as an application uses it: statements, transactions, and an honest answer when it is away or busy.
+import type { UsageError } from '../../core/error.ts'
 import { remainingMs, routeBehind } from '../../core/request-signal.ts'
 import { ROUTE_VIEW, type Viewable } from '../../core/route-view.ts'
 import type { Out, Schema } from '../../schema/schema.ts'
@@ -7,7 +8,7 @@ import { copyIn, type CopySource } from './copy-in.ts'
 import { CopyOut, type CopyOptions } from './copy-out.ts'
 import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cursor.ts'
-import { DatabaseUnavailableError, SerializationError } from './errors.ts'
+import { DatabaseUnavailableError, misuse, outcomeOf, SerializationError } from './errors.ts'
 import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
 import { pause } from '../../core/pause.ts'
@@ -103,12 +104,14 @@ export class Database implements Queryable, Viewable {
   /** Rows as arrays, in the order of the columns: for query builders, whose statements may give two columns one name. */
   rowArrays(text: string, values: readonly unknown[] = [], options: RowArraysOptions = {}): Promise<unknown[][]> {
     const { signal } = options
-    return this.#lend(signal, connection => rowArrays(connection, { text, values }, signal), text)
+    const use = (connection: Connection) => rowArrays(connection, { text, values }, signal)
+    return this.#lend(signal, use, text).catch((error: unknown) => this.#failed(error, text))
   }
 
   /** Runs a text of several statements, a migration say: no parameters, no rows, all of it or nothing. */
   async script(text: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    await this.#lend(options.signal, connection => connection.script(text, options.signal))
+    const use = (connection: Connection) => connection.script(text, options.signal)
+    await this.#lend(options.signal, use).catch((error: unknown) => this.#failed(error, text))
   }
 
   /**
@@ -129,7 +132,7 @@ export class Database implements Queryable, Viewable {
    * @throws UsageError `POSTGRES_NOT_A_COPY`, QueryError and its kinds, in the loop
    */
   copyTo(statement: string | Fragment, options: CopyOptions = {}): CopyOut {
-    return new CopyOut(this.#lend, copyStatement(statement), options)
+    return new CopyOut({ lend: this.#lend, text: copyStatement(statement) }, options)
   }
 
   /**
@@ -139,9 +142,11 @@ export class Database implements Queryable, Viewable {
    * @returns how many rows were copied
    * @throws what the source throws, UsageError `POSTGRES_NOT_A_COPY`, QueryError and its kinds, the signal's reason
    */
-  copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
+  async copyFrom(statement: string | Fragment, source: CopySource, options: CopyOptions = {}): Promise<number> {
     const { signal } = options
-    return this.#lend(signal, connection => copyIn(connection, copyStatement(statement), source, signal))
+    const text = copyStatement(statement)
+    const use = (connection: Connection) => copyIn(connection, text, source, signal)
+    return this.#lend(signal, use).catch((error: unknown) => this.#failed(error, text))
   }
 
   /**
@@ -241,7 +246,15 @@ export class Database implements Queryable, Viewable {
     note(text, startedMs - askedMs, performance.now() - startedMs)
     const giveBack = (): void => supply.giveBack(connection)
     return new Transaction(
-      { connection, names: supply.names, giveBack, note, savepoints: 0, portals: 0 },
+      {
+        connection,
+        isReadOnly: options.readOnly === true,
+        names: supply.names,
+        giveBack,
+        note,
+        savepoints: 0,
+        portals: 0,
+      },
       options.signal,
     )
   }
@@ -286,15 +299,20 @@ export class Database implements Queryable, Viewable {
 
   readonly #send = (sql: CompiledSql, options: QueryOptions): Promise<Result> => {
     const use = async (connection: Connection): Promise<Result> => {
-      const name = options.name ?? this.#supply.names.nameOf(sql.text)
+      const name = this.#supply.names.nameOf(sql.text, options.name)
       try {
         return await connection.run(sql, name, options.signal)
       } catch (error) {
-        if (!(error instanceof StalePlanError)) throw error
+        if (!(error instanceof StalePlanError)) return this.#failed(error, sql.text)
         return await connection.run(sql, '', options.signal)
       }
     }
     return this.#lend(options.signal, use, sql.text)
+  }
+
+  /** What is sent elsewhere when a replica goes away has not written. */
+  #failed(error: unknown, text: string): never {
+    throw this.#isReader ? error : outcomeOf(error, text)
   }
 
   async #read<Row>(sql: CompiledSql, signal: AbortSignal | undefined): Promise<Reading<Row>> {
@@ -330,7 +348,9 @@ export class Database implements Queryable, Viewable {
     const connection = lent instanceof Promise ? await lent : lent
     const startedMs = lent instanceof Promise ? performance.now() : askedMs
     try {
-      return await use(connection)
+      const result = await use(connection)
+      if (connection.isInTransaction) throw leftOpen()
+      return result
     } finally {
       supply.giveBack(connection)
       const endedMs = performance.now()
@@ -356,4 +376,12 @@ export class Database implements Queryable, Viewable {
   #routeOf(signal: AbortSignal | undefined): string {
     return this.#route === '' ? routeBehind(signal) : this.#route
   }
+}
+
+function leftOpen(): UsageError {
+  return misuse(
+    'POSTGRES_TRANSACTION_LEFT_OPEN',
+    'a transaction was begun on a connection that is shared, so it was undone: what follows may well be sent on another one. ' +
+      'Use db.transaction(...), or db.begin()',
+  )
 }

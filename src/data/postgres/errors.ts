@@ -9,14 +9,42 @@ export class PostgresSettingsError extends MillraceError {}
 
 /** The database does not answer, or has just ended our connection. Status 503 with Retry-After. */
 export class DatabaseUnavailableError extends MillraceError {
-  constructor(message: string, facts: ErrorFacts = {}) {
+  /** A statement was on its way, and the server did not say that it ended it: it may have been run. In a transaction it was undone. */
+  readonly mayHaveRun: boolean
+
+  constructor(message: string, facts: ErrorFacts & { readonly mayHaveRun?: boolean } = {}) {
+    const { mayHaveRun = false, ...others } = facts
     super('POSTGRES_UNAVAILABLE', message, {
       status: 503,
       detail: 'The database is not available at the moment.',
       retryAfterMs: 1000,
-      ...facts,
+      ...others,
+    })
+    this.mayHaveRun = mayHaveRun
+  }
+}
+
+/**
+ * The connection was lost between a statement that writes, or a COMMIT, and its answer: whether it was done is not known. Status 503, and no
+ * Retry-After, by which clients send again what is no GET: it may be done twice.
+ */
+export class OutcomeUnknownError extends MillraceError {
+  constructor(cause: DatabaseUnavailableError) {
+    super('POSTGRES_OUTCOME_UNKNOWN', `${cause.message}; whether what was sent has been done is not known`, {
+      status: 503,
+      detail: 'The database went away; whether the change was made is not known.',
+      cause,
     })
   }
+}
+
+// What begins otherwise may write; a function that a select calls may, too, and is taken for one that does not.
+const READS = /^\s*(?:select|table|values|show|explain)\b/i
+
+/** @param text  of a statement on its own, which is a transaction by itself @returns what its caller is to be told */
+export function outcomeOf(error: unknown, text: string): unknown {
+  const isUnknown = error instanceof DatabaseUnavailableError && error.mayHaveRun && !READS.test(text)
+  return isUnknown ? new OutcomeUnknownError(error) : error
 }
 
 /** No connection became free: the line of waiters is full (`POSTGRES_POOL_FULL`) or the wait too long. Status 503 with Retry-After. */
@@ -111,7 +139,10 @@ export class CheckViolation extends ConstraintError {}
 /** `column` names the column that was null. */
 export class NotNullViolation extends ConstraintError {}
 
-/** Two transactions got in each other's way (serialization failure or deadlock); this one was undone and may be run again. */
+/**
+ * Two transactions got in each other's way (serialization failure or deadlock), or a migration in that of a prepared statement; this one was undone
+ * and may be run again.
+ */
 export class SerializationError extends QueryError {}
 
 /** The statement ran longer than `statementTimeout`; the server ended it. Status 504. */
@@ -154,14 +185,16 @@ const AWAY: Readonly<Record<string, string>> = {
  * @returns the typed error for whatever pg threw; ours pass through unchanged
  */
 export function mapError(error: unknown, where: string, statement?: string): unknown {
+  const mayHaveRun = statement !== undefined
   if (error instanceof MillraceError || !(error instanceof Error)) return error
   const raw = error as Error & Record<string, unknown>
   const code = typeof raw.code === 'string' ? raw.code : ''
-  if (code in AWAY) return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${AWAY[code]}`, { cause: error })
+  if (code in AWAY)
+    return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${AWAY[code]}`, { cause: error, mayHaveRun })
   if (typeof raw.severity === 'string' && code.length === 5) return mapReport(raw, code, where, statement)
   // pg's own words for a socket that is gone carry no code.
   if (/terminated|timeout expired|not queryable|connection error|aborted/i.test(error.message))
-    return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${error.message}`, { cause: error })
+    return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${error.message}`, { cause: error, mayHaveRun })
   // No TLS where it was asked for; a password that was asked for and not given.
   if (/\b(SSL|SASL|SCRAM|password)\b/.test(error.message))
     return new PostgresSettingsError('POSTGRES_REFUSED', `PostgreSQL at ${where}: ${error.message}`, { cause: error })

@@ -15,6 +15,7 @@ export {
   ManyRowsError,
   NoRowError,
   NotNullViolation,
+  OutcomeUnknownError,
   PoolFullError,
   PostgresSettingsError,
   QueryError,

@@ -7,7 +7,7 @@
 import pg from 'pg'
 import { misuse } from './errors.ts'
 
-/** What may stand in `${...}`. Arrays are PostgreSQL arrays; other objects are JSON; `json(value)` makes an array JSON. */
+/** What may stand in `${...}`. Arrays are PostgreSQL arrays; other objects are JSON, a Map or a Set is refused; `json(value)` makes an array JSON. */
 export type SqlValue = string | number | bigint | boolean | null | object
 
 /** A piece of a statement, made by `sql`. Sent by putting it into `` db.sql`...` ``. */
@@ -137,7 +137,29 @@ function encodeParameter(value: unknown, number: number): Parameter {
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (Array.isArray(value)) return encodeArray(value, number)
   if (value instanceof Date) return encodeDate(value, number)
-  return JSON.stringify(value instanceof JsonParameter ? value.value : value)
+  return encodeJson(value, number)
+}
+
+function encodeJson(value: object, number: number): string {
+  const content: unknown = value instanceof JsonParameter ? value.value : value
+  const text = JSON.stringify(content) as string | undefined
+  if (text === undefined)
+    throw misuse(
+      'POSTGRES_UNDEFINED_VALUE',
+      `parameter $${number} has no form in JSON; write json(null) where that is meant`,
+    )
+  // A Map, a Set, a promise that nobody awaited: an object to JavaScript, and nothing to JSON.
+  if ((text === '{}' && tagOf(content) !== 'Object') || ArrayBuffer.isView(content))
+    throw misuse(
+      'POSTGRES_BAD_VALUE',
+      `parameter $${number} is a ${tagOf(content)}, which has no form in JSON; make it an array or an object, or await it`,
+    )
+  return text
+}
+
+/** `Map`; `Object` for what has a class of its own. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
 function encodeDate(value: Date, number: number): string {

@@ -22,9 +22,10 @@ export class StatementNames {
     this.#stopped = stopped
   }
 
-  /** @returns the name to prepare the statement under, or '' to send it unprepared */
-  nameOf(text: string): string {
+  /** @param given  by the caller @returns the name to prepare the statement under, or '' to send it unprepared */
+  nameOf(text: string, given?: string): string {
     if (this.#max === 0) return ''
+    if (given !== undefined) return given
     const known = this.#names.get(text)
     if (known === undefined) {
       if (this.#names.size >= this.#max) this.#names.delete(this.#names.keys().next().value!)

@@ -130,6 +130,15 @@ export class Statement {
       else this.#failure = misuse('POSTGRES_NOT_JSON', 'raw() takes a statement with one column, of type json or jsonb')
       return
     }
+    if (fields.length !== names.length) {
+      // A pooler that nobody told us of has prepared it anew, after a migration.
+      this.#failure = misuse(
+        'POSTGRES_STATEMENT_CHANGED',
+        `a row of ${fields.length} columns where the prepared statement has ${names.length}: somebody else prepared it on this session ` +
+          `(a pooler? say postgres({ pooler: 'transaction' })); ${this.#plan.text}`,
+      )
+      return
+    }
     const row: Record<string, unknown> = {}
     try {
       for (let index = 0; index < fields.length; index++) {

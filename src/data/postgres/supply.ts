@@ -63,6 +63,8 @@ export class Supply {
     const { settled } = connection
     if (connection.broken) this.pool.discard(connection)
     else if (settled) void settled.then(() => this.giveBack(connection))
+    // Of a transaction that was begun by hand: the next borrower's statements would be part of it, and the server ends it with its session.
+    else if (connection.isInTransaction) this.pool.discard(connection)
     else this.pool.release(connection)
   }
 

@@ -4,10 +4,11 @@ import type { Out, Schema } from '../../schema/schema.ts'
 import { anyOf } from '../../core/any-signal.ts'
 import { StalePlanError, type Connection } from './connection.ts'
 import { copyIn, type CopySource } from './copy-in.ts'
-import { CopyOut, type CopyOptions } from './copy-out.ts'
+import { CopyOut, type CopyOptions, type CopyReading, type Lend } from './copy-out.ts'
 import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions } from './cursor.ts'
-import { misuse } from './errors.ts'
+import { misuse, outcomeOf, QueryError, SerializationError } from './errors.ts'
+import { ENDS_WITHIN_MS, Patience } from './patience.ts'
 import { Portal } from './portal.ts'
 import { Query, queryOf, type QueryOptions, type SchemaOptions } from './query.ts'
 import { rowArrays, type RowArraysOptions } from './row-arrays.ts'
@@ -35,9 +36,13 @@ export class NotCommittedError extends MillraceError {
   }
 }
 
+// in_failed_sql_transaction
+const FAILED = '25P02'
+
 /** What a transaction needs of the database that began it. */
 export interface Lane {
   readonly connection: Connection
+  readonly isReadOnly: boolean
   readonly names: StatementNames
   /** Returns the connection to the pool, or closes it when it cannot be used again. */
   giveBack(): void
@@ -63,6 +68,9 @@ export class Transaction {
   readonly #parent: Transaction | undefined
   #state: 'open' | 'committed' | 'rolled back' = 'open'
   #closed: Promise<void> | undefined
+  #hasInner = false
+  /** Being read. */
+  readonly #copies = new Set<CopyReading>()
 
   /** Use `db.begin()` or `db.transaction()`. */
   constructor(lane: Lane, signal: AbortSignal | undefined, words: Words = OUTERMOST, parent?: Transaction) {
@@ -113,8 +121,11 @@ export class Transaction {
 
   /** Like `db.copyTo`, inside the transaction. Leaving the loop before the end cancels the statement, and so fails the transaction. */
   copyTo(statement: string | Fragment, options: CopyOptions = {}): CopyOut {
-    const signal = anyOf(this.#signal, options.signal)
-    return new CopyOut((_, use) => use(this.#lane.connection), copyStatement(statement), { signal }, this.#requireOpen)
+    const lend: Lend = (_, use) => use(this.#lane.connection)
+    return new CopyOut(
+      { lend, text: copyStatement(statement), check: this.#requireOpen, begun: this.#copies },
+      { signal: anyOf(this.#signal, options.signal) },
+    )
   }
 
   /** Like `db.copyFrom`, inside the transaction. */
@@ -133,8 +144,27 @@ export class Transaction {
     await this.#send(notifyStatement(channel, payload), {})
   }
 
-  /** Runs `work` behind a savepoint: when it throws, only what it did is rolled back, and the error is thrown on. */
+  /**
+   * Runs `work` behind a savepoint: when it throws, only what it did is rolled back, and the error is thrown on. One at a time.
+   *
+   * @throws UsageError `POSTGRES_TRANSACTION_BUSY`
+   */
   async transaction<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> {
+    // Savepoints are a stack: to undo the first of two is to undo the second, which had been told that it is committed.
+    if (this.#hasInner)
+      throw misuse(
+        'POSTGRES_TRANSACTION_BUSY',
+        'another inner transaction of this one is open, and would undo what this one does; await that first, or begin this one in it',
+      )
+    this.#hasInner = true
+    try {
+      return await this.#behindSavepoint(work)
+    } finally {
+      this.#hasInner = false
+    }
+  }
+
+  async #behindSavepoint<T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> {
     const name = `millrace_${++this.#lane.savepoints}`
     await this.#lane.connection.script(`savepoint ${name}`, this.#signal, this.#requireOpen)
     const words = { commit: `release savepoint ${name}`, rollback: `rollback to savepoint ${name}` }
@@ -151,11 +181,13 @@ export class Transaction {
   /**
    * Once sent, a commit is not aborted any more: its outcome would be unknown.
    *
-   * @throws NotCommittedError; SerializationError and constraint errors that PostgreSQL checks only now
+   * @throws NotCommittedError; SerializationError and constraint errors that PostgreSQL checks only now; OutcomeUnknownError when the
+   *   connection is lost before the answer
    */
   async commit(): Promise<void> {
     this.#signal?.throwIfAborted()
-    const { command } = await this.#lane.connection.script(this.#words.commit, undefined, this.#requireOpen)
+    if (this.#copies.size > 0) await this.#leaveCopies()
+    const command = await this.#sendCommit()
     // PostgreSQL answers COMMIT in a failed transaction with a quiet ROLLBACK.
     this.#state = command === 'ROLLBACK' ? 'rolled back' : 'committed'
     if (command === 'ROLLBACK') throw new NotCommittedError()
@@ -182,22 +214,42 @@ export class Transaction {
     if (!this.#parent) this.#lane.giveBack()
   }
 
+  async #sendCommit(): Promise<string> {
+    const { connection, isReadOnly } = this.#lane
+    const patience = new Patience(this.#signal, () => void connection.close())
+    try {
+      return (await connection.script(this.#words.commit, undefined, this.#requireOpen)).command
+    } catch (error) {
+      // A savepoint is not released in a transaction that has failed, and it is not told by a quiet ROLLBACK.
+      if (error instanceof QueryError && error.sqlState === FAILED) throw new NotCommittedError()
+      throw isReadOnly || this.#parent ? error : outcomeOf(error, this.#words.commit)
+    } finally {
+      patience.end()
+    }
+  }
+
+  /** Of a copy that somebody has begun to read and does not end the server would wait to send the rest, for ever. */
+  async #leaveCopies(): Promise<void> {
+    for (const copy of [...this.#copies]) await copy.return()
+  }
+
   async #undo(): Promise<void> {
     const { connection } = this.#lane
     this.#state = 'rolled back'
     // What still runs was forgotten by the caller; behind a savepoint it may be somebody else's.
     if (!this.#parent) connection.cancel()
-    await connection.script(this.#words.rollback)
+    await this.#leaveCopies()
+    await connection.script(this.#words.rollback, AbortSignal.timeout(ENDS_WITHIN_MS))
   }
 
   readonly #send = async (sql: CompiledSql, options: QueryOptions): Promise<Result> => {
     this.#requireOpen()
-    const name = options.name ?? this.#lane.names.nameOf(sql.text)
+    const name = this.#lane.names.nameOf(sql.text, options.name)
     const startedMs = performance.now()
     try {
       return await this.#lane.connection.run(sql, name, anyOf(this.#signal, options.signal), this.#requireOpen)
     } catch (error) {
-      throw error instanceof StalePlanError ? error.error : error
+      throw error instanceof StalePlanError ? undone(error.error) : error
     } finally {
       this.#lane.note(sql.text, 0, performance.now() - startedMs)
     }
@@ -211,4 +263,17 @@ export class Transaction {
     if (!this.#isOpen())
       throw misuse('POSTGRES_TRANSACTION_ENDED', 'the transaction has ended; its statements can no longer be sent')
   }
+}
+
+/** A statement on its own is sent again, unnoticed; a transaction has failed with it. It is forgotten now, so that the next attempt succeeds. */
+function undone(error: unknown): unknown {
+  if (!(error instanceof QueryError)) return error
+  const { sqlState, statement } = error
+  const message =
+    'a statement that was prepared has changed since, by a migration say; the transaction was undone, and may be run again'
+  return new SerializationError(
+    'POSTGRES_STALE_PLAN',
+    { sqlState, message, statement },
+    { status: 503, retryAfterMs: 1000 },
+  )
 }

@@ -1,4 +1,4 @@
-// How columns arrive: integers and floats as numbers, bigint and numeric as strings (they do not fit), moments as ISO 8601 strings,
+// How columns arrive, alone and in arrays: integers and floats as numbers, bigint and numeric as strings (they do not fit), moments as ISO 8601 strings,
 // json parsed, bytea as a Buffer. Moments keep their microseconds, so a value read can be compared with the column it came from.
 import pg from 'pg'
 
@@ -8,7 +8,14 @@ const DATE = 1082
 const TIMESTAMP = 1114
 const TIMESTAMPTZ = 1184
 const INTERVAL = 1186
-const ARRAY_OF: Readonly<Record<number, number>> = { 1182: DATE, 1115: TIMESTAMP, 1185: TIMESTAMPTZ, 1187: INTERVAL }
+const NUMERIC = 1700
+const ARRAY_OF: Readonly<Record<number, number>> = {
+  1182: DATE,
+  1115: TIMESTAMP,
+  1185: TIMESTAMPTZ,
+  1187: INTERVAL,
+  1231: NUMERIC,
+}
 
 type Parse = (text: string) => unknown
 
@@ -26,6 +33,7 @@ export function isJsonType(typeId: number): boolean {
 const readInterval = pg.types.getTypeParser(INTERVAL, 'text') as (text: string) => Partial<Record<string, number>>
 
 const OWN: Readonly<Record<number, Parse>> = {
+  [NUMERIC]: text => text,
   [DATE]: text => text,
   [TIMESTAMP]: text => text.replace(' ', 'T'),
   [TIMESTAMPTZ]: instant,
@@ -54,7 +62,7 @@ function isoDuration(text: string): string {
   return date + time === '' ? 'PT0S' : `P${date}${time === '' ? '' : `T${time}`}`
 }
 
-// pg-types parses arrays of dates with its own idea of a date. Arrays of text split alike, and none of these elements needs quotes undone
+// pg-types parses arrays of dates with its own idea of a date, and those of numeric as doubles. Arrays of text split alike, and none of these elements needs quotes undone
 // that text would not.
 const parseTextArray = pg.types.getTypeParser(1009 as never, 'text') as (text: string) => unknown[]
 

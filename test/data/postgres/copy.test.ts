@@ -179,6 +179,31 @@ describe('db.copyTo', () => {
     })
     assert.equal(await count(), 2)
   })
+
+  const sleeping = async () =>
+    (
+      await watcher.sql<{ n: number }>`select count(*)::int as n from pg_stat_activity
+        where application_name = 'copier' and state = 'active' and wait_event = 'PgSleep'`.one()
+    ).n
+
+  test('that is left while the server is silent is cancelled at once', async () => {
+    const reading = db.copyTo('copy (select pg_sleep(60)) to stdout')[Symbol.asyncIterator]()
+    const first = reading.next()
+    await eventually(async () => ((await sleeping()) === 1 ? true : undefined))
+    assert.deepEqual(await reading.return!(), { done: true, value: undefined })
+    assert.deepEqual(await first, { done: true, value: undefined })
+    await eventually(async () => ((await sleeping()) === 0 ? true : undefined), 5000)
+    await assertUsable()
+  })
+
+  test('of which a transaction reads a part, and neither the rest nor the end, fails it', async () => {
+    const work = db.transaction(async tx => {
+      const reading = tx.copyTo("copy (select repeat('x', 1000) from generate_series(1, 100000)) to stdout")
+      await reading[Symbol.asyncIterator]().next()
+    })
+    await assert.rejects(work, { code: 'POSTGRES_NOT_COMMITTED' })
+    await assertUsable()
+  })
 })
 
 describe('db.copyFrom', () => {

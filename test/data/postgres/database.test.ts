@@ -109,6 +109,39 @@ describe('prepared statements', () => {
       ])
   })
 
+  test('nor by a transaction that may be run again; one that may not is a 503 once, for each connection', async () => {
+    const one = await open({ maxConnections: 1 })
+    await one.script('create table moving (a int); insert into moving values (1)')
+    const all = (retries: number) => one.transaction(tx => tx.sql`select * from moving`, { retries })
+    for (let run = 0; run < 3; run++) await all(0)
+    await db.script('alter table moving add b int')
+    await assert.rejects(all(0), { name: 'SerializationError', code: 'POSTGRES_STALE_PLAN', status: 503 })
+    assert.deepEqual(await all(0), [{ a: 1, b: null }])
+    await db.script('alter table moving add c int')
+    assert.deepEqual(await all(1), [{ a: 1, b: null, c: null }])
+  })
+
+  test('a name stands for one text: another one is refused, and never answered with the rows of the first', async () => {
+    const one = await open({ maxConnections: 1 })
+    const named = (text: string) => one.query(text, [], { name: 'mine' })
+    assert.deepEqual(await named('select 1 as a'), [{ a: 1 }])
+    await assert.rejects(named('select 2 as b'), { name: 'UsageError', code: 'POSTGRES_BAD_NAME' })
+    assert.deepEqual(await named('select 1 as a'), [{ a: 1 }])
+    const unprepared = await open({ maxConnections: 1, preparedStatements: 0 })
+    for (const [text, row] of [['select 1 as a', { a: 1 }] as const, ['select 2 as b', { b: 2 }] as const])
+      assert.deepEqual(await unprepared.query(text, [], { name: 'mine' }), [row])
+  })
+
+  test('one that somebody else has put in the place of ours is an error, and no row of other columns', async () => {
+    const one = await open({ maxConnections: 1 })
+    for (let run = 0; run < 3; run++) await one.sql`select 1 as of_ours`
+    const { name } = await one
+      .query<{ name: string }>(`select name from pg_prepared_statements where statement = 'select 1 as of_ours'`)
+      .one()
+    await one.script(`deallocate ${name}; prepare ${name} as select 5 as a, 6 as b`)
+    await assert.rejects(one.sql`select 1 as of_ours`, { code: 'POSTGRES_STATEMENT_CHANGED' })
+  })
+
   test('they survive DISCARD ALL', async () => {
     const one = await open({ maxConnections: 1 })
     for (let run = 0; run < 3; run++) await one.sql`select 1 as a`

@@ -44,6 +44,21 @@ describe('statements', () => {
     assert.throws(() => encodeParameters([() => 1]), { code: 'POSTGRES_BAD_VALUE' })
     assert.throws(() => encodeParameters([new Date(NaN)]), { code: 'POSTGRES_BAD_VALUE' })
     assert.throws(() => encodeParameters([sql`x`]), { code: 'POSTGRES_BAD_VALUE' })
+    assert.throws(() => encodeParameters([json(undefined)]), { code: 'POSTGRES_UNDEFINED_VALUE', message: /\$1/ })
+    assert.throws(() => encodeParameters([{ toJSON: () => undefined }]), { code: 'POSTGRES_UNDEFINED_VALUE' })
+  })
+
+  test('what would be an empty object in JSON, and is not empty, is refused by its name', () => {
+    const forgotten = db.sql`select 1`
+    const refused = [new Map([[1, 2]]), new Set([1]), Promise.resolve(1), forgotten, /a/, new Float32Array(2)]
+    for (const value of refused)
+      for (const parameter of [value, json(value), [value]])
+        assert.throws(() => encodeParameters([1, parameter]), {
+          code: 'POSTGRES_BAD_VALUE',
+          message: /^parameter \$2 is a (Map|Set|Promise|Query|RegExp|Float32Array), /,
+        })
+    class Empty {}
+    assert.deepEqual(encodeParameters([{}, new Empty(), json({}), json([])]), ['{}', '{}', '{}', '[]'])
   })
 })
 
@@ -76,8 +91,13 @@ describe('values', () => {
 
   test('integers and floats arrive as numbers, bigint and numeric as strings', async () => {
     const row = await db.sql`select 1::int2 as a, ${-2}::int4 as b, 2.5::float8 as c, ${2n ** 60n}::int8 as d,
-      1.50::numeric as e, count(*) as f from generate_series(1, 3)`.one()
-    assert.deepEqual(row, { a: 1, b: -2, c: 2.5, d: '1152921504606846976', e: '1.50', f: '3' })
+      1.50::numeric as e, count(*) as f, array[12345678901234567890.10, null] as g, array[9007199254740993] as h
+      from generate_series(1, 3)`.one()
+    assert.deepEqual(row, {
+      ...{ a: 1, b: -2, c: 2.5, d: '1152921504606846976', e: '1.50', f: '3' },
+      g: ['12345678901234567890.10', null],
+      h: ['9007199254740993'],
+    })
   })
 
   test('moments arrive as ISO strings in UTC with their microseconds, whatever the time zone of the session', async () => {

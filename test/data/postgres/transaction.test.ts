@@ -4,14 +4,16 @@ import fc from 'fast-check'
 import { RequestRecord } from '../../../src/core/request-record.ts'
 import { signalOf } from '../../../src/core/request-signal.ts'
 import {
+  OutcomeUnknownError,
   NotCommittedError,
   SerializationError,
   UniqueViolation,
   type Transaction,
 } from '../../../src/data/postgres/index.ts'
+import { proxied } from '../support/proxied.ts'
 import { eventually, testServer } from '../support/server.ts'
 
-const { open } = await testServer()
+const { open, server } = await testServer()
 const db = await open()
 
 before(() => db.script('create table entry (id int primary key, n int not null default 0)'))
@@ -171,6 +173,46 @@ describe('savepoints', () => {
     assert.deepEqual(await ids(), [1, 3])
   })
 
+  test('a swallowed error is no commit of an inner transaction either, and the outer one goes on', async () => {
+    await db.transaction(async tx => {
+      const inner = tx.transaction(async inner => {
+        await inner.sql`insert into entry values (1)`
+        await inner.sql`insert into entry values (1)`.catch(() => {})
+      })
+      await assert.rejects(inner, NotCommittedError)
+      await tx.sql`insert into entry values (2)`
+    })
+    assert.deepEqual(await ids(), [2])
+    assertNothingLent()
+  })
+
+  test('two inner transactions at once are refused: the first would undo what the second was told is committed', async () => {
+    await db.transaction(async tx => {
+      const { promise: mayFail, resolve: fail } = Promise.withResolvers<void>()
+      const first = tx.transaction(async inner => {
+        await inner.sql`insert into entry values (1)`
+        await mayFail
+        throw new Error('the first fails')
+      })
+      const busy = { name: 'UsageError', code: 'POSTGRES_TRANSACTION_BUSY' }
+      await assert.rejects(
+        tx.transaction(inner => inner.sql`insert into entry values (2)`),
+        busy,
+      )
+      fail()
+      await assert.rejects(first, /the first fails/)
+      await tx.transaction(async inner => {
+        await inner.sql`insert into entry values (3)`
+        await assert.rejects(
+          tx.transaction(() => 'of the wrong one'),
+          busy,
+        )
+      })
+    })
+    assert.deepEqual(await ids(), [3])
+    assertNothingLent()
+  })
+
   test('an inner transaction that outlives the outer one touches nothing', async () => {
     let escaped: Transaction | undefined
     const { promise: outerIsDone, resolve } = Promise.withResolvers<void>()
@@ -264,5 +306,107 @@ describe('db.begin', () => {
     await tx.close()
     assert.equal((await db.sql`select 1 as a`.one())['a'], 1)
     assertNothingLent()
+  })
+})
+
+describe('a transaction begun by hand', () => {
+  const leftOpen = { name: 'UsageError', code: 'POSTGRES_TRANSACTION_LEFT_OPEN' }
+
+  test('on a connection of the pool is refused and undone, and nobody else gets into it', async () => {
+    const one = await open({ maxConnections: 1 })
+    await assert.rejects(one.sql`begin`, leftOpen)
+    await assert.rejects(one.script('begin; insert into entry values (1)'), leftOpen)
+    await one.sql`insert into entry values (2)`
+    assert.deepEqual(await ids(), [2])
+    await assert.rejects(one.script('begin; insert into entry values (3); select 1 / 0'), { sqlState: '22012' })
+    assert.deepEqual(await one.sql`select 1 as a`, [{ a: 1 }])
+    await one.script('begin; insert into entry values (4); commit')
+    assert.deepEqual(await ids(), [2, 4])
+  })
+})
+
+describe('a network that is gone', () => {
+  test('while a statement on its own runs: one that reads may be sent again, of another nobody knows', async () => {
+    const { proxy, url } = await proxied(server)
+    const far = await open({ url, maxConnections: 5 })
+    const backend = (text: string) =>
+      eventually(async () => {
+        const rows = await db.sql<{ pid: number }>`
+          select pid from pg_stat_activity where query = ${text} and wait_event = 'PgSleep'`
+        return rows[0]?.pid
+      })
+    const lost = async (text: string, send: (text: string) => Promise<unknown>) => {
+      const failed = send(text).then(
+        () => assert.fail('it was answered'),
+        (error: Error & { retryAfterMs?: number }) => [error.name, error.retryAfterMs],
+      )
+      await backend(text)
+      proxy.resetOpen()
+      return failed
+    }
+    const insert = 'insert into entry select 1 from pg_sleep(20)'
+    assert.deepEqual(await lost('select pg_sleep(20)', text => far.query(text).count()), [
+      'DatabaseUnavailableError',
+      1000,
+    ])
+    const unknown = ['OutcomeUnknownError', undefined]
+    assert.deepEqual(await lost(`${insert} as one`, text => far.query(text).count()), unknown)
+    assert.deepEqual(await lost(`${insert} as two`, text => far.script(text)), unknown)
+    assert.deepEqual(await lost(`${insert} as three`, text => far.rowArrays(text)), unknown)
+    // What the server says that it has ended was not done.
+    const ended = assert.rejects(far.query(insert).count(), { code: 'POSTGRES_UNAVAILABLE', retryAfterMs: 1000 })
+    await db.sql`select pg_terminate_backend(${await backend(insert)})`
+    await ended
+    await far.close(0)
+    await proxy.close()
+  })
+
+  test('between a commit and its answer: that it is not known is said, and nobody is asked to try again', async () => {
+    const { proxy, url } = await proxied(server)
+    const far = await open({ url, maxConnections: 1 })
+    const tx = await far.begin()
+    await tx.sql`insert into entry values (1)`
+    proxy.hold()
+    const committed = assert.rejects(tx.commit(), (error: unknown) => {
+      assert.ok(error instanceof OutcomeUnknownError)
+      assert.deepEqual([error.status, error.retryAfterMs], [503, undefined])
+      return true
+    })
+    proxy.resetOpen()
+    await committed
+    await tx.close()
+    await far.close(0)
+    await proxy.close()
+  })
+
+  test('before a commit is sent, or behind one that only read: then it is known', async () => {
+    const { proxy, url } = await proxied(server)
+    const far = await open({ url, maxConnections: 2 })
+    const [unsent, reading] = [await far.begin(), await far.begin({ readOnly: true })]
+    await Promise.all([unsent.sql`insert into entry values (1)`, reading.sql`select 1`])
+    proxy.hold()
+    const read = assert.rejects(reading.commit(), { code: 'POSTGRES_UNAVAILABLE' })
+    proxy.resetOpen()
+    await read
+    await eventually(() => (far.pool.open === 0 ? true : undefined))
+    await assert.rejects(unsent.commit(), { code: 'POSTGRES_UNAVAILABLE' })
+    await Promise.all([unsent.close(), reading.close()])
+    await far.close(0)
+    await proxy.close()
+  })
+
+  test('costs the pool no connection: the end of a transaction is not waited for much longer than its signal', async () => {
+    const { proxy, url } = await proxied(server)
+    const far = await open({ url, maxConnections: 2 })
+    const controller = new AbortController()
+    const { signal } = controller
+    const [committing, undone] = [await far.begin({ signal }), await far.begin({ signal })]
+    proxy.hold()
+    const committed = assert.rejects(committing.commit(), OutcomeUnknownError)
+    controller.abort(new Error('over'))
+    await Promise.all([committed.then(() => committing.close()), undone.close()])
+    assert.equal(far.pool.open, 0)
+    await far.close(0)
+    await proxy.close()
   })
 })
