@@ -39,6 +39,7 @@ describe('the client', () => {
           'x-forwarded-for': '6.6.6.6, 2001:db8::7',
           'x-forwarded-proto': 'https',
           'x-forwarded-host': 'evil',
+          connection: 'close',
         },
       })
       const body = (await answer.json()) as { address: string; client: { address: string }; url: string }

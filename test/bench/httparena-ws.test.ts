@@ -40,7 +40,7 @@ test("HttpArena's echo-ws: text, bytes and a burst come back, in order and of th
   assert.equal(closingOf(client.text)!.code, 1000)
   client.stream.end()
 
-  assert.ok([400, 426].includes((await fetch(`${server.url}/ws`)).status))
+  assert.ok([400, 426].includes((await fetch(`${server.url}/ws`, { headers: { connection: 'close' } })).status))
   const healthy = open()
   healthy.write(handshake('/ws') + frame('health'))
   await healthy.until(({ text }) => text.includes('\r\n\r\n') && framesOf(text).length === 1)

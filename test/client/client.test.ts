@@ -8,7 +8,8 @@ import type * as routes from './support/app.ts'
 import { app, gate, left } from './support/app.ts'
 import { foreign } from './support/foreign.ts'
 
-const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false })
+// The grace time is for connections that are kept when the tests are done.
+const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false, graceTimeout: 100 })
 after(() => server.close())
 const shop = client<typeof routes>(server.url)
 

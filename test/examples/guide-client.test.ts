@@ -6,7 +6,9 @@ import app, { mailer } from '../../examples/guide/orders.ts'
 
 app.override(mailer, { send: async () => {} })
 const { default: ticks } = await import('../../examples/guide/ticks.ts')
-const server = await serve(app, { port: 0, host: '127.0.0.1', signals: false })
+// The grace time is for connections that are kept when the tests are done.
+const local = { port: 0, host: '127.0.0.1', signals: false, graceTimeout: 100 } as const
+const server = await serve(app, local)
 after(() => server.close())
 process.env['SHOP_URL'] = server.url
 const { explain, order, orderOrThrow, shop } = await import('../../examples/guide/client.ts')
@@ -38,7 +40,7 @@ describe('the guide’s client', () => {
   })
 
   test('reads a stream for as long as it wants to', async context => {
-    const streaming = await serve(ticks, { port: 0, host: '127.0.0.1', signals: false })
+    const streaming = await serve(ticks, local)
     context.after(() => streaming.close())
     const { firstTicks } = await import('../../examples/guide/client-stream.ts')
     assert.deepEqual(await firstTicks(streaming.url, 3), [1, 2, 3])

@@ -8,7 +8,7 @@ import { serve } from 'millrace/server'
 const local = { host: '127.0.0.1', port: 0, signals: false, logLevel: 'error' } as const
 
 async function reading(url: string): Promise<{ next(): Promise<string | undefined>; response: Response }> {
-  const response = await fetch(url)
+  const response = await fetch(url, { headers: { connection: 'close' } })
   const reader = response.body!.getReader()
   return {
     response,

@@ -1,7 +1,7 @@
 // The number of workers follows what there is to do: with real event loops that are really busy.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RunningCommand, startServer } from './running-server.ts'
+import { CLOSE, RunningCommand, startServer } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
@@ -20,7 +20,7 @@ test('busy event loops call another worker, up to maxWorkers, and no request is 
   await more.more(50)
   await more.stop()
   assert.deepEqual([...load.broken, ...more.broken], [])
-  const answer = await fetch(`${server.admin}/metrics`)
+  const answer = await fetch(`${server.admin}/metrics`, CLOSE)
   assert.match(await answer.text(), /^millrace_event_loop_utilisation_ratio\{worker="1",pid="\d+"\} [01](\.\d+)?$/m)
 })
 

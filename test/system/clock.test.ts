@@ -6,7 +6,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { ROOT, startServer, temporaryFolder } from './running-server.ts'
+import { CLOSE, ROOT, startServer, temporaryFolder } from './running-server.ts'
 
 const TEN_HOURS_MS = 36_000_000
 
@@ -37,7 +37,8 @@ for (const [direction, stepMs] of [
       const server = await startServer(context, ['serve', 'clock.ts', '--port', '0', ...flags], {
         environment: { CLOCK_STEP: file, NODE_OPTIONS: `--import ${preload}` },
       })
-      const json = async (path: string) => (await (await fetch(server.url + path)).json()) as Record<string, number>
+      const json = async (path: string) =>
+        (await (await fetch(server.url + path, CLOSE)).json()) as Record<string, number>
 
       const kept = net.connect(server.port, '127.0.0.1')
       const askKept = async (): Promise<string> => {

@@ -6,7 +6,7 @@ import net from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '../http/support/connect.ts'
-import { startServer } from './running-server.ts'
+import { CLOSE, startServer } from './running-server.ts'
 
 const limit = { timeout: 240_000, skip: process.platform === 'win32' ? 'Windows has no such limit' : false }
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -50,7 +50,7 @@ describe('a worker with few descriptors', limit, () => {
     assert.ok(refused.some(({ text }) => text.includes('Retry-After: ')))
     const full = await server.statusWhen(({ total }) => total.refused.full === 300)
     assert.deepEqual([full.restarts, full.workers[0]!.pid, full.workers[0]!.counters.connections], [0, pid, cap])
-    const metrics = await (await fetch(`${server.admin}/metrics`)).text()
+    const metrics = await (await fetch(`${server.admin}/metrics`, CLOSE)).text()
     assert.match(metrics, /^millrace_connections_refused_total\{reason="full"\} 300$/m)
 
     const before = cpuSeconds(pid)

@@ -6,7 +6,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
-import { APPS, RunningCommand, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
+import { APPS, CLOSE, RunningCommand, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
@@ -88,7 +88,7 @@ describe('millrace ctl', limit, () => {
       errors,
       /^error: not done, what served before goes on: app\.ts:1: ReferenceError: nothing is not defined/,
     )
-    assert.equal((await fetch(server.url)).status, 200)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
     assert.deepEqual(
       (await server.status()).workers.map(({ pid }) => pid),
       [before!.pid],
@@ -162,7 +162,7 @@ describe('the control socket', limit, () => {
     assert.equal(file.mode & 0o777, 0o600)
     const off = await start(['--control-socket', 'off'])
     assert.deepEqual(await readdir(sockets), [`${server.pid}.sock`])
-    assert.equal((await fetch(off.url)).status, 200)
+    assert.equal((await fetch(off.url, CLOSE)).status, 200)
   })
 
   test('is where and as it is asked for, and a second server is told that it is taken', async context => {
@@ -214,7 +214,7 @@ describe('the control socket', limit, () => {
     const server = await start()
     await server.says(/warn {2}no control socket: .* is not a folder that is yours alone \(mode 700\)/)
     assert.deepEqual(await readdir(sockets), [])
-    assert.equal((await fetch(server.url)).status, 200)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
   })
 
   test('answers bad input by what is wrong with it, and goes on', async context => {
@@ -239,6 +239,6 @@ describe('the control socket', limit, () => {
     socket.write('x'.repeat(20_000))
     assert.match((await lines(4))[3]!, /a line of more than 16384 bytes/)
     await closed
-    assert.equal((await fetch(server.url)).status, 200)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
   })
 })

@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { chmod } from 'node:fs/promises'
 import { connect, type Database, embeddedPostgres, type EmbeddedPostgres } from '../../src/data/postgres/index.ts'
-import { atEnd, startServer, temporaryFolder } from './running-server.ts'
+import { atEnd, CLOSE, startServer, temporaryFolder } from './running-server.ts'
 
 const limits = { timeout: 240_000 }
 const MAX_CONNECTIONS = 4
@@ -125,7 +125,7 @@ test('a slow statement is in the log of its worker with its route, as --slow-que
   // With the next heartbeats.
   let text = ''
   await until(async () => {
-    text = await (await fetch(`${server.admin}/metrics`)).text()
+    text = await (await fetch(`${server.admin}/metrics`, CLOSE)).text()
     return /^millrace_postgres_slow_queries_total\{[^}]+\} [1-9]/m.test(text)
   }, 15_000)
   for (const worker of [1, 2])

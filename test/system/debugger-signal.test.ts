@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
-import { RunningCommand, startServer } from './running-server.ts'
+import { CLOSE, RunningCommand, startServer } from './running-server.ts'
 
 const limit = { timeout: 240_000, skip: process.platform !== 'linux' && 'it reads /proc' }
 
@@ -50,7 +50,7 @@ test('USR1 opens no port in the supervisor and in workers, and they go on', limi
   const opened = all.map(ports)
   for (let times = 0; times < 20; times++) for (const pid of all) process.kill(pid, 'SIGUSR1')
   // Answered after the signals: their handlers have run.
-  for (let times = 0; times < 20; times++) await fetch(server.url, { headers: { connection: 'close' } })
+  for (let times = 0; times < 20; times++) await fetch(server.url, CLOSE)
   const after = await server.status()
   assert.deepEqual(all.map(ports), opened)
   assert.doesNotMatch(server.errors, /[Dd]ebugger|inspector/)

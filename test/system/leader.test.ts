@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { startServer, temporaryFolder } from './running-server.ts'
+import { CLOSE, startServer, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 60_000 }
 
@@ -54,7 +54,7 @@ test(
 test('a counter counts over all workers, and over a reload', limit, async context => {
   const { server } = await startLed(context)
   const visit = async () => {
-    const answer = await fetch(`${server.url}/visits`, { method: 'POST', headers: { connection: 'close' } })
+    const answer = await fetch(`${server.url}/visits`, { method: 'POST', ...CLOSE })
     return (await answer.json()) as { pid: number; visits: number }
   }
   const seen: { pid: number; visits: number }[] = []

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { APPS, atEnd, ROOT, startServer, temporaryFolder } from './running-server.ts'
+import { APPS, atEnd, CLOSE, ROOT, startServer, temporaryFolder } from './running-server.ts'
 
 const limits = { timeout: 240_000 }
 const flags = ['serve', 'chatty.ts', '--port', '0'] as const
@@ -16,7 +16,7 @@ const REQUESTS = 150
 async function askMany(url: string): Promise<Set<number>> {
   const pids = new Set<number>()
   for (let n = 0; n < REQUESTS; n++) {
-    const answer = await fetch(url)
+    const answer = await fetch(url, CLOSE)
     assert.equal(answer.status, 200)
     pids.add(((await answer.json()) as { pid: number }).pid)
   }
@@ -47,7 +47,7 @@ describe('serving goes on', limits, () => {
     server.child.stderr.resume()
     // With the first line that is printed when the old ones are out.
     for (let n = 0; n < 1000 && !/lines before this could not be printed/.test(server.output); n++)
-      await fetch(server.url)
+      await fetch(server.url, CLOSE)
     await server.says(/\(\d+ lines before this could not be printed\)/)
     const [, lost] = /\((\d+) lines before/.exec(server.output)!
     assert.ok(Number(lost) < REQUESTS, `${lost} lost`)

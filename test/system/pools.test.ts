@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { testServer } from '../data/support/server.ts'
-import { startServer } from './running-server.ts'
+import { CLOSE, startServer } from './running-server.ts'
 
 const limit = { timeout: 240_000 }
 // A worker that is replaced waits for idle connections until their time-out; a shorter one would end those of a busy machine before they speak.
@@ -21,7 +21,7 @@ async function poolsOf(url: string, workers: number, path = '/pool'): Promise<re
   while (found.size < workers) {
     const answers = await Promise.all(
       Array.from({ length: 4 * workers }, async () => {
-        const answer = await fetch(url + path, { headers: { connection: 'close' } })
+        const answer = await fetch(url + path, CLOSE)
         assert.equal(answer.status, 200)
         return (await answer.json()) as Answer
       }),

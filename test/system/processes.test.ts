@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
 import { holdSocket } from '../../src/server/listener.ts'
-import { isRunning, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
+import { CLOSE, isRunning, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limit = { timeout: 240_000 }
@@ -69,10 +69,10 @@ describe('workers', limit, () => {
 
   test('what was counted by workers that are gone is still counted', async context => {
     const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--keep-alive-timeout', '500ms'])
-    for (let n = 0; n < 5; n++) await fetch(server.url)
+    for (let n = 0; n < 5; n++) await fetch(server.url, CLOSE)
     server.signal('SIGHUP')
     await server.says(/reloaded 1 worker/)
-    await fetch(server.url)
+    await fetch(server.url, CLOSE)
     const status = await server.statusWhen(({ total }) => total.requests[2] === 6)
     assert.equal(status.reloads, 1)
   })
@@ -103,11 +103,11 @@ describe('stopping', limit, () => {
     assert.ok(workers.includes(((await answer.json()) as { pid: number }).pid))
     assert.deepEqual(await server.exited, { code: 0, signal: null })
     assert.deepEqual(workers.filter(isRunning), [])
-    await assert.rejects(fetch(server.url))
+    await assert.rejects(fetch(server.url, CLOSE))
   })
 
   test('during the drain delay readiness is red, and new connections are answered and closed', async context => {
-    const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--drain-delay', '2s'])
+    const server = await startServer(context, ['serve', 'steady.ts', '--port', '0', '--drain-delay', '5s'])
     const { admin } = server as unknown as { admin: string }
     assert.equal((await fetch(`${admin}/readyz`)).status, 200)
     server.signal('SIGTERM')
@@ -167,7 +167,7 @@ describe('a socket that is bound by somebody else', limit, () => {
     assert.equal((await server.exited).code, 0)
     // The next one finds it as it was.
     const next = await startServer(context, [...flags, '--fd', '3'], { passed: held.fd })
-    assert.equal((await fetch(next.url)).status, 200)
+    assert.equal((await fetch(next.url, CLOSE)).status, 200)
   })
 
   test('is found by itself when systemd hands it over', async context => {
@@ -176,7 +176,7 @@ describe('a socket that is bound by somebody else', limit, () => {
     const server = await startServer(context, flags, { passed: held.fd, isActivated: true })
     assert.ok(held.address.kind === 'tcp')
     assert.equal(server.port, held.address.port)
-    assert.equal((await fetch(server.url)).status, 200)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
   })
 
   test('that is none is refused', async () => {

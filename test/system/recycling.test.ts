@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import type { ServerStatus } from '../../src/server/status.ts'
-import { type RunningServer, startServer, temporaryFolder } from './running-server.ts'
+import { CLOSE, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 import { SteadyLoad } from './steady-load.ts'
 
 const limits = { timeout: 240_000, concurrency: 2 }
@@ -47,7 +47,7 @@ describe('recycling under load', limits, () => {
     const status = await server.status()
     assert.ok(status.workers.filter(({ pid }) => before.includes(pid)).every(({ state }) => state === 'draining'))
     assert.equal(status.restarts, 0)
-    const metrics = await (await fetch(`${server.admin}/metrics`)).text()
+    const metrics = await (await fetch(`${server.admin}/metrics`, CLOSE)).text()
     assert.match(metrics, /^millrace_worker_recycles_total\{reason="requests"\} [3-9]/m)
   })
 
@@ -60,7 +60,7 @@ describe('recycling under load', limits, () => {
 
   test('on memory replaces the one that has grown, and no request fails', async context => {
     const { server, load, before } = await underLoad(context, ['--max-worker-memory', '400MiB'])
-    const answer = await fetch(`${server.url}/grow/500`)
+    const answer = await fetch(`${server.url}/grow/500`, CLOSE)
     const { pid } = (await answer.json()) as { pid: number }
     await mostUntil(server, ({ recycles }) => recycles.memory === 1)
     await server.statusWhen(status => !pids(status).includes(pid))

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { testServer } from '../data/support/server.ts'
-import { APPS, startServer, temporaryFolder } from './running-server.ts'
+import { APPS, CLOSE, startServer, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 120_000 }
 const database = await testServer()
@@ -52,7 +52,7 @@ async function start(context: TestContext, command: 'dev' | 'serve') {
 describe('the same statement more than ten times in one request', limit, () => {
   test('is told in development: once for a route and a statement, how often, and by which line', async context => {
     const server = await start(context, 'dev')
-    const ask = async (path: string) => assert.equal((await fetch(server.url + path)).status, 200)
+    const ask = async (path: string) => assert.equal((await fetch(server.url + path, CLOSE)).status, 200)
     await ask('/names?n=10')
     await ask('/together')
     await ask('/together')
@@ -73,7 +73,7 @@ describe('the same statement more than ten times in one request', limit, () => {
 
   test('is not looked for in production', async context => {
     const server = await start(context, 'serve')
-    assert.equal((await fetch(`${server.url}/names?n=50`)).status, 200)
+    assert.equal((await fetch(`${server.url}/names?n=50`, CLOSE)).status, 200)
     server.signal('SIGTERM')
     await server.exited
     assert.doesNotMatch(server.output + server.errors, /same statement/)

@@ -32,6 +32,8 @@ export class RunningCommand {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
   output = ''
   errors = ''
+  /** It has ended, and all that it printed is here. */
+  #isOver = false
   #wake: (() => void)[] = []
 
   constructor(args: readonly string[], options: CommandOptions = {}) {
@@ -53,6 +55,7 @@ export class RunningCommand {
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#heard((this.output += text)))
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => this.#heard((this.errors += text)))
     this.exited = once(this.child, 'close').then(([code, signal]) => {
+      this.#isOver = true
       this.#heard('')
       return { code: code as number | null, signal: signal as NodeJS.Signals | null }
     })
@@ -67,8 +70,7 @@ export class RunningCommand {
     for (;;) {
       const match = pattern.exec(`${this.output}\n${this.errors}`)
       if (match) return match
-      if (this.child.exitCode !== null || this.child.signalCode !== null)
-        throw new Error(`ended without saying ${pattern}:\n${this.output}${this.errors}`)
+      if (this.#isOver) throw new Error(`ended without saying ${pattern}:\n${this.output}${this.errors}`)
       await new Promise<void>(resolve => this.#wake.push(resolve))
     }
   }
@@ -106,7 +108,7 @@ export async function startServer(
   const [, url] = (await command.says(/^ +(https?:\S+|unix:\S+|fd:\S+)/m)) as unknown as [string, string]
   const [, admin] = (await command.says(/^ +admin (http:\S+)\/status$/m)) as unknown as [string, string]
   const status = async (): Promise<ServerStatus> => {
-    const answer = await fetch(`${admin}/status`)
+    const answer = await fetch(`${admin}/status`, CLOSE)
     return (await answer.json()) as ServerStatus
   }
   const statusWhen = async (isWanted: (status: ServerStatus) => boolean): Promise<ServerStatus> => {
@@ -140,6 +142,9 @@ export async function temporaryFolder(context: TestContext, below = tmpdir()): P
   atEnd(context, () => rm(folder, { recursive: true, force: true, maxRetries: 20 }))
   return folder
 }
+
+/** On a connection of its own: one that is kept is waited for by who ends, and may be on its way out when it is used again. */
+export const CLOSE = { headers: { connection: 'close' } } as const
 
 /** Nobody listens there now, and is not likely to before you do. */
 export async function freePort(): Promise<number> {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import { test } from 'node:test'
-import { RunningCommand, type RunningServer, startServer } from './running-server.ts'
+import { CLOSE, RunningCommand, type RunningServer, startServer } from './running-server.ts'
 
 const CONNECTIONS = Number(process.env['CONNECTIONS'] ?? 2_000)
 const ROUNDS = Number(process.env['ROUNDS'] ?? 300)
@@ -48,7 +48,7 @@ test('what many ask for at once is loaded once among all workers', { timeout: 30
   const { workers } = await server.statusWhen(({ total }) => total.requests[2]! >= CONNECTIONS)
   const busy = workers.filter(({ counters }) => counters.requests[2]! >= CONNECTIONS / 20)
   assert.ok(busy.length > 1, 'one worker had it all')
-  const metrics = await (await fetch(`${server.admin}/metrics`)).text()
+  const metrics = await (await fetch(`${server.admin}/metrics`, CLOSE)).text()
   assert.match(metrics, /^millrace_cache_loads_total\{cache="endpoints"\} 1$/m)
 
   // A failure is told to all who wait. Where there is an older value, that is served, and one attempt made in a second.

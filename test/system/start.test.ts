@@ -5,7 +5,7 @@ import { cp, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, type CommandOptions, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
+import { APPS, CLOSE, type CommandOptions, RunningCommand, startServer, temporaryFolder } from './running-server.ts'
 
 const limit = { timeout: 240_000 }
 
@@ -164,13 +164,13 @@ describe('settings', limit, () => {
     })
     assert.notEqual(server.port, 2)
     assert.equal((await server.status()).workers.length, 2)
-    const answer = await fetch(server.url)
+    const answer = await fetch(server.url, CLOSE)
     assert.deepEqual(await answer.json(), { greeting: 'from the file', mode: 'staging' })
 
     await writeFile(join(folder, '.env'), 'PORT=0\nGREETING=changed\n')
     server.signal('SIGHUP')
     await server.says(/reloaded 2 workers/)
-    const later = await fetch(server.url)
+    const later = await fetch(server.url, CLOSE)
     assert.deepEqual(await later.json(), { greeting: 'changed', mode: 'staging' })
   })
 
@@ -181,7 +181,7 @@ describe('settings', limit, () => {
       { directory: join(APPS, 'configured') },
     )
     assert.equal((await server.status()).workers.length, 1)
-    const answer = await fetch(server.url)
+    const answer = await fetch(server.url, CLOSE)
     assert.deepEqual(await answer.json(), { greeting: 'from elsewhere', mode: 'production' })
   })
 
@@ -246,7 +246,7 @@ describe('a reload that cannot be done', limit, () => {
     await cp(join(APPS, 'bad/lifespan.ts'), join(folder, 'app.ts'))
     server.signal('SIGHUP')
     await server.says(/not reloaded, the old workers go on: the app did not start: app\.ts:12/)
-    assert.equal((await fetch(server.url)).status, 200)
+    assert.equal((await fetch(server.url, CLOSE)).status, 200)
     const after = await server.statusWhen(({ workers }) => workers.length === 1)
     assert.equal(after.workers[0]!.pid, before!.pid)
     await cp(join(APPS, 'steady.ts'), join(folder, 'app.ts'))
@@ -260,8 +260,7 @@ describe('a reload that cannot be done', limit, () => {
     await cp(join(APPS, 'steady.ts'), app)
     await writeFile(dotenv, 'APP_VERSION=proven\n')
     const server = await startServer(context, ['serve', 'app.ts', '--port', '0'], { directory: folder })
-    const version = async () =>
-      ((await (await fetch(server.url, { headers: { connection: 'close' } })).json()) as { version: string }).version
+    const version = async () => ((await (await fetch(server.url, CLOSE)).json()) as { version: string }).version
     const [before] = (await server.status()).workers
     assert.equal(await version(), 'proven')
     await writeFile(dotenv, 'APP_VERSION=hung\n')

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { chmod, cp, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { APPS, atEnd, isRunning, ROOT, startServer, temporaryFolder } from './running-server.ts'
+import { APPS, atEnd, CLOSE, isRunning, ROOT, startServer, temporaryFolder } from './running-server.ts'
 
 const here = existsSync('/usr/bin/systemd-notify') && existsSync('/usr/bin/python3')
 // With CI set nothing is skipped: then it fails for want of the program.
@@ -165,7 +165,7 @@ describe('systemd', limit, () => {
       /warn .*systemd is not told how the server is: systemd-notify cannot be run: it is not installed/,
     )
     for (const server of [without, unasked]) {
-      assert.equal((await fetch(server.url)).status, 200)
+      assert.equal((await fetch(server.url, CLOSE)).status, 200)
       server.signal('SIGTERM')
       assert.equal((await server.exited).code, 0)
     }

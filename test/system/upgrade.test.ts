@@ -7,6 +7,7 @@ import { describe, test, type TestContext } from 'node:test'
 import {
   APPS,
   atEnd,
+  CLOSE,
   isRunning,
   ROOT,
   RunningCommand,
@@ -18,7 +19,6 @@ import { SteadyLoad } from './steady-load.ts'
 
 // Of a whole group: its tests run one after another, on two busy cores perhaps.
 const limit = { timeout: 240_000 }
-const CLOSE = { headers: { connection: 'close' } }
 
 /** A server with a folder, an app and a place for control sockets of its own. Whoever takes its place ends with the test as well. */
 async function upgradable(

@@ -79,7 +79,7 @@ describe('deadline()', () => {
     // The client gives up first; the handler's signal tells that the server has stopped too.
     const api = client<typeof routes>(server.url, { retry: false })
     await assert.rejects(api.get('/never', { timeout: 60 }), { code: 'CLIENT_TIMED_OUT' })
-    const answer = await api.fetch('GET', '/never', { headers: { 'request-timeout-ms': '40' } })
+    const answer = await api.fetch('GET', '/never', { headers: { 'request-timeout-ms': '40', connection: 'close' } })
     assert.equal(answer.status, 504)
   })
 

@@ -39,7 +39,8 @@ describe('httpsRedirect()', () => {
     const asked = async (settings: object) => {
       const server = await serve(appWith(), { port: 0, host: '127.0.0.1', signals: false, ...settings })
       t.after(() => server.close())
-      return fetch(`${server.url}/a`, { headers: { 'x-forwarded-proto': 'https' }, redirect: 'manual' })
+      const headers = { 'x-forwarded-proto': 'https', connection: 'close' }
+      return fetch(`${server.url}/a`, { headers, redirect: 'manual' })
     }
     assert.equal((await asked({ trustedProxies: '127.0.0.1' })).status, 200)
     assert.equal((await asked({})).status, 307)
