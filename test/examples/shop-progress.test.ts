@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { placeOrder } from '../../examples/shop/checkout/routes.ts'
-import { watchOrder } from '../../examples/shop/orders/routes.ts'
+import { followOrder, watchOrder } from '../../examples/shop/orders/routes.ts'
 import { ADMIN, openShop } from './support/shop.ts'
 
 const NOBODY = '00000000-0000-4000-8000-000000000000'
@@ -51,6 +51,24 @@ describe('an order', () => {
     assert.equal((value as { id: string }).id, 'shipped')
     const done = await shop.api.call(watchOrder, { params: { id }, headers: { 'last-event-id': 'shipped' } })
     assert.equal(done.status, 204)
+  })
+
+  test('is followed over a WebSocket as well, by each who follows it, to its end', async () => {
+    const id = await placed()
+    const [one, two, leaving] = await Promise.all([1, 2, 3].map(() => shop.api.socket(followOrder, { params: { id } })))
+    for (const socket of [one!, two!, leaving!]) assert.deepEqual(await socket.receive(), { id, status: 'placed' })
+    assert.equal((await leaving!.close()).code, 1000)
+    for (const status of ['packed', 'packed', 'shipped']) await shop.send('PATCH', `/orders/${id}`, { status }, ADMIN)
+    for (const socket of [one!, two!]) {
+      assert.deepEqual(await socket.receive(), { id, status: 'packed' })
+      assert.deepEqual(await socket.receive(), { id, status: 'shipped' })
+      assert.equal((await socket.closed).code, 1000)
+    }
+  })
+
+  test('that does not exist closes the socket of who follows it, with 1008', async () => {
+    const socket = await shop.api.socket(followOrder, { params: { id: NOBODY } })
+    assert.deepEqual(await socket.closed, { code: 1008, reason: 'No such order' })
   })
 
   test('that does not exist is a 404, to watch as to change; a change takes the key', async () => {

@@ -35,13 +35,20 @@ export async function* watchProgress(
   { id, status }: OrderProgress,
   known: string | undefined,
   { signal }: During,
-): AsyncGenerator<EventToSend<OrderProgress>, void, undefined> {
+): AsyncGenerator<OrderProgress, void, undefined> {
   // Read again once the subscription stands: no change falls between the two.
   const first = async () => (await findProgress(db, id)) ?? { id, status }
   let last = known
   for await (const progress of progressOf(id).subscribe({ ...(signal && { signal }), first })) {
-    if (progress.status !== last) yield event(progress, { event: 'progress', id: progress.status })
+    if (progress.status !== last) yield progress
     last = progress.status
     if (last === LAST) return
   }
+}
+
+/** The same as events, of which a browser that comes back says the last that it has seen. */
+export async function* progressEvents(
+  watched: AsyncIterable<OrderProgress>,
+): AsyncGenerator<EventToSend<OrderProgress>, void, undefined> {
+  for await (const progress of watched) yield event(progress, { event: 'progress', id: progress.status })
 }

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { shopkeeper } from '../admin-key.ts'
 import { db } from '../database.ts'
 import { Problem } from '../problem.ts'
-import { findProgress, LAST, setProgress, watchProgress } from './progress.ts'
+import { findProgress, LAST, progressEvents, setProgress, watchProgress } from './progress.ts'
 import { Order, OrderId, OrderProgress, OrderStatus } from './schema.ts'
 import { findOrder } from './store.ts'
 
@@ -37,7 +37,24 @@ export const watchOrder = orders.get(
   async ({ params, headers, db, signal, reply }) => {
     const known = headers['last-event-id']
     const progress = (await findProgress(db, params.id, { signal })) ?? fail(404, 'No such order')
-    return progress.status === LAST && known === LAST ? reply(204) : watchProgress(db, progress, known, { signal })
+    if (progress.status === LAST && known === LAST) return reply(204)
+    return progressEvents(watchProgress(db, progress, known, { signal }))
+  },
+)
+
+export const followOrder = orders.ws(
+  '/orders/{id}/live',
+  {
+    summary: 'Watch an order over a WebSocket',
+    description: 'Where it stands, and then each change, until it has been shipped. 1008 where there is no such order.',
+    params: z.object({ id: OrderId }),
+    uses: { db },
+    receives: null,
+    sends: OrderProgress,
+  },
+  async ({ params, db, socket, signal }) => {
+    const progress = (await findProgress(db, params.id, { signal })) ?? fail(404, 'No such order')
+    for await (const told of watchProgress(db, progress, undefined, { signal })) await socket.send(told)
   },
 )
 
