@@ -32,7 +32,8 @@ export class HeldAnswer extends ReadyAnswer implements Hold {
     return true
   }
 
+  /** Its text may be remembered for long. */
   ended(): void {
-    this.forget()
+    this.release()
   }
 }

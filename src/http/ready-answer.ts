@@ -1,10 +1,10 @@
 // An answer that is sent again and again as it is: its text for the wire is made once for each date, and found without looking at its parts.
 import { dateLine } from './http-date.ts'
-import { isAscii, LONGEST_REPEATED, type PreparedHead } from './prepared-head.ts'
+import { isAscii, LONGEST_REPEATED, prepareHead, type PreparedHead } from './prepared-head.ts'
 
 export class ReadyAnswer {
-  readonly head: PreparedHead
-  readonly body: string | Uint8Array | null
+  #head: PreparedHead
+  #body: string | Uint8Array | null
   readonly status: number
   /** Of the body: bytes, where there is a text. */
   #length = 0
@@ -12,9 +12,17 @@ export class ReadyAnswer {
   #date = ''
 
   constructor(head: PreparedHead, body: string | Uint8Array | null) {
-    this.head = head
-    this.body = body
+    this.#head = head
+    this.#body = body
     this.status = head.status
+  }
+
+  get head(): PreparedHead {
+    return this.#head
+  }
+
+  get body(): string | Uint8Array | null {
+    return this.#body
   }
 
   /** Bytes of the body that `text` holds. */
@@ -33,14 +41,16 @@ export class ReadyAnswer {
     return this.#text
   }
 
-  /** Leaves no text in memory that nobody will ask for. */
-  forget(): void {
+  /** Lets go of all that it is made of, for where it is still pointed at: it is not to be sent any more. */
+  release(): void {
+    this.#head = RELEASED
+    this.#body = null
     this.#date = ''
     this.#text = undefined
   }
 
   #make(date: string): void {
-    const { head, body } = this
+    const [head, body] = [this.#head, this.#body]
     this.#date = date
     this.#text = undefined
     if (typeof body !== 'string' || head.isBodyless || head.hasDate) return
@@ -49,3 +59,5 @@ export class ReadyAnswer {
     this.#text = head.withBody(body, date)
   }
 }
+
+const RELEASED = prepareHead(500, [])

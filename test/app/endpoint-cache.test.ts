@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { inspect } from 'node:util'
 import * as z from 'zod'
 import { App, cache, dependency, fail } from 'millrace'
@@ -473,6 +475,29 @@ describe('cache on an endpoint', () => {
     // Who says who they are is answered for themselves.
     assert.equal(await runs({ headers: { authorization: 'Bearer a' } }), '3')
     assert.equal(await runs(), '2')
+  })
+
+  test('what is dropped leaves no bytes behind, though its request is remembered', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const app = new App({ log: silent })
+    app.get('/{id}', { params: z.object({ id: z.int() }), cache: { ttl: '1m', tags: ['large'] } }, async ({ params }) =>
+      new Uint8Array(2 ** 20).fill(params.id),
+    )
+    const client = testClient(app)
+    const ask = async (id: number) => (await client.fetch(`/${id}`)).arrayBuffer()
+    await ask(0)
+    collect()
+    const before = process.memoryUsage().arrayBuffers
+    for (let id = 1; id <= 32; id++) for (let n = 0; n < 4; n++) await ask(id)
+    await cache.invalidate('large')
+    for (let n = 0, left = Infinity; left >= 8 * 2 ** 20; n++) {
+      assert.ok(n < 100, `${left} bytes are left`)
+      await new Promise(resolve => setImmediate(resolve))
+      collect()
+      left = process.memoryUsage().arrayBuffers - before
+    }
+    await client.close()
   })
 
   test('a reload that hangs is given up at the route’s timeout, and another tried', async () => {

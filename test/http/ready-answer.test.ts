@@ -15,8 +15,13 @@ describe('an answer that is ready', () => {
     )
     assert.equal(ready.length, 4)
     assert.equal(ready.text, text)
-    ready.forget()
-    assert.equal(ready.text, text)
+  })
+
+  test('holds nothing once it is released', () => {
+    const ready = new ReadyAnswer(head, 'lamp')
+    assert.ok(ready.text)
+    ready.release()
+    assert.deepEqual([ready.text, ready.body, ready.head.fields], [undefined, null, []])
   })
 
   test('has none where it is not the same for each, or no gain', () => {
