@@ -68,7 +68,7 @@ test('the tsconfig.json of README.md is one that the compiler knows, and takes i
   )
 })
 
-describe('commands and their output', { skip: curlIsMissing(), concurrency: 3 }, () => {
+describe('commands and their output', { skip: curlIsMissing(), concurrency: 3, timeout: 600_000 }, () => {
   for (const page of pages) {
     for (const [file, blocks] of consolesOf(page.blocks))
       describe(`${page.path} with ${file}`, { concurrency: 1 }, () => {

@@ -81,7 +81,7 @@ describe('a mounted fetch handler', () => {
     },
   )
 
-  test('hears of a client that goes away', { timeout: 60_000 }, async () => {
+  test('hears of a client that goes away', { timeout: 240_000 }, async () => {
     const asked = Promise.withResolvers<AbortSignal>()
     const app = new App({ log: silent })
     app.mount('/slow', ({ signal }) => {
@@ -146,7 +146,7 @@ describe('a mounted listener of node:http', () => {
     },
   )
 
-  test('has uploads streamed to it at its own pace, and answers streamed from it', { timeout: 60_000 }, async () => {
+  test('has uploads streamed to it at its own pace, and answers streamed from it', { timeout: 240_000 }, async () => {
     const megabytes = 8
     let held = 0
     let received = 0
@@ -177,7 +177,7 @@ describe('a mounted listener of node:http', () => {
     await client.close()
   })
 
-  test('is ended when its client goes away', { timeout: 60_000 }, async () => {
+  test('is ended when its client goes away', { timeout: 240_000 }, async () => {
     const asked = Promise.withResolvers<ServerResponse>()
     const app = new App({ log: silent })
     app.mount('/slow', { node: (_req: IncomingMessage, res: ServerResponse) => asked.resolve(res) })

@@ -37,7 +37,7 @@ export class ServedApp {
     const url = await new Promise<string>((resolve, reject) => {
       child.stdout.on('data', (text: Buffer) => {
         said += text.toString()
-        const found = /http:\/\/127\.0\.0\.1:\d+/.exec(stripVTControlCharacters(said))
+        const found = /http:\/\/127\.0\.0\.1:\d+(?=\s)/.exec(stripVTControlCharacters(said))
         if (found) resolve(found[0])
       })
       void ended.then(() => reject(new Error(`${file} was not served:\n${said}`)))

@@ -52,7 +52,7 @@ async function start(folder: string, more: NodeJS.ProcessEnv = {}): Promise<Star
   const url = await eventually(() => {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${said}`)
     return /2 workers.*ready/.test(said) ? /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0] : undefined
-  }, 60_000)
+  }, 170_000)
   return {
     url,
     said: () => said,

@@ -31,7 +31,7 @@ async function withoutDescriptors(code: string): Promise<string> {
   return stdout
 }
 
-describe('a child that is asked', { timeout: 60_000 }, () => {
+describe('a child that is asked', { timeout: 240_000 }, () => {
   test('and cannot be started for want of descriptors is told as such, of each kind', async () => {
     assert.match(
       await withoutDescriptors(

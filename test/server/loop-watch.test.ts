@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { LoopWatch } from '../../src/server/loop-watch.ts'
 
-describe('the watch of an event loop', { timeout: 60_000 }, () => {
+describe('the watch of an event loop', { timeout: 240_000 }, () => {
   test('reports one that is blocked, and not one that stands still on purpose', async context => {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-watch-'))
     context.after(() => rm(folder, { recursive: true, maxRetries: 20 }))

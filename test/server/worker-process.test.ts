@@ -12,7 +12,7 @@ function unstarted(): ChildProcess {
   return child as unknown as ChildProcess
 }
 
-test('a worker that cannot be started has ended, and says why', { timeout: 60_000 }, async () => {
+test('a worker that cannot be started has ended, and says why', { timeout: 240_000 }, async () => {
   const settings = settingsFromCode({}, {})
   const plan = {
     app: 'app.ts',

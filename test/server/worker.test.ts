@@ -21,7 +21,7 @@ async function isStopped(pid: number): Promise<boolean> {
 
 test(
   'a worker that is told to drain while it opens loses nobody whom it has accepted',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async context => {
     const held = await holdSocket({ kind: 'tcp', host: '127.0.0.1', port: 0 })
     context.after(() => held.close())

@@ -29,7 +29,7 @@ function bodyOf(response: http.IncomingMessage): ReadableStream<Uint8Array> {
   })
 }
 
-test('what is published in one worker reaches the streams of all', { timeout: 60_000 }, async context => {
+test('what is published in one worker reaches the streams of all', { timeout: 240_000 }, async context => {
   const server = await startServer(context, ['serve', 'channel.ts', '--port', '0', '--workers', '2'])
   const leaving = new AbortController()
   context.after(() => leaving.abort())

@@ -16,7 +16,7 @@ import { freePort, ROOT, type RunningServer, startServer, temporaryFolder } from
 const CLIENT = '127.0.0.2'
 
 function needs(path: string): { timeout: number; skip: string | false } {
-  return { timeout: 60_000, skip: existsSync(path) || process.env['CI'] ? false : `${path} is not installed` }
+  return { timeout: 240_000, skip: existsSync(path) || process.env['CI'] ? false : `${path} is not installed` }
 }
 
 const NGINX = '/usr/sbin/nginx'

@@ -18,7 +18,7 @@ export default app
 /** A bracket is missing, which shows in line 5. */
 const unfinished = page('half done').replace("</h1>'))", "</h1>')")
 
-describe('dev in a browser', { skip: chromiumIsMissing, timeout: 120_000 }, () => {
+describe('dev in a browser', { skip: chromiumIsMissing, timeout: 240_000 }, () => {
   let browser: Browser
   before(async () => {
     browser = await launchChromium()

@@ -9,7 +9,7 @@ import { temporaryFolder as folder, testServer } from '../data/support/server.ts
 import { withStandby } from '../data/support/standby.ts'
 import { APPS, type CommandOptions, RunningCommand, temporaryFolder } from './running-server.ts'
 
-const limit = { timeout: 120_000 }
+const limit = { timeout: 240_000 }
 const { server, open } = await testServer()
 delete process.env['DATABASE_URL']
 const root = await open({ applicationName: 'other program' })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { isRunning, type RunningServer, startServer, temporaryFolder } from './running-server.ts'
 
-const limits = { timeout: 120_000, concurrency: 2 }
+const limits = { timeout: 240_000, concurrency: 2 }
 
 async function leaving(context: TestContext, flags: readonly string[]) {
   const folder = await temporaryFolder(context)
@@ -139,7 +139,7 @@ describe('TERM', limits, () => {
   })
 })
 
-test('HUP drains the old worker by the same rules while the new one serves', { timeout: 120_000 }, async context => {
+test('HUP drains the old worker by the same rules while the new one serves', { timeout: 240_000 }, async context => {
   const { server, record } = await leaving(context, ['--workers', '1'])
   const stream = fetch(`${server.url}/stream/12`).then(readAll)
   const events = fetch(`${server.url}/events`).then(readAll)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { CLOSE, startServer, temporaryFolder } from './running-server.ts'
 
-const limit = { timeout: 60_000 }
+const limit = { timeout: 240_000 }
 
 async function startLed(context: TestContext) {
   const folder = await temporaryFolder(context)

@@ -25,7 +25,7 @@ async function valuesOfBoth(server: RunningServer): Promise<Map<number, Set<stri
   return values
 }
 
-test('what one worker invalidates no worker serves any more', { timeout: 60_000 }, async context => {
+test('what one worker invalidates no worker serves any more', { timeout: 240_000 }, async context => {
   const server = await startServer(context, ['serve', 'cached.ts', '--port', '0', '--workers', '2'])
   const seen = new Set<string>()
   for (let round = 0; round < 3; round++) {

@@ -8,7 +8,7 @@ import { embeddedPostgres } from '../../src/data/postgres/index.ts'
 import { eventually, testServer } from '../data/support/server.ts'
 import { atEnd, RunningCommand, temporaryFolder } from './running-server.ts'
 
-const limit = { timeout: 120_000 }
+const limit = { timeout: 240_000 }
 const { server, open } = await testServer()
 const root = await open({ maxConnections: 3 })
 let made = 0

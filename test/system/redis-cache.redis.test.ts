@@ -244,7 +244,7 @@ describe('a cache in Redis', { skip: withoutRedis }, () => {
   ] as const)
     test(
       `a Redis that is ${how} under load fails no request, delays few, and is used again without a restart`,
-      { timeout: 120_000 },
+      { timeout: 240_000 },
       async context => {
         const both = await hosts(context, 100)
         source.longestMs = 4

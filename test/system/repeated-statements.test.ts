@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { testServer } from '../data/support/server.ts'
 import { APPS, CLOSE, startServer, temporaryFolder } from './running-server.ts'
 
-const limit = { timeout: 120_000 }
+const limit = { timeout: 240_000 }
 const database = await testServer()
 
 const APP = `import { App } from 'millrace'

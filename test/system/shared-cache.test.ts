@@ -116,7 +116,7 @@ test('an invalidation during loads is never undone, in any worker', { timeout: 1
 
 test(
   'an operator has all workers forget a tag, by the admin listener or by ctl',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async context => {
     const server = await startServer(context, ['serve', 'shared-cache.ts', '--port', '0', '--workers', '2'])
     const purge = (path: string, init: RequestInit = { method: 'POST' }) =>

@@ -222,7 +222,7 @@ describe('HTTPS by workers', limit, () => {
       const server = await startServer(context, flags)
       const { stdout } = spawnSync('h2load', ['-n', '20000', '-c', '20', '-m', '20', `${server.url}/`], {
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: 240_000,
       })
       assert.match(stdout, /20000 succeeded, 0 failed, 0 errored, 0 timeout/)
       assert.match(stdout, /status codes: 20000 2xx/)

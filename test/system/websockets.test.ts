@@ -42,7 +42,7 @@ async function until(isSo: () => boolean): Promise<void> {
 
 test(
   'what is published in one worker is heard in all, once, from a socket and from a request',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async t => {
     const server = await startServer(t, ['serve', 'rooms.ts', '--port', '0', '--workers', '2'])
     const members = await membersOfBoth(server)
@@ -59,7 +59,7 @@ test(
 
 test(
   'HUP and TERM tell every socket with 1001, and new ones find a worker that stays',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async t => {
     const server = await startServer(t, ['serve', 'rooms.ts', '--port', '0', '--workers', '2'])
     const before = await membersOfBoth(server)

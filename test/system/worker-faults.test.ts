@@ -144,7 +144,7 @@ describe('a worker under load', limits, () => {
 })
 
 // Alone: between its report and its end there are three seconds, in which it has to be given the processor.
-describe('a worker whose event loop is', { timeout: 60_000 }, () => {
+describe('a worker whose event loop is', { timeout: 240_000 }, () => {
   test('blocked, but going on before it is killed: that and what held it is told, and nothing is lost', async context => {
     const environment = { MILLRACE_REPORT_DIR: join(await temporaryFolder(context), 'reports') }
     const { server, load, before } = await underLoad(context, ['--worker-timeout', '3s'], { environment })

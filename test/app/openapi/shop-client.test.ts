@@ -27,7 +27,7 @@ describe("the shop's document", () => {
 
   test(
     'gives a client that type-checks, places an order, signs up, signs in and finds its orders',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const product = await shop.product({ stock: 5, priceCents: 250 })
       const { buy } = await withGeneratedClient<{
@@ -82,7 +82,7 @@ export async function buy(fetch: typeof globalThis.fetch, productId: number) {
 
   test(
     'gives types that check, by which openapi-fetch places an order and reads what is refused',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const product = await shop.product({ stock: 5, priceCents: 250 })
       const { buy } = await withGeneratedTypes<{

@@ -56,7 +56,7 @@ describe('the document of a whole API', () => {
       await SwaggerParser.validate(structuredClone(representativeApp({ errorFormat }).openapi()) as never)
   })
 
-  test('gives a client that type-checks and gets typed answers from the app', { timeout: 120_000 }, async () => {
+  test('gives a client that type-checks and gets typed answers from the app', { timeout: 240_000 }, async () => {
     const app = representativeApp()
     const { use } = await withGeneratedClient<{ use(fetch: App['fetch']): Promise<any> }>(
       folder,

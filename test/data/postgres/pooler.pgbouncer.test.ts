@@ -11,7 +11,7 @@ import { type PgBouncer, startPgBouncer, withoutPgBouncer } from '../support/pgb
 import { temporaryFolder, testServer } from '../support/server.ts'
 import { RunningCommand } from '../../system/running-server.ts'
 
-describe('behind PgBouncer', { skip: withoutPgBouncer, timeout: 60_000 }, async () => {
+describe('behind PgBouncer', { skip: withoutPgBouncer, timeout: 240_000 }, async () => {
   const { server, open } = await testServer()
   const bouncer: PgBouncer = await startPgBouncer(server.address, [
     'statement_timeout',

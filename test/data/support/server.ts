@@ -57,7 +57,7 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** Asks until the answer is not undefined; for facts of other processes, which announce nothing. */
-export async function eventually<T>(ask: () => T | undefined | Promise<T | undefined>, withinMs = 15_000): Promise<T> {
+export async function eventually<T>(ask: () => T | undefined | Promise<T | undefined>, withinMs = 60_000): Promise<T> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const answer = await ask()
