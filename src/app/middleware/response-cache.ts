@@ -12,12 +12,12 @@ import { Cache } from '../../cache/cache.ts'
 import type { CachePolicy } from '../../cache/freshness.ts'
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import { LruMap } from '../../core/lru-map.ts'
-import { Answer, LateAnswer, SwitchAnswer } from '../answer.ts'
-import { directivesOf, secondsOf, sharedLife } from '../cache-control.ts'
-import { collected, streamOf } from '../collect.ts'
+import { Answer } from '../answer.ts'
+import { directivesOf, secondsOf } from '../cache-control.ts'
 import type { Middleware, MiddlewareContext } from '../compose.ts'
-import { FinishedAnswer, finishedBytes, finishedCodec, valueOf } from '../finished-answer.ts'
+import { FinishedAnswer, finishedBytes, finishedCodec } from '../finished-answer.ts'
 import { exchangeOf } from '../request-state.ts'
+import { FailedAnswer, lifeOf, mayKeep, OwnAnswer, shared, type SharingRules } from '../shared-answer.ts'
 
 export interface ResponseCacheOptions {
   /** For 200s that say nothing of their own in Cache-Control or Expires. Default: those are not kept. */
@@ -44,32 +44,22 @@ export interface ResponseCacheOptions {
   readonly name?: string
 }
 
-/** An answer that is for who asked, and nobody else. */
-class OwnAnswer {
+/** The client that has asked for all of them has left, or its time was up: of what is inside this says nothing. */
+class LeftAnswer extends Error {
   readonly answer: Answer
   constructor(answer: Answer) {
-    this.answer = answer
-  }
-}
-
-/** A 5xx: where an older answer may be sent, that is. */
-class FailedAnswer extends Error {
-  readonly answer: Answer
-  constructor(answer: Answer) {
-    super(`the answer was a ${answer.status}`)
+    super('who asked for it has left')
     this.answer = answer
   }
 }
 
 const UNCACHED: CachePolicy = { ttl: 0 }
 const MAX_BODY_BYTES = 1024 * 1024
-/** A stream that is slower than this is one that its reader follows. */
-const MAX_COLLECT_MS = 5_000
 // What was not to be kept is not waited for: those who ask for it do not stand in a line. As Varnish's hit-for-miss, for as many addresses.
 const PASS_MS = 10_000
 const MAX_PASSES = 1_000
-/** They answer a condition or a range of one request, and say nothing of what others are answered. */
-const OF_ONE_REQUEST = new Set([206, 304, 412, 416])
+/** Of those who wait for one that leaves, one asks in its place. After so many each asks for itself. */
+const MAX_TRIES = 3
 let caches = 0
 
 /**
@@ -93,7 +83,6 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
   const staleMs = milliseconds(staleFor, `${where} staleFor`)
   const staleIfErrorMs = milliseconds(options.staleIfError ?? staleFor, `${where} staleIfError`)
   const varyNames = new Set((options.vary ?? []).map(name => name.toLowerCase()))
-  const maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
   const personal = new Set([...(authorized ? [] : ['authorization']), ...(ignoresCookies ? [] : ['cookie'])])
   const cache = new Cache({
     name: options.name ?? `responses ${++caches}`,
@@ -102,17 +91,12 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
     sizeOf: finishedBytes,
   })
 
-  const passes = new LruMap<string, { readonly key: string; readonly untilMs: number }>()
+  const rules: SharingRules = { fallbackMs, varyNames, maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES }
+  const passes = new LruMap<string, Pass>()
 
   const policyOf = (found: FinishedAnswer | OwnAnswer, context: MiddlewareContext): CachePolicy => {
     if (found instanceof OwnAnswer) return UNCACHED
-    // A 404 that says nothing of its own is told to those who wait, and not kept.
-    const life = sharedLife(
-      found.head.status,
-      found.head.fields,
-      found.head.status === 200 ? fallbackMs : undefined,
-      varyNames,
-    )
+    const life = lifeOf(found.head.status, found.head.fields, rules)
     if (life === undefined) return UNCACHED
     return {
       ttl: life.freshMs,
@@ -126,9 +110,6 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
   const addressTag = ({ scheme, authority, path, search }: MiddlewareContext): string =>
     `${cache.name} ${JSON.stringify([scheme, authority, path, search])}`
 
-  const mayKeep = ({ status, head }: Answer): boolean =>
-    sharedLife(status, head.fields, status === 200 ? fallbackMs : undefined, varyNames) !== undefined
-
   /** RFC 9111 §4.4: what was kept of an address is not true any more when something was changed there. */
   const changed = async (context: MiddlewareContext, next: () => Promise<Answer>): Promise<Answer> => {
     const answer = await next()
@@ -140,29 +121,23 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
   }
 
   /** Straight through, for who asks for what was not to be kept a moment ago; it may be by now. */
-  const passed = async (key: string, next: () => Promise<Answer>): Promise<Answer> => {
+  const passed = async ({ key, isByHead }: Pass, next: () => Promise<Answer>): Promise<Answer> => {
     const answer = await next()
-    if (mayKeep(answer)) passes.delete(key)
+    if (isByHead && mayKeep(answer, rules)) passes.delete(key)
     return answer
   }
 
-  /** What is inside, as a cache may keep it, or as it is for who asked. */
+  /** Redirections and 200s: what asks for one of the others is rarely asked again, and 206 and 304 answer one request. */
+  const letPass = (key: string, { answer: { status }, isByHead }: OwnAnswer): void => {
+    if (status >= 400 || status === 206 || status === 304) return
+    passes.set(key, { key, isByHead, untilMs: performance.now() + PASS_MS })
+    if (passes.size > MAX_PASSES) passes.delete(passes.oldest()!.key)
+  }
+
   const load = async (context: MiddlewareContext, next: () => Promise<Answer>): Promise<FinishedAnswer | OwnAnswer> => {
     const answer = await next()
-    if (answer.status >= 500) throw new FailedAnswer(answer)
-    if (answer instanceof LateAnswer || answer instanceof SwitchAnswer) return new OwnAnswer(answer)
-    if (!mayKeep(answer)) return new OwnAnswer(answer)
-    const { status, fields } = answer.head
-    if (!(await collected(answer, { maxBytes: maxBodyBytes, maxMs: MAX_COLLECT_MS }))) return new OwnAnswer(answer)
-    // Of a mounted listener it is known only now whether there are any. They stand behind a stream.
-    if (Object.keys(answer.trailers?.() ?? {}).length > 0) {
-      answer.body = streamOf(answer.body as Uint8Array)
-      return new OwnAnswer(answer)
-    }
-    const age = valueOf(fields, 'age')
-    const own = fields.filter((_, n) => fields[n - (n % 2)]!.toLowerCase() !== 'age')
-    const finished = FinishedAnswer.of(status, own, answer.body as string | Uint8Array | null, answer.error)
-    return age !== undefined && /^\d{1,10}$/.test(age) ? finished.agedBy(Number(age)) : finished
+    if (context.signal.aborted) throw new LeftAnswer(answer)
+    return shared(answer, rules)
   }
 
   return async (context, next) => {
@@ -195,36 +170,46 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
     // What HEAD would leave of it is no whole answer.
     if (method === 'HEAD') return next()
     const pass = passes.get(key)
-    if (pass !== undefined && performance.now() < pass.untilMs) return passed(key, next)
-    let isOurs = false
-    let isStale = false
-    let found: FinishedAnswer | OwnAnswer
-    try {
-      found = await cache.get<FinishedAnswer | OwnAnswer>(
-        key,
-        () => {
-          isOurs = true
-          return load(context, next)
-        },
-        found => policyOf(found, context),
-        { waits: true, onStale: () => (isStale = true) },
-      )
-    } catch (error) {
-      // Somebody else's failure is not ours.
-      if (!isOurs) return next()
-      if (error instanceof FailedAnswer) return error.answer
-      throw error
-    }
-    if (found instanceof OwnAnswer) {
-      if (!isOurs) return next()
-      if (!OF_ONE_REQUEST.has(found.answer.status)) {
-        passes.set(key, { key, untilMs: performance.now() + PASS_MS })
-        if (passes.size > MAX_PASSES) passes.delete(passes.oldest()!.key)
+    if (pass !== undefined && performance.now() < pass.untilMs) return passed(pass, next)
+    for (let tries = 1; ; tries++) {
+      let isOurs = false
+      let isStale = false
+      let found: FinishedAnswer | OwnAnswer
+      try {
+        found = await cache.get<FinishedAnswer | OwnAnswer>(
+          key,
+          () => {
+            isOurs = true
+            return load(context, next)
+          },
+          found => policyOf(found, context),
+          { waits: true, onStale: () => (isStale = true) },
+        )
+      } catch (error) {
+        if (isOurs) {
+          if (error instanceof FailedAnswer || error instanceof LeftAnswer) return error.answer
+          throw error
+        }
+        if (error instanceof LeftAnswer && tries < MAX_TRIES) continue
+        // Somebody else's failure is ours where it would be the same.
+        if (error instanceof FailedAnswer && error.finished) return error.finished.answerTo(exchange)
+        return next()
       }
+      if (found instanceof FinishedAnswer)
+        return found.answerTo(exchange, told(found, isStale ? 'STALE' : isOurs ? 'MISS' : 'HIT'))
+      if (!isOurs) return next()
+      letPass(key, found)
       return found.answer
     }
-    return found.answerTo(exchange, told(found, isStale ? 'STALE' : isOurs ? 'MISS' : 'HIT'))
   }
+}
+
+/** For an address that is not waited for. */
+interface Pass {
+  readonly key: string
+  /** Another head may say otherwise. */
+  readonly isByHead: boolean
+  readonly untilMs: number
 }
 
 /** RFC 9110 §9.2.1, and QUERY: they change nothing. */

@@ -122,8 +122,15 @@ describe('responseCache()', () => {
     'runs what is inside once for those who ask at the same time',
     () => make(),
     async ask => {
+      const beyond = ask('/slow', { headers: { range: 'bytes=100-' } })
       const bodies = await Promise.all(Array.from({ length: 20 }, async () => (await ask('/slow')).text()))
       assert.equal(new Set(bodies).size, 1)
+      assert.equal((await beyond).status, 416)
+      const [first, second] = await Promise.all([
+        ask('/slow?again'),
+        ask('/slow?again', { headers: { range: 'bytes=100-' } }),
+      ])
+      assert.deepEqual([first.status, second.status], [200, 416])
     },
   )
 
@@ -367,6 +374,62 @@ describe('responseCache()', () => {
     // Its source has just failed: it is left alone for a second.
     assert.deepEqual(await ask(), [200, 'STALE', '"run 2"'])
     assert.equal(runs, 3)
+    await client.close()
+  })
+
+  test('asks a failing source once for all who ask at the same time', async () => {
+    let runs = 0
+    const app = new App({ log: silent, use: [responseCache({ ttl: '1m' })] })
+    const slowly = () => new Promise(resolve => setTimeout(resolve, 20))
+    app.get('/down', async () => {
+      runs++
+      await slowly()
+      fail(503, 'down')
+    })
+    app.get('/mine', async ({ reply }) => {
+      await slowly()
+      return reply(503, `mine ${++runs}`, { headers: { 'set-cookie': 'a=b' } })
+    })
+    const client = testClient(app)
+    const askAtOnce = (path: `/${string}`) =>
+      Promise.all(
+        Array.from({ length: 20 }, async () => {
+          const answer = await client.fetch(path)
+          return `${answer.status} ${await answer.text()}`
+        }),
+      )
+    const told = await askAtOnce('/down')
+    assert.deepEqual([runs, new Set(told).size], [1, 1])
+    assert.match(told[0]!, /^503 .*down/)
+    // One that is for one client alone is not told to others.
+    assert.equal(new Set(await askAtOnce('/mine')).size, 20)
+    await client.close()
+  })
+
+  test('has another of those who wait ask when the client that has asked for them all leaves', async () => {
+    let runs = 0
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    const app = new App({ log: silent, use: [responseCache({ ttl: '1m' })] })
+    app.get('/a', async ({ signal }) => {
+      const run = ++runs
+      await (run === 1
+        ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+        : gate)
+      return `run ${run}`
+    })
+    const client = testClient(app)
+    const leaving = new AbortController()
+    const first = client.fetch('/a', { signal: leaving.signal })
+    while (runs === 0) await new Promise(resolve => setImmediate(resolve))
+    const others = Array.from({ length: 20 }, async () => (await client.fetch('/a')).text())
+    await new Promise(resolve => setTimeout(resolve, 20))
+    leaving.abort()
+    await assert.rejects(first)
+    while (runs === 1) await new Promise(resolve => setImmediate(resolve))
+    open()
+    assert.deepEqual(new Set(await Promise.all(others)), new Set(['"run 2"']))
+    assert.equal(runs, 2)
+    assert.equal(await (await client.fetch('/a')).text(), '"run 2"')
     await client.close()
   })
 
