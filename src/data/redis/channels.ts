@@ -3,7 +3,7 @@ import type { Driver } from './driver.ts'
 import { Link, type LinkEvents, type LinkLog } from './link.ts'
 import type { ResolvedOptions } from './options.ts'
 
-type Hear = (message: Buffer, channel: string) => void
+type Hear = (message: Buffer, channel: string) => unknown
 
 interface Heard {
   readonly listeners: Set<Hear>
@@ -18,14 +18,21 @@ interface Heard {
 // What the other connection to the same Redis says in the log need not be said twice.
 const QUIET: LinkLog = { warn: () => {} }
 
+export interface ChannelsEvents extends LinkEvents {
+  /** A listener threw; the others have heard the message all the same. */
+  failed?(channel: string, error: unknown): void
+}
+
 export class Channels {
+  readonly #events: ChannelsEvents
   readonly #commandTimeoutMs: number
   readonly #link: Link
   readonly #channels = new Map<string, Heard>()
   #opened: Promise<void> | undefined
 
   /** Connects when the first channel is asked for. */
-  constructor(options: ResolvedOptions, events: LinkEvents = {}) {
+  constructor(options: ResolvedOptions, events: ChannelsEvents = {}) {
+    this.#events = events
     this.#commandTimeoutMs = options.commandTimeoutMs
     this.#link = new Link({ ...options, start: 'degraded', clientSideCache: undefined }, QUIET, {
       lost: () => events.lost?.(),
@@ -52,7 +59,7 @@ export class Channels {
       const listeners = new Set<Hear>()
       const hear = (message: Buffer, from: Buffer): void => {
         const name = from.toString()
-        for (const each of listeners) each(message, name)
+        for (const each of listeners) this.#tell(each, message, name)
       }
       heard = { listeners, sharded, hear, by: undefined, asked: Promise.resolve() }
       this.#channels.set(channel, heard)
@@ -64,6 +71,16 @@ export class Channels {
       this.#channels.delete(channel)
       const { by } = heard
       if (by === this.#link.driver && by.isReady) await by.unsubscribe(channel, heard.hear, sharded).catch(() => {})
+    }
+  }
+
+  #tell(listener: Hear, message: Buffer, channel: string): void {
+    const failed = (error: unknown): void => this.#events.failed?.(channel, error)
+    try {
+      const told = listener(message, channel)
+      if (told instanceof Promise) told.catch(failed)
+    } catch (error) {
+      failed(error)
     }
   }
 

@@ -1,7 +1,7 @@
 // Every way in which Redis can fail, as types: unavailable, too slow, full, refused, misconfigured.
 //
 // Messages are for the log and never hold a password or a value. A client only ever sees `detail`, which says nothing about Redis.
-import { ErrorReply, ReconnectStrategyError } from '@redis/client'
+import { ErrorReply, MultiErrorReply, ReconnectStrategyError, WatchError } from '@redis/client'
 import { MillraceError, OverloadError, UsageError, type ErrorFacts } from '../../core/error.ts'
 
 /** The operator's turn: an address, a user or a password is wrong. Trying again will not help. */
@@ -58,7 +58,8 @@ export function mapError(error: unknown, command: string): unknown {
   if (error instanceof MillraceError) return error
   if (error instanceof ReconnectStrategyError) return mapError(error.originalError, command)
   if (error instanceof ErrorReply) {
-    const said = error.message
+    // Of a batch that is only a count.
+    const said = error instanceof MultiErrorReply ? firstOf(error).message : error.message
     if (said.startsWith('OOM'))
       return new RedisFullError(`Redis is full and refused ${command}: ${said}`, { cause: error })
     if (PASSING.test(said))
@@ -67,12 +68,17 @@ export function mapError(error: unknown, command: string): unknown {
       return new RedisSettingsError('REDIS_REFUSED', `Redis refuses us ${command}: ${said}`, { cause: error })
     return new RedisReplyError(command, said, { cause: error })
   }
-  // Wrong types of arguments are found by the driver before anything is sent.
-  if (error instanceof TypeError || !(error instanceof Error)) return error
+  // Wrong types of arguments are found by the driver before anything is sent; a key that was watched is an answer too.
+  if (error instanceof TypeError || error instanceof WatchError || !(error instanceof Error)) return error
   return new RedisUnavailableError(
     `Redis is away (${error.message || (error as { code?: string }).code || error.name})`,
     {
       cause: error,
     },
   )
+}
+
+function firstOf(error: MultiErrorReply): Error {
+  const [first] = error.errors()
+  return first instanceof Error ? first : error
 }

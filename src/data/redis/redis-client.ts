@@ -38,7 +38,10 @@ export class Redis {
   /** Use `redis()` or `connectRedis()`. */
   constructor(options: ResolvedOptions, log: LinkLog) {
     this.#link = new Link(options, log)
-    this.#channels = new Channels(options)
+    this.#channels = new Channels(options, {
+      failed: (channel, error) =>
+        log.warn(`A listener of the channel ${channel} threw: ${error instanceof Error ? error.stack : String(error)}`),
+    })
     this.commands = this.with({})
   }
 
@@ -98,11 +101,11 @@ export class Redis {
 
   /**
    * Hears a channel from when the promise resolves, over a connection of its own. After an outage it hears again by itself; what was
-   * published meanwhile is lost, which is Redis's way.
+   * published meanwhile is lost, which is Redis's way. What a listener throws is logged.
    *
    * @returns the function that ends it
    */
-  subscribe(channel: string, listener: (message: string, channel: string) => void): Promise<() => Promise<void>> {
+  subscribe(channel: string, listener: (message: string, channel: string) => unknown): Promise<() => Promise<void>> {
     return this.#channels.subscribe(channel, (message, from) => listener(message.toString(), from))
   }
 

@@ -218,6 +218,30 @@ describe('a Redis', { skip: withoutRedis }, () => {
     })
   })
 
+  test('a listener that throws is told of in the log, and keeps nothing from the others', async () => {
+    const warned: string[] = []
+    const store = await open({ url: server.url, log: { warn: text => void warned.push(text) } })
+    const heard: string[] = []
+    await store.subscribe('news', () => {
+      throw new Error('broken at once')
+    })
+    await store.subscribe('news', async () => {
+      await Promise.resolve()
+      throw new Error('broken later')
+    })
+    await store.subscribe('news', message => void heard.push(message))
+    for (const message of ['one', 'two']) await server.command('PUBLISH', 'news', message)
+    await eventually(() => (heard.length === 2 && warned.length === 4 ? true : undefined))
+    assert.equal(warned.filter(text => /the channel news threw: Error: broken at once/.test(text)).length, 2)
+    assert.equal(warned.filter(text => /broken later/.test(text)).length, 2)
+  })
+
+  test('a batch says what is wrong with the first of its commands that failed', async () => {
+    const { commands } = await open({ url: server.url })
+    const batch = commands.multi().set('text', 'x').lPush('text', 'y').exec()
+    await assert.rejects(batch, (error: unknown) => error instanceof RedisReplyError && error.reply === 'WRONGTYPE')
+  })
+
   describe('scripts', () => {
     const release = script({
       keys: ['lock'],
