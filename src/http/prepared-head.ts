@@ -40,8 +40,7 @@ export class PreparedHead {
   untilLength(dateLine: string): string {
     if (this.#date !== dateLine) {
       this.#date = dateLine
-      // Through bytes, because a joined string stays a tree of its parts, walked again for each answer that contains it.
-      this.#untilLength = Buffer.from(`${this.text}${dateLine}Content-Length: `, 'latin1').toString('latin1')
+      this.#untilLength = flat(`${this.text}${dateLine}Content-Length: `)
     }
     return this.#untilLength
   }
@@ -60,20 +59,24 @@ export class PreparedHead {
     }
     if (this.#wholeDate === dateLine) return this.#whole
     if (body === '' || !isAscii(body)) return undefined
-    this.#whole = this.withBody(body, dateLine)
+    this.#whole = flat(this.withBody(body, dateLine))
     this.#wholeDate = dateLine
     return this.#whole
   }
 
-  /** The whole answer with an ASCII body. */
+  /** The whole answer with an ASCII body; for who sends it often, `flat` makes it one piece. */
   withBody(body: string, dateLine: string): string {
-    const text = `${this.untilLength(dateLine)}${body.length}\r\n\r\n${body}`
-    return Buffer.from(text, 'latin1').toString('latin1')
+    return `${this.text}${dateLine}Content-Length: ${body.length}\r\n\r\n${body}`
   }
 }
 
 // 1 KiB: each head may keep as much. Of a longer answer the copying is what costs, and that remains.
 export const LONGEST_REPEATED = 1024
+
+/** Through bytes: a joined string stays a tree of its parts, walked again for each answer that contains it. @param text  Latin-1 */
+export function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
+}
 
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length

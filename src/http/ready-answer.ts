@@ -1,6 +1,6 @@
-// An answer that is sent again and again as it is: its text for the wire is made once for each date, and found without looking at its parts.
+// An answer that is sent again and again as it is: its text for the wire is made for each date, and found without looking at its parts.
 import { dateLine } from './http-date.ts'
-import { isAscii, LONGEST_REPEATED, prepareHead, type PreparedHead } from './prepared-head.ts'
+import { flat, isAscii, LONGEST_REPEATED, prepareHead, type PreparedHead } from './prepared-head.ts'
 
 export class ReadyAnswer {
   #head: PreparedHead
@@ -10,6 +10,7 @@ export class ReadyAnswer {
   #length = 0
   #text: string | undefined
   #date = ''
+  #isFlat = true
 
   constructor(head: PreparedHead, body: string | Uint8Array | null) {
     this.#head = head
@@ -37,7 +38,9 @@ export class ReadyAnswer {
    */
   get text(): string | undefined {
     const date = dateLine()
-    if (this.#date !== date) this.#make(date)
+    if (this.#date !== date) this.#join(date)
+    // Pays from the second time within its second on.
+    else if (!this.#isFlat) this.#flatten()
     return this.#text
   }
 
@@ -49,14 +52,21 @@ export class ReadyAnswer {
     this.#text = undefined
   }
 
-  #make(date: string): void {
+  #join(date: string): void {
     const [head, body] = [this.#head, this.#body]
     this.#date = date
     this.#text = undefined
+    this.#isFlat = true
     if (typeof body !== 'string' || head.isBodyless || head.hasDate) return
     if (body.length > LONGEST_REPEATED || !isAscii(body)) return
     this.#length = body.length
     this.#text = head.withBody(body, date)
+    this.#isFlat = false
+  }
+
+  #flatten(): void {
+    this.#text = flat(this.#text!)
+    this.#isFlat = true
   }
 }
 
