@@ -2,19 +2,15 @@
 import { MongoClient } from 'mongodb'
 import { MongoDatabase } from './database.ts'
 import { MongoSettingsError, MongoUnavailableError, mapError } from './errors.ts'
+import type { OutageLog } from './operations.ts'
 import { type MongoOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { pause } from '../../core/pause.ts'
-
-/** Where warnings go while the server is away; pino's shape. */
-export interface StartLog {
-  warn(message: string): void
-}
 
 export interface MongoConnectOptions extends MongoOptions {
   /** Ends the waiting for a server that does not answer. */
   readonly signal?: AbortSignal | undefined
   /** Default: warnings of the process. */
-  readonly log?: StartLog | undefined
+  readonly log?: OutageLog | undefined
 }
 
 /**
@@ -35,7 +31,7 @@ export async function connect(options: MongoConnectOptions = {}): Promise<MongoD
   const resolved = { ...asked, maxConnections, maxWaiting: options.maxWaiting ?? 10 * maxConnections }
   const name = options.database ?? (said.namesDatabase ? client.options.dbName : 'app')
   const where = `${hostsOf(client)}/${name}`
-  const database = new MongoDatabase(client, client.db(name), where, resolved)
+  const database = new MongoDatabase(client, client.db(name), where, resolved, logOf(options))
   try {
     await awaitAnswer(database, where, resolved, options)
   } catch (error) {
@@ -99,6 +95,10 @@ function hostsOf(client: MongoClient): string {
   return client.options.hosts.map(String).join(',') || (client.options.srvHost ?? '')
 }
 
+function logOf({ log }: MongoConnectOptions): OutageLog {
+  return log ?? { warn: message => process.emitWarning(message) }
+}
+
 // Seconds, doubling: quick enough for a server that starts beside us, slow enough to be read.
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 5000
@@ -110,7 +110,7 @@ async function awaitAnswer(
   start: MongoConnectOptions,
 ): Promise<void> {
   const beganMs = performance.now()
-  const warn = start.log ? start.log.warn.bind(start.log) : (message: string) => process.emitWarning(message)
+  const log = logOf(start)
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     start.signal?.throwIfAborted()
     try {
@@ -123,7 +123,7 @@ async function awaitAnswer(
       const error = mapError(thrown, where)
       if (!(error instanceof MongoUnavailableError)) throw error
       if (performance.now() - beganMs + pauseMs > options.startTimeoutMs) throw error
-      warn(`${error.message}; retrying in ${pauseMs / 1000} s`)
+      log.warn(`${error.message}; retrying in ${pauseMs / 1000} s`)
       await pause(pauseMs, start.signal)
     }
   }

@@ -7,7 +7,8 @@ import { Collection, type Within } from './collection.ts'
 import { DocumentForm } from './document-form.ts'
 import { MongoCommandError, MongoConflictError } from './errors.ts'
 import { LostWrites } from './lost-writes.ts'
-import { type OperationOptions, Operations } from './operations.ts'
+import type { MongoStats } from './mongo-metrics.ts'
+import { type OperationOptions, Operations, type OutageLog } from './operations.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** What a database and a transaction share: take this where either will do. */
@@ -35,16 +36,21 @@ export class MongoDatabase implements Collections {
   #hasTransactions: boolean | undefined
 
   /** Use `connect()` or `mongo()`. */
-  constructor(client: MongoClient, driver: Db, where: string, options: ResolvedOptions) {
+  constructor(client: MongoClient, driver: Db, where: string, options: ResolvedOptions, log?: OutageLog) {
     this.client = client
     this.driver = driver
     const lostWrites = new LostWrites(client, () => this.#operations.running > 0)
-    this.#operations = new Operations({ where, ...options }, lostWrites)
+    this.#operations = new Operations({ where, log, ...options }, lostWrites)
   }
 
   /** Operations running and waiting, in this process. */
   get running(): number {
     return this.#operations.running
+  }
+
+  /** What has become of this process's operations, since it opened the pool. */
+  get stats(): MongoStats {
+    return this.#operations.stats
   }
 
   /**

@@ -25,6 +25,7 @@ export {
 } from './errors.ts'
 export { all, any, type Filter, is, none, trusted, where } from './filter.ts'
 export { mongo } from './mongo.ts'
+export { type MongoStats } from './mongo-metrics.ts'
 export { type OperationOptions } from './operations.ts'
 export { type MongoOptions } from './options.ts'
 export { type Update } from './update.ts'

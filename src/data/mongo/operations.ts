@@ -3,8 +3,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClientSession } from 'mongodb'
 import { remainingMs } from '../../core/request-signal.ts'
-import { isSocketError, MongoBusyError, MongoUnavailableError, mapError } from './errors.ts'
+import { isSocketError, MongoBusyError, MongoTimeoutError, MongoUnavailableError, mapError } from './errors.ts'
 import type { LostWrites } from './lost-writes.ts'
+import type { MongoStats } from './mongo-metrics.ts'
 
 export interface OperationOptions {
   /**
@@ -26,6 +27,13 @@ export interface OperationsOptions {
   readonly maxConnections: number
   readonly maxWaiting: number
   readonly operationTimeoutMs: number
+  readonly log?: OutageLog | undefined
+}
+
+/** Where it is said that the server went away, and came back; pino's shape. */
+export interface OutageLog {
+  warn(message: string): void
+  info?(message: string): void
 }
 
 // After nobody could take an operation, newcomers get the same answer for this long without an attempt of their own. As in postgres/.
@@ -40,6 +48,8 @@ export class Operations {
   #closed = false
   #idle: (() => void) | undefined
   #away: { readonly error: unknown; readonly untilMs: number } | undefined
+  #isLost = false
+  readonly #counts = { losses: 0, away: 0, busy: 0, timeouts: 0 }
 
   constructor(options: OperationsOptions, lostWrites: LostWrites) {
     this.#options = options
@@ -55,6 +65,10 @@ export class Operations {
     return this.#running
   }
 
+  get stats(): MongoStats {
+    return { ...this.#counts, running: this.#running, isReachable: !this.#isLost }
+  }
+
   /** @throws the typed errors of errors.ts; the signal's reason */
   async run<T>(
     { signal }: OperationOptions,
@@ -64,7 +78,7 @@ export class Operations {
     this.enter(signal)
     try {
       const result = await operation(await this.given(signal, session))
-      this.#away = undefined
+      this.#answered()
       return result
     } catch (error) {
       throw this.failure(error, signal)
@@ -110,14 +124,19 @@ export class Operations {
     const { where, maxConnections, maxWaiting } = this.#options
     if (this.#closed) throw new MongoUnavailableError(`MongoDB at ${where}: this connection is closed`)
     if (this.#away) {
-      if (performance.now() < this.#away.untilMs) throw this.#away.error
+      if (performance.now() < this.#away.untilMs) {
+        this.#counts.away++
+        throw this.#away.error
+      }
       this.#away = undefined
     }
-    if (this.#running >= maxConnections + maxWaiting)
+    if (this.#running >= maxConnections + maxWaiting) {
+      this.#counts.busy++
       throw new MongoBusyError(
         'MONGO_POOL_FULL',
         `MongoDB at ${where}: ${maxConnections} connections are busy and ${maxWaiting} operations wait`,
       )
+    }
     this.#running++
     this.#lostWrites.watch()
   }
@@ -129,9 +148,28 @@ export class Operations {
   failure(error: unknown, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted && error === signal.reason) return error
     const mapped = mapError(error, this.#options.where)
-    if (mapped instanceof MongoUnavailableError && isNobodyThere(error as Error))
-      this.#away = { error: mapped, untilMs: performance.now() + RETRY_AFTER_MS }
+    if (mapped instanceof MongoBusyError) this.#counts.busy++
+    else if (mapped instanceof MongoTimeoutError) this.#counts.timeouts++
+    else if (mapped instanceof MongoUnavailableError) this.#unanswered(mapped, error as Error)
     return mapped
+  }
+
+  #answered(): void {
+    this.#away = undefined
+    if (!this.#isLost) return
+    this.#isLost = false
+    this.#options.log?.info?.(`MongoDB at ${this.#options.where} is back`)
+  }
+
+  #unanswered(mapped: MongoUnavailableError, error: Error): void {
+    this.#counts.away++
+    if (!isNobodyThere(error)) return
+    this.#away = { error: mapped, untilMs: performance.now() + RETRY_AFTER_MS }
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#counts.losses++
+    // Once for each outage: the operations themselves are told by their own errors, and clients by 503.
+    this.#options.log?.warn(`${mapped.message}; trying again`)
   }
 
   /** Takes no more, and resolves when none is running, or after the time. */

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { after, describe, test } from 'node:test'
 import * as z from 'zod'
 import { App } from '../../../src/index.ts'
+import { readMetrics } from '../../../src/core/metrics.ts'
 import { connect, mongo, MongoUnavailableError } from '../../../src/data/mongo/index.ts'
 import { testClient } from '../../../src/testing/index.ts'
 import { FaultProxy } from '../support/fault-proxy.ts'
@@ -137,6 +138,55 @@ describe(`MongoDB away, on ${server.name}`, () => {
     await assert.rejects(patient.ping(), { code: 'MONGO_UNAVAILABLE' })
     await proxy.close()
   })
+})
+
+test(
+  'a MongoDB that goes away is told once in the log and counted, and so is that it is back',
+  {
+    skip: server.name === 'MongoDB' && 'a real server is not ours to kill',
+  },
+  async () => {
+    const said: string[] = []
+    const log = {
+      warn: (message: string) => void said.push(`warn ${message}`),
+      info: (message: string) => void said.push(`info ${message}`),
+    }
+    const db = await server.open({ selectionTimeout: 300, log })
+    const notes = db.collection('notes', Note)
+    await notes.count({})
+    await server.kill()
+    for (let n = 0; n < 5; n++) await assert.rejects(notes.insert({ text: 'lost' }), { code: 'MONGO_UNAVAILABLE' })
+    const { away, losses, isReachable } = await eventually(() => (db.stats.losses > 0 ? db.stats : undefined))
+    assert.deepEqual([away >= 5, losses, isReachable], [true, 1, false])
+    await server.startAgain()
+    await eventually(() =>
+      notes
+        .count({})
+        .catch(() => undefined)
+        .then(count => (count === undefined ? undefined : [count])),
+    )
+    assert.equal(db.stats.isReachable, true)
+    assert.deepEqual(
+      said.map(message => message.replace(/ at \S+?[ :].*/, '')),
+      ['warn MongoDB', 'info MongoDB'],
+    )
+    assert.match(said[0]!, /^warn MongoDB at 127\.0\.0\.1:\d+\/\w+: .*; trying again$/)
+    assert.match(said[1]!, /^info MongoDB at 127\.0\.0\.1:\d+\/\w+ is back$/)
+  },
+)
+
+test('as a dependency it is in the metrics for as long as it is open', async () => {
+  const db = mongo({ url: server.url, database: 'measured' })
+  const app = new App({ title: 'Notes' })
+  app.get('/notes', { uses: { db }, returns: z.int() }, ({ db, signal }) =>
+    db.collection('notes', Note).count({}, { signal }),
+  )
+  const api = testClient(app)
+  const told = () => readMetrics().find(({ name }) => name === 'millrace_mongo_reachable')?.samples
+  assert.equal((await api.fetch('/notes')).status, 200)
+  assert.deepEqual(told(), [{ value: 1 }])
+  await api.close()
+  assert.equal(told(), undefined)
 })
 
 describe('the start', () => {
