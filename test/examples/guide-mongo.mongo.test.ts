@@ -1,6 +1,7 @@
 // The guide's notes on MongoDB do what the page says.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { ObjectId } from 'mongodb'
 import { testClient } from 'millrace/testing'
 import { mongoServer } from '../data/support/mongo-server.ts'
 
@@ -29,4 +30,15 @@ test(`notes are written, found, liked and not doubled, on ${server.name}`, async
   assert.deepEqual(await found(`tag=a&since=${note.at}`), [{ ...note, likes: 1 }])
   assert.deepEqual(await found('tag=a&since=2999-01-01T00:00:00Z'), [])
   assert.equal((await api.fetch('/notes?tag[$ne]=x')).status, 422)
+})
+
+test('comments refer to their note by an ObjectId, and handlers by its text', async () => {
+  const made = await post('/notes', { slug: 'discussed', text: 'Hello', tags: [] })
+  const { _id: noteId } = (await made.json()) as { _id: string }
+  const comment = await post(`/notes/${noteId}/comments`, { text: 'Well' })
+  assert.equal(comment.status, 201)
+  assert.deepEqual(await (await api.fetch(`/notes/${noteId}/comments`)).json(), [await comment.json()])
+  assert.ok((await database.driver.collection('comments').findOne({}))?.['noteId'] instanceof ObjectId)
+  assert.equal((await post(`/notes/${'0'.repeat(24)}/comments`, { text: 'Well' })).status, 404)
+  assert.equal((await api.fetch('/notes/none/comments')).status, 422)
 })
