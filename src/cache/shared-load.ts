@@ -94,9 +94,18 @@ export function handIn(
   life: Life | undefined,
 ): void {
   if (life === undefined) return void lease.abandon()
-  const bytes = life.freshForMs > 0 ? codec.encode(value) : undefined
+  const bytes = life.freshForMs > 0 ? encoded(codec, value) : undefined
   if (bytes === undefined) return void lease.withdraw()
   void lease.fulfil({ bytes, ...life, tags })
+}
+
+/** A codec that fails says as much as one that gives nothing: alone, with nobody to hand it to, the value would be kept as well. */
+function encoded(codec: ValueCodec, value: unknown): Uint8Array | undefined {
+  try {
+    return codec.encode(value)
+  } catch {
+    return undefined
+  }
 }
 
 function decoded<T>(codec: ValueCodec, claim: Claim & { state: 'found' | 'stale' }): { value: T } | undefined {

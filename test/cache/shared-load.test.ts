@@ -118,6 +118,18 @@ describe('workers with a second tier', () => {
     assert.equal(await second, 'found')
   })
 
+  test('keep to themselves what their codec fails for, and tell nobody that the load has', async t => {
+    const encode = () => {
+      throw new Error('no such form')
+    }
+    const { caches, stop } = workers(2, { codec: { encode, decode: encode } })
+    t.after(stop)
+    for (const cache of caches) {
+      assert.equal(await cache.get('k', () => 'value', minute), 'value')
+      assert.equal(await cache.get('k', () => assert.fail('it is kept'), minute), 'value')
+    }
+  })
+
   test('keep what cannot travel to themselves: each loads it once', async t => {
     class Money {
       readonly #cents = 5

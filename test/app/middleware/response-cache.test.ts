@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import http, { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
-import { App, cache, fail, stream } from 'millrace'
+import { App, cache, fail, type Middleware, stream } from 'millrace'
 import { compress, responseCache, type ResponseCacheOptions } from 'millrace/middleware'
 import { testClient } from 'millrace/testing'
 import * as z from 'zod'
@@ -35,6 +35,24 @@ function make(options: ResponseCacheOptions = { ttl: '1m', xCache: true }): App 
   app.post('/plain', () => `run ${++runs}`)
   app.mount('/mounted', () => new Response(`run ${++runs}`, { headers: { 'cache-control': 's-maxage=60' } }))
   return app
+}
+
+/** Counts requests as they come in, and tells when so many wait for what is behind it. */
+function arrivals() {
+  let arrived = 0
+  const waiting: { readonly at: number; readonly go: () => void }[] = []
+  const count: Middleware = (_context, next) => {
+    arrived++
+    const answer = next()
+    for (const { at, go } of waiting) if (arrived >= at) setImmediate(go)
+    return answer
+  }
+  const reached = (at: number) =>
+    new Promise<void>(go => {
+      if (arrived >= at) setImmediate(go)
+      else waiting.push({ at, go })
+    })
+  return { count, reached }
 }
 
 const ask2 = async (ask: Ask, path: `/${string}`, init?: RequestInit) => [
@@ -304,28 +322,26 @@ describe('responseCache()', () => {
   })
 
   test('lets those who ask at once for what is not kept wait for one another once, and then no more', async () => {
-    const inside = { now: 0, most: 0 }
+    let runs = 0
+    let isPublic = false
     const app = new App({ log: silent })
     app.use(responseCache({ ttl: '1m' }))
-    let isPublic = false
+    const { promise: allAreIn, resolve } = Promise.withResolvers<void>()
     app.get('/mine', async ({ reply }) => {
-      inside.most = Math.max(inside.most, ++inside.now)
-      await new Promise(resolve => setTimeout(resolve, 20))
-      inside.now--
-      return isPublic ? 'for all' : reply(200, 'mine', { headers: { 'cache-control': 'private' } })
+      if (++runs === 6) resolve()
+      if (isPublic) return `run ${runs}`
+      if (runs > 1) await allAreIn
+      return reply(200, 'mine', { headers: { 'cache-control': 'private' } })
     })
     const client = testClient(app)
     const askAtOnce = () => Promise.all(Array.from({ length: 5 }, async () => (await client.fetch('/mine')).text()))
     await client.fetch('/mine')
     await askAtOnce()
-    assert.equal(inside.most, 5)
+    assert.equal(runs, 6)
     // As soon as it may be kept, it is.
     isPublic = true
     await client.fetch('/mine')
-    inside.most = 0
-    await askAtOnce()
-    await askAtOnce()
-    assert.equal(inside.most, 1)
+    assert.deepEqual(new Set([...(await askAtOnce()), ...(await askAtOnce())]), new Set(['"run 8"']))
     await client.close()
   })
 
@@ -379,15 +395,16 @@ describe('responseCache()', () => {
 
   test('asks a failing source once for all who ask at the same time', async () => {
     let runs = 0
-    const app = new App({ log: silent, use: [responseCache({ ttl: '1m' })] })
-    const slowly = () => new Promise(resolve => setTimeout(resolve, 20))
+    const app = new App({ log: silent })
+    const coming = arrivals()
+    app.use(coming.count, responseCache({ ttl: '1m' }))
     app.get('/down', async () => {
       runs++
-      await slowly()
+      await coming.reached(20)
       fail(503, 'down')
     })
     app.get('/mine', async ({ reply }) => {
-      await slowly()
+      await coming.reached(40)
       return reply(503, `mine ${++runs}`, { headers: { 'set-cookie': 'a=b' } })
     })
     const client = testClient(app)
@@ -409,7 +426,9 @@ describe('responseCache()', () => {
   test('has another of those who wait ask when the client that has asked for them all leaves', async () => {
     let runs = 0
     const { promise: gate, resolve: open } = Promise.withResolvers<void>()
-    const app = new App({ log: silent, use: [responseCache({ ttl: '1m' })] })
+    const app = new App({ log: silent })
+    const coming = arrivals()
+    app.use(coming.count, responseCache({ ttl: '1m' }))
     app.get('/a', async ({ signal }) => {
       const run = ++runs
       await (run === 1
@@ -422,7 +441,7 @@ describe('responseCache()', () => {
     const first = client.fetch('/a', { signal: leaving.signal })
     while (runs === 0) await new Promise(resolve => setImmediate(resolve))
     const others = Array.from({ length: 20 }, async () => (await client.fetch('/a')).text())
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await coming.reached(21)
     leaving.abort()
     await assert.rejects(first)
     while (runs === 1) await new Promise(resolve => setImmediate(resolve))
