@@ -104,7 +104,7 @@ export class Collection<S extends Schema> {
     const signal = this.#signal(options)
     operations.enter(signal)
     try {
-      const given = await operations.given(signal, this.#within.session)
+      const given = await operations.given(signal, this.#within.session, 'operation')
       const cursor = this.driver.find(sought, { ...given, ...page(options) })
       try {
         for (let stored = await cursor.next(); stored !== null; stored = await cursor.next()) yield this.#read(stored)

@@ -55,10 +55,13 @@ export class MongoCommandError extends MillraceError {
 export class DuplicateKeyError extends MongoCommandError {
   /** `['email']`; empty where the server does not say. */
   readonly fields: readonly string[]
+  /** Of `insertMany`: which of its documents it is. Those before it are stored, those behind it are not. */
+  readonly index: number | undefined
 
-  constructor(message: string, serverCode: number | undefined, fields: readonly string[], cause?: unknown) {
-    super('MONGO_DUPLICATE_KEY', message, serverCode, cause)
+  constructor(message: string, serverCode: number | undefined, fields: readonly string[], index?: number) {
+    super('MONGO_DUPLICATE_KEY', message, serverCode)
     this.fields = fields
+    this.index = index
   }
 }
 
@@ -123,6 +126,7 @@ const REFUSED = new Set([13, 18, 8000])
 interface Raw extends Error {
   readonly code?: unknown
   readonly keyPattern?: unknown
+  readonly writeErrors?: unknown
   readonly errorLabelSet?: unknown
   hasErrorLabel?(label: string): boolean
 }
@@ -160,7 +164,8 @@ function duplicate(raw: Raw, code: number): DuplicateKeyError {
   const index = /index: (\S+)/.exec(raw.message)?.[1]
   const pattern = typeof raw.keyPattern === 'object' && raw.keyPattern ? Object.keys(raw.keyPattern) : fieldsOf(index)
   const of = index === undefined ? '' : ` of the unique index ${index}`
-  return new DuplicateKeyError(`a document with the same values${of} is there already`, code, pattern)
+  const [refused] = Array.isArray(raw.writeErrors) ? (raw.writeErrors as { readonly index?: number }[]) : []
+  return new DuplicateKeyError(`a document with the same values${of} is there already`, code, pattern, refused?.index)
 }
 
 /** An index that was given no name is called `email_1_shop_-1`; servers that send no key pattern still send that. */

@@ -106,14 +106,20 @@ export class Operations {
     })
   }
 
-  async given(signal: AbortSignal | undefined, session: ClientSession | undefined): Promise<Given> {
+  /** @param limits  whose time bounds it; what is read while an answer streams outlives the request's, which ends at the answer's head */
+  async given(
+    signal: AbortSignal | undefined,
+    session: ClientSession | undefined,
+    limits: 'request' | 'operation' = 'request',
+  ): Promise<Given> {
     // The limit of a request is set when its handler has returned a promise: not yet, where this is the first thing that it does.
     if (signal) await Promise.resolve()
     const given: Given = {}
     if (signal) given.signal = signal
     if (session) given.session = session
     // What is left of the request's time, so that the server does not work for who has given up.
-    const timeMs = Math.min(this.#options.operationTimeoutMs || Infinity, remainingMs(signal))
+    const leftMs = limits === 'request' ? remainingMs(signal) : Infinity
+    const timeMs = Math.min(this.#options.operationTimeoutMs || Infinity, leftMs)
     if (timeMs < Infinity) given.maxTimeMS = Math.max(1, Math.ceil(timeMs))
     return given
   }

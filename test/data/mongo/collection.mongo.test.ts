@@ -218,6 +218,21 @@ for (const server of await everyMongo()) {
       assert.equal(await users.count({}), 1)
     })
 
+    test('of many documents those before a duplicate are stored, and it says which that is', async () => {
+      const users = db.collection('members', z.object({ email: z.string() }))
+      await users.createIndex({ email: 1 }, { unique: true })
+      const emails = (texts: string) => Array.from(texts, email => ({ email }))
+      await assert.rejects(users.insertMany(emails('abcbd')), (error: Error) => {
+        assert.ok(error instanceof DuplicateKeyError)
+        assert.equal(error.index, 3)
+        return true
+      })
+      assert.deepEqual(
+        (await users.find({}, { sort: { email: 1 } })).map(({ email }) => email),
+        ['a', 'b', 'c'],
+      )
+    })
+
     test('pipelines take input by match, and their results have a schema', async () => {
       const reviews = db.collection('sums', Review)
       await reviews.insertMany([review(1, 1), review(1, 4), review(2, 5)])

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { MongoServerError } from 'mongodb'
 import * as z from 'zod'
-import { App, dependency } from '../../../src/index.ts'
+import { App, dependency, jsonLines } from '../../../src/index.ts'
 import { MongoTimeoutError } from '../../../src/data/mongo/index.ts'
 import { mapError } from '../../../src/data/mongo/errors.ts'
 import { testClient } from '../../../src/testing/index.ts'
@@ -39,6 +39,26 @@ describe(`time, on ${server.name}`, async () => {
     const [limited, unlimited] = given as [number, number]
     assert.ok(limited > 0 && limited <= 2000, String(limited))
     assert.equal(unlimited, 10_000)
+  })
+
+  test('what is read while an answer streams is not bounded by the time to its head', async () => {
+    const db = dependency({ scope: 'worker' }, () => opened)
+    const given: unknown[] = []
+    const app = new App({ title: 'Notes' })
+    app.get('/notes', { uses: { db }, timeout: '2s', returns: jsonLines(Note) }, ({ db, signal }) => {
+      const notes = db.collection('streamed', Note)
+      const found = notes.driver.find.bind(notes.driver)
+      notes.driver.find = ((filter: object, options: { maxTimeMS?: number }) => {
+        given.push(options.maxTimeMS)
+        return found(filter, options)
+      }) as typeof notes.driver.find
+      return notes.each({}, { signal })
+    })
+    await opened.collection('streamed', Note).insertMany([{ text: 'a' }, { text: 'b' }])
+    const api = testClient(app)
+    after(() => api.close())
+    assert.equal(await (await api.fetch('/notes')).text(), '{"text":"a"}\n{"text":"b"}\n')
+    assert.deepEqual(given, [10_000])
   })
 
   test('time that is up on the server is a 504', () => {
