@@ -62,8 +62,8 @@ export async function* watch<T>(
       if (operations.isClosed) return
       const mapped = operations.failure(error, signal)
       if (!(mapped instanceof MongoUnavailableError)) throw mapped
-      // Where it began is not known to the server that comes back; a token of it is.
-      token ??= stream.resumeToken as Document | undefined
+      // How far the server says that it had come. The last change may be so long ago that its log no longer goes back to it.
+      token = (stream.resumeToken as Document | null | undefined) ?? token
     } finally {
       signal?.removeEventListener('abort', end)
       await stream.close().catch(() => {})

@@ -1,6 +1,7 @@
 // Changes as they happen, and transactions: on a real server, else on our double, which has a log as a replica set does. FerretDB has none.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { BSON, type ChangeStream } from 'mongodb'
 import * as z from 'zod'
 import {
   type Change,
@@ -104,6 +105,39 @@ describe(`changes, on ${server.name}`, async () => {
         ['before', 'after'],
       )
       assert.equal(new Set(taken.map(({ resumeToken }) => resumeToken)).size, taken.length)
+      left.abort()
+      await assert.rejects(ended)
+    },
+  )
+
+  test(
+    'go on from what the server has said since, where a collection has been quiet for longer than the log goes back',
+    {
+      skip: server.name === 'MongoDB' && 'a real server is not ours to kill',
+    },
+    async () => {
+      const own = await server.open({ selectionTimeout: 200 })
+      const items = own.collection('quiet', Item)
+      const opened: { readonly from: unknown; readonly stream: ChangeStream }[] = []
+      const watch = items.driver.watch.bind(items.driver)
+      items.driver.watch = ((pipeline: object[], options: { resumeAfter?: unknown }) => {
+        const stream = watch(pipeline, options)
+        opened.push({ from: options.resumeAfter, stream })
+        return stream
+      }) as typeof items.driver.watch
+      const left = new AbortController()
+      const { taken, until, ended } = await openWatch(items, { signal: left.signal })
+      const last = () => BSON.deserialize(Buffer.from(taken.at(-1)!.resumeToken, 'base64url'))['_data'] as string
+      await own.collection('busy', Item).insertMany(Array.from({ length: 20 }, (_, n) => ({ name: 'other', n })))
+      const told = () => (opened[0]!.stream.resumeToken as { _data: string } | null)?._data ?? ''
+      const said = await eventually(() => (told() > last() ? told() : undefined))
+      await server.kill()
+      await eventually(() => (opened.length > 1 ? true : undefined))
+      await server.startAgain()
+      await eventually(() => items.insert({ name: 'after', n: 1 }).catch(() => undefined))
+      await until(1)
+      // What is older than this may be gone from the log by then.
+      for (const { from } of opened.slice(1)) assert.ok((from as { _data: string })._data >= said)
       left.abort()
       await assert.rejects(ended)
     },
