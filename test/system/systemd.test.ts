@@ -82,10 +82,10 @@ describe('systemd', limit, () => {
     assert.equal(ready.text, `READY=1 | STATUS=1 worker serves ${server.url}`)
     const times = await systemd.until(() => {
       const heard = systemd.told().filter(({ text }) => text === 'WATCHDOG=1')
-      return heard.length < 3 ? undefined : heard.slice(0, 3).map(({ atS }) => atS)
+      return heard.length < 5 ? undefined : heard.slice(0, 5).map(({ atS }) => atS)
     })
-    // Once a second; the rest is for a machine that is slow to start systemd-notify.
-    for (const n of [1, 2]) assert.ok(times[n]! - times[n - 1]! < 1.8, times.join())
+    // Once a second, on the mean: a machine may be slow to start any one systemd-notify.
+    assert.ok(times[4]! - times[0]! < 4 * 1.8, times.join())
     let from = systemd.told().length
     server.signal('SIGHUP')
     const reloading = await systemd.hears(/^RELOADING=1/, from)
