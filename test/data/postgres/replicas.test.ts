@@ -6,6 +6,7 @@ import {
   DatabaseUnavailableError,
   embeddedPostgres,
   type EmbeddedPostgres,
+  OutcomeUnknownError,
 } from '../../../src/data/postgres/index.ts'
 import { splitHosts } from '../../../src/data/postgres/hosts.ts'
 import { proxied, type Proxied } from '../support/proxied.ts'
@@ -63,7 +64,8 @@ describe('db.replica', () => {
     await pids()
     assert.equal(await pids(), 1)
     db.resize({ max: 4, maxWaiting: 40 })
-    assert.equal(await pids(), 3)
+    // At first one may be done, and asked again, before the third connection is there.
+    await eventually(async () => ((await pids()) === 3 ? true : undefined))
   })
 
   test('reads from a replica, and the rest goes to the primary', async () => {
@@ -202,8 +204,12 @@ describe('several hosts', () => {
       `${errors.length} refused; writing again ${tookMs.toFixed(0)} ms after the promotion was asked for`,
     )
     assert.ok(errors.length > 0)
-    for (const error of errors)
-      assert.ok(error instanceof DatabaseUnavailableError && error.status === 503, String(error))
+    for (const error of errors) {
+      assert.ok(error instanceof DatabaseUnavailableError || error instanceof OutcomeUnknownError, String(error))
+      assert.equal(error.status, 503)
+    }
+    // The one that was on its way when the primary went, if there was one.
+    assert.ok(errors.filter(error => error instanceof OutcomeUnknownError).length <= 1)
     assert.ok(tookMs < 5000)
     await boss.close()
     await both.close()
