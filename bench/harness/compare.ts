@@ -25,6 +25,8 @@ export interface Comparison {
   readonly prove?: (server: Running) => Promise<void>
   /** Requests sent back to back on a connection. Default 1. */
   readonly pipelined?: number
+  /** Seconds of load before each turn of a server, which are not counted. Default none. */
+  readonly settleSeconds?: number
   /** Instead of the option's. */
   readonly connections?: number
   readonly versions: Readonly<Record<string, string>>
@@ -36,7 +38,7 @@ export function say(line: string): void {
 }
 
 export async function compare(comparison: Comparison, given: Options): Promise<void> {
-  const { requests, requestsOf = {}, expected = [], references, prove, pipelined = 1 } = comparison
+  const { requests, requestsOf = {}, expected = [], references, prove, pipelined = 1, settleSeconds = 0 } = comparison
   const options = { ...given, connections: comparison.connections ?? given.connections }
   const wrk = await findTool('wrk')
   if (typeof wrk === 'string') throw new Error(`no load generator: ${wrk}`)
@@ -58,7 +60,7 @@ export async function compare(comparison: Comparison, given: Options): Promise<v
       servers,
       server => requestsOf[server.contender.name] ?? requests,
       plan,
-      options,
+      { ...options, settleSeconds },
       say,
     )
     for (const { name, about } of measured) say(`  ${name}: ${about}`)

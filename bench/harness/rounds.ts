@@ -22,14 +22,15 @@ export interface Measured {
 }
 
 /**
- * @param warmUpSeconds  each server is loaded that long before the first round, which is not counted
+ * @param turns.warmUpSeconds  each server is loaded that long before the first round, which is not counted
+ * @param turns.settleSeconds  and so long before each of its turns: what ran out while the others had theirs is there again
  * @param progress  told what happens, a line at a time
  */
 export async function measureInTurns(
   servers: readonly Running[],
   requestsOf: (server: Running) => readonly LoadRequest[],
   plan: LoadPlan,
-  turns: { readonly rounds: number; readonly warmUpSeconds: number },
+  turns: { readonly rounds: number; readonly warmUpSeconds: number; readonly settleSeconds?: number },
   progress: (line: string) => void,
 ): Promise<readonly Measured[]> {
   for (const server of servers)
@@ -37,7 +38,11 @@ export async function measureInTurns(
   const samples = servers.map((): Sample[] => [])
   for (let round = 0; round < turns.rounds; round++) {
     progress(`round ${round + 1} of ${turns.rounds}`)
-    for (const [i, server] of servers.entries()) samples[i]!.push(await measure(server, requestsOf(server), plan))
+    for (const [i, server] of servers.entries()) {
+      const asked = requestsOf(server)
+      if (turns.settleSeconds) await runWrk({ ...plan, seconds: turns.settleSeconds }, server.origin, asked)
+      samples[i]!.push(await measure(server, asked, plan))
+    }
   }
   return servers.map(({ contender: { name, about } }, i) => ({ name, about, rounds: samples[i]! }))
 }
