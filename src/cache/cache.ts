@@ -12,7 +12,7 @@ import { expiry, isDueEarly, isFresh, isKept, isServable, policyFor, type CacheP
 import { invalidations, type Invalidatable, type InvalidationBus } from './invalidation.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { Lease, TierValue } from './second-tier.ts'
-import { type Brought, handIn, isGone, type Life, RETRY_MS, sharedLoad } from './shared-load.ts'
+import { type Brought, handIn, isGone, type Life, type Reload, RETRY_MS, sharedLoad } from './shared-load.ts'
 import { SingleFlight, type Flight, type Landing, type Load } from './single-flight.ts'
 import { approximateBytes } from './sizes.ts'
 import type { CacheEntry, CacheStore, Hold } from './store.ts'
@@ -145,9 +145,10 @@ export class Cache implements Invalidatable {
     if (of?.signal?.aborted) return Promise.reject(of.signal.reason)
     let flight = this.#flights.find(key)
     if (flight) this.#coalesced++
-    else flight = this.#load(key, load, policy, of?.waits === true ? { freshForMs: 1 } : undefined)
+    const older = entry !== undefined && isKept(entry, nowMs) ? entry : undefined
+    flight ??= this.#load(key, load, policy, of?.waits === true ? { freshForMs: 1, isServed: !!older } : undefined)
     const boarded = flight.board(of?.signal) as Promise<T>
-    return entry !== undefined && isKept(entry, nowMs) ? this.#rescue(entry, boarded, of) : boarded
+    return older ? this.#rescue(older, boarded, of) : boarded
   }
 
   /** A fresh value, or undefined: no promise, no allocation. Counts as a hit; a miss is counted by the `get` that follows. */
@@ -289,7 +290,10 @@ export class Cache implements Invalidatable {
   #reload<T>(entry: CacheEntry, nowMs: number, load: Load<T>, policy: CachePolicy | ((value: T) => CachePolicy)): void {
     if (nowMs < entry.retryAtMs || this.#flights.find(entry.key)) return
     entry.isAwaited = false
-    this.#load(entry.key, load, policy, { freshForMs: Math.max(0, entry.freshUntilMs - nowMs) + 1 })
+    this.#load(entry.key, load, policy, {
+      freshForMs: Math.max(0, entry.freshUntilMs - nowMs) + 1,
+      isServed: true,
+    })
   }
 
   /** The older value where the load has failed, if by then nobody has invalidated it and it is not too old. */
@@ -310,14 +314,14 @@ export class Cache implements Invalidatable {
   }
 
   /**
-   * @param reload  there is a value to serve meanwhile
+   * @param reload  a value that is less fresh is of no use; see SharedLoad
    * @param lease  to load it now, from an earlier claim
    */
   #load<T>(
     key: string,
     load: Load<T>,
     policy: CachePolicy | ((value: T) => CachePolicy),
-    reload?: { readonly freshForMs: number },
+    reload?: Reload,
     lease?: Lease,
   ): Flight {
     // Before there is anything to invalidate, somebody must be listening.
@@ -354,7 +358,7 @@ export class Cache implements Invalidatable {
           this.#shared++
           const isKept = this.#keepFound(flight, value, of, brought.found)
           if (brought.lease && isKept && !this.#flights.find(key))
-            this.#load(key, load, policy, { freshForMs: 0 }, brought.lease)
+            this.#load(key, load, policy, { freshForMs: 0, isServed: true }, brought.lease)
           else void brought.lease?.abandon()
           return
         }

@@ -15,10 +15,17 @@ export interface SharedLoad<T> {
   readonly codec: ValueCodec
   readonly load: Load<T>
   readonly signal: AbortSignal
-  /** Nobody waits for it: there is a value to serve meanwhile. A value must be fresher than this one to be of use. */
-  readonly reload: { readonly freshForMs: number } | undefined
+  /** It is to take the place of another value, rather than to find one. */
+  readonly reload: Reload | undefined
   /** The lease that an earlier claim was given, to be used now. */
   readonly lease: Lease | undefined
+}
+
+export interface Reload {
+  /** A value must be as fresh to be of use. */
+  readonly freshForMs: number
+  /** There is an older one to serve meanwhile. */
+  readonly isServed: boolean
 }
 
 /** `lease`: end it, by `handIn`. */
@@ -73,7 +80,9 @@ async function loadWith<T>({ load, signal, reload }: SharedLoad<T>, lease: Lease
     if (isGone(error)) void lease.withdraw()
     else if (!signal.aborted)
       void lease.abandon(
-        isDecided(error) ? undefined : { message: messageOf(error), retryInMs: reload ? RETRY_MS : RETRY_UNSERVED_MS },
+        isDecided(error)
+          ? undefined
+          : { message: messageOf(error), retryInMs: reload?.isServed === true ? RETRY_MS : RETRY_UNSERVED_MS },
       )
     throw error
   } finally {

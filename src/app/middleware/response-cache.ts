@@ -9,6 +9,7 @@
 // A route of one's own is better off with `cache:`: that knows the declared inputs, so that unknown query parameters make no copies, and loads
 // behind the answer. Inside compress(), as here, a kept answer is compressed once for each coding.
 import { Cache } from '../../cache/cache.ts'
+import { LoadFailedError } from '../../cache/errors.ts'
 import type { CachePolicy } from '../../cache/freshness.ts'
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import { LruMap } from '../../core/lru-map.ts'
@@ -46,6 +47,8 @@ export interface ResponseCacheOptions {
 
 /** The client that has asked for all of them has left, or its time was up: of what is inside this says nothing. */
 class LeftAnswer extends Error {
+  /** Other workers are not told of a failure either: one of them asks in its place. */
+  readonly status = 499
   readonly answer: Answer
   constructor(answer: Answer) {
     super('who asked for it has left')
@@ -191,7 +194,8 @@ export function responseCache(options: ResponseCacheOptions = {}): Middleware {
           throw error
         }
         if (error instanceof LeftAnswer && tries < MAX_TRIES) continue
-        // Somebody else's failure is ours where it would be the same.
+        // Somebody else's failure is ours where it would be the same. Another worker says only that it has failed.
+        if (error instanceof LoadFailedError) throw error
         if (error instanceof FailedAnswer && error.finished) return error.finished.answerTo(exchange)
         return next()
       }

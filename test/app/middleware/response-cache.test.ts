@@ -452,6 +452,44 @@ describe('responseCache()', () => {
     await client.close()
   })
 
+  test('asks a failing source once for all workers, and for those that stay when the client of another leaves', async t => {
+    const hub = new MemoryHub()
+    provideSecondTier(hub.join())
+    t.after(() => provideSecondTier(undefined))
+    const coming = arrivals()
+    let runs = 0
+    const worker = () => {
+      const app = new App({ log: silent })
+      app.use(coming.count, responseCache({ name: 'of all', ttl: '1m' }))
+      app.get('/down', async () => {
+        runs++
+        await coming.reached(20)
+        fail(500, 'down')
+      })
+      app.get('/left', async ({ signal }) => {
+        if (++runs > 1) return 'here'
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+      })
+      return testClient(app)
+    }
+    const [one, other] = [worker(), worker()]
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => (n % 2 ? one : other).fetch('/down')))
+    assert.equal(runs, 1)
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([500, 503]))
+    for (const answer of answers) if (answer.status === 503) assert.equal(answer.headers.get('retry-after'), '1')
+    runs = 0
+    const leaving = new AbortController()
+    const first = one.fetch('/left', { signal: leaving.signal })
+    while (runs === 0) await new Promise(resolve => setImmediate(resolve))
+    const others = Array.from({ length: 10 }, async () => (await other.fetch('/left')).text())
+    await coming.reached(31)
+    leaving.abort()
+    await assert.rejects(first)
+    assert.deepEqual(new Set(await Promise.all(others)), new Set(['"here"']))
+    assert.equal(runs, 2)
+    await Promise.all([one.close(), other.close()])
+  })
+
   test('tells a failure to who asked where there is nothing older', async () => {
     const app = new App({ log: silent, use: [responseCache({ ttl: '1m' })] })
     app.get('/a', () => fail(503, 'closed'))
