@@ -5,12 +5,14 @@
 //   2. an advisory lock of that session makes every other runner wait. It belongs to the server's process, so a runner that dies, by kill -9
 //      too, lets go of it as soon as the server notices;
 //   3. one file after another: a transaction reads the history, refuses one that was rewritten, runs the next file and writes it down. Both are
-//      kept or neither is. What another runner has applied meanwhile is not pending any more.
+//      kept or neither is. What another runner has applied meanwhile is not pending any more;
+//   4. what a file sets on its session (a search path, as pg_dump does, or a role) ends with the file: the next one runs as if it came alone.
 //
 // A pooler such as PgBouncer may give every transaction another session: there the lock is one of the transaction, and runners take turns file
 // by file. It is told by the process number, which the server and a pooler tell differently.
 import type { Connection } from './connection.ts'
 import type { Database } from './database.ts'
+import { pause } from '../../core/pause.ts'
 import { QueryError } from './errors.ts'
 import { MigrationError } from './migration-error.ts'
 import { type MigrationFile, readMigrations } from './migration-files.ts'
@@ -32,6 +34,11 @@ const DEFAULT_TABLE = 'migrations'
 
 // Any number will do, as long as nobody else takes the same lock in this database.
 const LOCK = '7204501'
+
+// Who waits asks again and again: a statement that waits for the lock holds a snapshot, which `create index concurrently` waits for in turn.
+const ASK_AGAIN_MS = 200
+
+const RESET = 'reset session authorization; reset role; reset all'
 
 /**
  * Applies what has not been applied yet. Safe when several processes do so at once: one works, the others wait and find nothing to do.
@@ -68,7 +75,7 @@ class Runner {
   readonly #connection: Connection
   readonly #files: readonly MigrationFile[]
   readonly #options: MigrateOptions
-  readonly #table: string
+  #table: string
   #ownsSession = false
 
   constructor(connection: Connection, files: readonly MigrationFile[], options: MigrateOptions) {
@@ -93,19 +100,25 @@ class Runner {
   }
 
   async #lockSession(): Promise<void> {
+    for (let asked = 0; ; asked++) {
+      const { rows } = await this.#send(`select pg_try_advisory_lock(${LOCK}) as locked`)
+      if (rows[0]!['locked'] === true) return
+      if (asked === 0) this.#options.onWait?.()
+      await pause(ASK_AGAIN_MS, undefined)
+    }
+  }
+
+  async #prepareSession(): Promise<void> {
     await this.#send(unhurried('false'))
     // Where the server can, it looks each second whether we are still there, also while a statement of ours runs or waits.
     await this.#send("select set_config('client_connection_check_interval', '1s', false)").catch((error: unknown) => {
       if (!(error instanceof QueryError)) throw error
     })
-    const { rows } = await this.#send(`select pg_try_advisory_lock(${LOCK}) as locked`)
-    if (rows[0]!['locked'] === true) return
-    this.#options.onWait?.()
-    await this.#send(`select pg_advisory_lock(${LOCK})`)
   }
 
   /** @returns the name of the file that was applied; undefined when none is pending */
   async #applyNext(): Promise<string | undefined> {
+    if (this.#ownsSession) await this.#prepareSession()
     await this.#send('begin')
     try {
       await this.#send(unhurried('true'))
@@ -118,6 +131,8 @@ class Runner {
         return file?.name
       }
       await this.#runStatements(file)
+      await this.#connection.script(RESET)
+      await this.#send(unhurried('true'))
       await this.#writeDown(file)
       await this.#commit(file)
       return file.name
@@ -134,6 +149,7 @@ class Runner {
       await this.#send(
         `create table ${this.#table} (name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
       )
+    this.#table = await this.#qualified(this.#table)
     const statuses = compareHistory(this.#files, history ?? [])
     refuseRewritten(statuses)
     const next = statuses.find(({ state }) => state === 'pending')
@@ -149,6 +165,14 @@ class Runner {
     return file
   }
 
+  /** With its schema, for whatever a file does to the search path. */
+  async #qualified(table: string): Promise<string> {
+    const text = `select format('%I.%I', n.nspname, c.relname) as name
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`
+    const { rows } = await this.#connection.run({ text, values: [table] }, '')
+    return rows[0]!['name'] as string
+  }
+
   async #applyOutside(file: MigrationFile): Promise<void> {
     if (!this.#ownsSession)
       throw new MigrationError(
@@ -158,6 +182,7 @@ class Runner {
         { file: file.name },
       )
     await this.#runStatements(file)
+    await this.#connection.script(RESET)
     await this.#writeDown(file)
   }
 
@@ -229,7 +254,11 @@ function failed(file: MigrationFile, statement: SqlStatement, error: QueryError)
       'an index that failed to be made concurrently is there and invalid: drop it'
   // 25001: what cannot run in a transaction.
   const way =
-    error.sqlState === '25001' ? '; begin a file for it alone with the line "-- millrace: no transaction"' : ''
+    error.sqlState === '25001'
+      ? '; begin a file for it alone with the line "-- millrace: no transaction"'
+      : statement.text.startsWith('\\')
+        ? "; lines that begin with \\ are psql's own, take them out"
+        : ''
   const hint = error.hint === undefined ? '' : `\n  hint: ${error.hint}`
   const message = `${file.name}, line ${line}: ${error.message}; ${kept}${way}\n${excerpt(file.text, statement.start + within)}${hint}`
   return new MigrationError('POSTGRES_MIGRATION_FAILED', message, { file: file.name, line }, { cause: error })

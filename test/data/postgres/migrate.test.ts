@@ -215,6 +215,51 @@ create index concurrently if not exists t_o on t (o);
     assert.deepEqual(await later, [])
   })
 
+  test('make an index concurrently while others wait for their turn, and nobody waits for each other', async () => {
+    const db = await fresh()
+    await db.script('create table t as select n from generate_series(1, 50000) n')
+    const { url } = await folderOf({
+      '001-index.sql':
+        '-- millrace: no transaction\nselect pg_advisory_lock(1);\ncreate index concurrently t_n on t (n);\n' +
+        'select pg_advisory_unlock(1);',
+    })
+    const gate = await db.begin()
+    await gate.sql`select pg_advisory_xact_lock(1)`
+    const runners = await Promise.all(
+      [1, 2, 3].map(() => open({ url: server.url.replace('/app?', `/fresh_${made - 1}?`), maxConnections: 1 })),
+    )
+    const waiting = runners.map(() => Promise.withResolvers<void>())
+    const applied = runners.map((runner, index) => migrate(runner, url, { onWait: waiting[index]!.resolve }))
+    await Promise.any([0, 1, 2].map(left => Promise.all(waiting.filter((_, at) => at !== left).map(w => w.promise))))
+    await gate.rollback()
+    await gate.close()
+    assert.deepEqual((await Promise.all(applied)).flat(), ['001-index.sql'])
+  })
+
+  test('run each as if alone: what a file sets on its session, a search path or a role, ends with it', async () => {
+    const db = await fresh()
+    await db.script('create schema other; create role clerk; grant create on schema public to clerk')
+    const { url } = await folderOf({
+      // As pg_dump begins.
+      '001-dump.sql':
+        "set statement_timeout = 1; select pg_catalog.set_config('search_path', '', false); create table public.a ();",
+      '002-role.sql': 'set role clerk; create table b ();',
+      '003-path.sql':
+        '-- millrace: no transaction\nset search_path = other; create table c (); set role clerk; select 1;',
+      '004-none.sql':
+        'create table d (); select pg_sleep(0.1); create table e (made_by text default current_user); insert into e values (default);',
+    })
+    assert.equal((await migrate(db, url)).length, 4)
+    assert.deepEqual(await tables(db), ['a', 'b', 'd', 'e', 'migrations'])
+    assert.deepEqual(await db.sql`select made_by from e`, [{ made_by: 'postgres' }])
+  })
+
+  test("with a line of psql's own say so", async () => {
+    const db = await fresh()
+    const { url } = await folderOf({ '001-dump.sql': '\\restrict abc\n\ncreate table a ();' })
+    await assert.rejects(migrate(db, url), refusal('POSTGRES_MIGRATION_FAILED', /line 1: .*psql's own, take them out/))
+  })
+
   test('take as long as they need, whatever the time-outs of the pool, and one connection', async () => {
     await fresh()
     const url = server.url.replace('/app?', `/fresh_${made}?`)
