@@ -2,6 +2,10 @@
 //
 // A key that PostgreSQL cannot read ('abc' where a uuid is wanted) fails the whole statement. It is then sent again by halves, until the bad
 // keys stand alone: their askers get the error, all others their rows.
+//
+// Which row is whose is told by the text of both. A key that PostgreSQL takes for the row's and that is written in another way (a uuid in capitals, 1 for
+// 1.0) would find nothing: keys that found nothing are then asked for by themselves, and what comes is theirs.
+import { UsageError } from '../../core/error.ts'
 import { Batch, type BatchOptions } from '../../cache/batch.ts'
 import { misuse, QueryError } from './errors.ts'
 import type { Send } from './query.ts'
@@ -36,12 +40,7 @@ export class Loader<Row extends object> {
    */
   byKey<Column extends keyof Row & string>(column: Column, options: BatchOptions = {}): Batch<KeyOf<Row, Column>, Row> {
     return new Batch<KeyOf<Row, Column>, Row>(
-      (keys, of) =>
-        this.#find(keys, of, rows => {
-          const found = new Map<string, Row>()
-          for (const row of rows) found.set(String(row[column]), row)
-          return key => found.get(key)
-        }),
+      (keys, { signal }) => this.#find(keys, { column, signal, take: rows => rows?.at(-1) }),
       options,
     )
   }
@@ -52,34 +51,83 @@ export class Loader<Row extends object> {
     options: BatchOptions = {},
   ): Batch<KeyOf<Row, Column>, Row[], never> {
     return new Batch<KeyOf<Row, Column>, Row[], never>(
-      (keys, of) =>
-        this.#find(keys, of, rows => {
-          const found = Map.groupBy(rows, row => String(row[column]))
-          return key => found.get(key) ?? []
-        }),
+      (keys, { signal }) => this.#find(keys, { column, signal, take: (rows = []) => rows }),
       options,
     )
   }
 
-  async #find<K, V>(
-    keys: readonly K[],
-    of: { readonly signal: AbortSignal },
-    index: (rows: Row[]) => (key: string) => V | undefined,
-  ): Promise<(V | Error | undefined)[]> {
+  /** @returns in the order of the keys */
+  async #find<K, V>(keys: readonly K[], of: Lookup<Row, V>): Promise<(V | Error | undefined)[]> {
     try {
-      const values = this.#sql.values.with(this.#place, keys)
-      const { rows } = await this.#send({ text: this.#sql.text, values }, of)
-      const valueOf = index(rows as Row[])
-      return keys.map(key => valueOf(String(key)))
+      const rowsOf = Map.groupBy(await this.#ask(keys, of.signal), row => String(row[of.column]))
+      const texts = keys.map(textOf)
+      const hasOthers = new Set(texts.filter(text => rowsOf.has(text))).size < rowsOf.size
+      const lost = keys.filter((_, at) => !rowsOf.has(texts[at]!) && (hasOthers || UUID_IN_CAPITALS.test(texts[at]!)))
+      const again = lost.length === 0 ? undefined : await this.#findLost(lost, of)
+      return keys.map((key, at) => again?.get(key) ?? of.take(rowsOf.get(texts[at]!)))
     } catch (error) {
-      if (!(error instanceof QueryError && error.sqlState.startsWith(DATA_EXCEPTION))) throw error
+      if (!isOfAKey(error)) throw error
       if (keys.length === 1) return [error]
-      const half = keys.length >> 1
-      const first = await this.#find(keys.slice(0, half), of, index)
-      return [...first, ...(await this.#find(keys.slice(half), of, index))]
+      const [first, second] = halves(keys)
+      return [...(await this.#find(first, of)), ...(await this.#find(second, of))]
     }
+  }
+
+  /** Of keys that found nothing by their text, those that find something nevertheless. */
+  async #findLost<K, V>(keys: readonly K[], of: Lookup<Row, V>): Promise<ReadonlyMap<K, V | Error>> {
+    const rowsOf = Map.groupBy(await this.#ask(keys, of.signal), row => String(row[of.column]).toLowerCase())
+    const found = new Map<K, V | Error>()
+    const used = new Set<string>()
+    for (const key of keys) {
+      const text = textOf(key).toLowerCase()
+      const value = rowsOf.has(text) ? of.take(rowsOf.get(text)) : undefined
+      if (value === undefined) continue
+      found.set(key, value)
+      used.add(text)
+    }
+    if (used.size === rowsOf.size) return found
+    const lost = keys.filter(key => !found.has(key))
+    if (lost.length === 1) return found.set(lost[0]!, writtenOtherwise(String(of.column)))
+    for (const half of halves(lost)) for (const [key, value] of await this.#findLost(half, of)) found.set(key, value)
+    return found
+  }
+
+  async #ask(keys: readonly unknown[], signal: AbortSignal): Promise<Row[]> {
+    const values = this.#sql.values.with(this.#place, keys)
+    const { rows } = await this.#send({ text: this.#sql.text, values }, { signal })
+    return rows as Row[]
   }
 }
 
-/** SQLSTATE class 22: a value that is not what its type wants. */
-const DATA_EXCEPTION = '22'
+/** How the rows of a statement are told apart, and what of its rows a key gets. */
+interface Lookup<Row, V> {
+  readonly column: keyof Row
+  readonly signal: AbortSignal
+  readonly take: (rows: Row[] | undefined) => V | undefined
+}
+
+const UUID_IN_CAPITALS = /^(?=.*[A-F])[\dA-Fa-f]{8}(?:-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}$/
+
+/** As rows have it. */
+function textOf(key: unknown): string {
+  // Without the zeros at the end of its second.
+  return key instanceof Date && !Number.isNaN(key.getTime()) ? key.toISOString().replace(/\.?0+Z$/, 'Z') : String(key)
+}
+
+function halves<K>(keys: readonly K[]): [readonly K[], readonly K[]] {
+  const half = keys.length >> 1
+  return [keys.slice(0, half), keys.slice(half)]
+}
+
+/** SQLSTATE class 22: a value that is not what its type wants; or one that cannot be sent at all. */
+function isOfAKey(error: unknown): error is Error {
+  return error instanceof UsageError || (error instanceof QueryError && error.sqlState.startsWith('22'))
+}
+
+function writtenOtherwise(column: string): UsageError {
+  return misuse(
+    'POSTGRES_LOADER_KEYS',
+    `a key of the loader finds a row whose ${column} is written in another way, so it cannot be told whose it is; is ${column} the column that ` +
+      'the statement compares? Give keys as rows have them: a numeric with all its digits, a moment as ISO 8601',
+  )
+}

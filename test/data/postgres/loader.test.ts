@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import * as z from 'zod'
 import { App, dependency } from 'millrace'
 import { testClient } from 'millrace/testing'
-import { QueryError, sql } from '../../../src/data/postgres/index.ts'
+import { QueryError, sql, type SqlValue } from '../../../src/data/postgres/index.ts'
 import { eventually, testServer } from '../support/server.ts'
 
 const { open } = await testServer()
@@ -52,6 +52,37 @@ describe('a loader', () => {
     assert.equal((await byBig.load('9'))?.name, 'product 9')
     const byTag = db.loader<Product>`select * from product where tag = any(${sql.keys})`.byKey('tag')
     assert.equal((await byTag.load('00000000-0000-0000-0000-000000000012'))?.name, 'product 12')
+  })
+
+  test('finds what is the same to PostgreSQL and written in another way, or says that it cannot', async () => {
+    await db.script(`create table moment (at timestamptz, tag uuid, text text, price numeric);
+      insert into moment values ('2026-01-01T00:00:00.5Z', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'ABCDEF00-9c0b-4ef8-bb6d-6bb9bd380a11', 1.0),
+        ('2026-01-02', 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'abcdef00-9c0b-4ef8-bb6d-6bb9bd380a11', 2)`)
+    const by = (column: string) =>
+      db.loader`select * from moment where ${sql.identifier(column)} = any(${sql.keys})`.byKey(column)
+    const prices = async (column: string, keys: readonly SqlValue[]) =>
+      (await by(column).loadMany(keys)).map(row => row?.['price'])
+    assert.deepEqual(await prices('at', [new Date('2026-01-01T00:00:00.5Z'), new Date('2026-01-02')]), ['1.0', '2'])
+    const tags = ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']
+    assert.deepEqual(await prices('tag', [...tags, ...tags.map(tag => tag.toUpperCase())]), ['1.0', '2', '1.0', '2'])
+    assert.deepEqual(await prices('tag', ['F0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11']), [undefined])
+    const texts = ['ABCDEF00-9c0b-4ef8-bb6d-6bb9bd380a11', 'abcdef00-9c0b-4ef8-bb6d-6bb9bd380a11']
+    assert.deepEqual(await prices('text', [...texts, 'Abcdef00-9c0b-4ef8-bb6d-6bb9bd380a11']), ['1.0', '2', undefined])
+    // Only who asks so is told: the others have their rows, or none.
+    const byPrice = by('price')
+    const found = await Promise.allSettled(['2', '1', '7', '8'].map(key => byPrice.load(key)))
+    assert.deepEqual(
+      found.map(each => (each.status === 'fulfilled' ? each.value?.['price'] : (each.reason as { code: string }).code)),
+      ['2', 'POSTGRES_LOADER_KEYS', undefined, undefined],
+    )
+  })
+
+  test('a key that cannot be sent is the error of who asked for it', async () => {
+    const found = await Promise.allSettled([products.load(7), products.load(undefined as never), products.load(8)])
+    assert.deepEqual(
+      found.map(each => (each.status === 'fulfilled' ? each.value?.id : (each.reason as { code: string }).code)),
+      [7, 'POSTGRES_UNDEFINED_VALUE', 8],
+    )
   })
 
   test('may have other values and fragments', async () => {
