@@ -1,9 +1,11 @@
 // Finds the database (a URL, or a server of our own) and waits until it answers.
+import { milliseconds } from '../../core/duration.ts'
 import { host } from '../../core/host.ts'
 import { type ClientConfig, makeClient, placeOf } from './connection.ts'
 import { Database } from './database.ts'
 import type { StartLog } from './log.ts'
 import { pause } from '../../core/pause.ts'
+import { ReplicaLag } from './replica-lag.ts'
 import { Replicas } from './replicas.ts'
 import { Supply } from './supply.ts'
 import { ensureDatabase, type EmbeddedAddress } from './embedded-address.ts'
@@ -47,7 +49,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Database> {
   const replicas = (options.replicas ?? []).map(parseUrl)
   const primary = supplyOf(await findServers(options), false)
   const reading = replicas.map(replica => supplyOf([replica], true))
-  const database = new Database(primary, reading.length === 0 ? undefined : new Replicas(reading, options.log))
+  const { log, maxLag } = options
+  const lag = maxLag === undefined ? undefined : { primary, of: new ReplicaLag(milliseconds(maxLag)) }
+  const database = new Database(primary, reading.length === 0 ? undefined : new Replicas(reading, { log, lag }))
   try {
     await awaitAnswer(database, resolved, options)
   } catch (error) {

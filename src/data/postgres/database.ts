@@ -8,7 +8,7 @@ import { copyIn, type CopySource } from './copy-in.ts'
 import { CopyOut, type CopyOptions } from './copy-out.ts'
 import { copyStatement } from './copy-statement.ts'
 import { Cursor, cursorStatement, type CursorOptions, type Reading } from './cursor.ts'
-import { DatabaseUnavailableError, misuse, outcomeOf, SerializationError } from './errors.ts'
+import { DatabaseUnavailableError, misuse, outcomeOf, PostgresSettingsError, SerializationError } from './errors.ts'
 import { Loader } from './loader.ts'
 import type { PoolState } from './pool.ts'
 import { pause } from '../../core/pause.ts'
@@ -71,8 +71,9 @@ export class Database implements Queryable, Viewable {
   }
 
   /**
-   * The same database for reading, from the replica that is least busy: ``await db.replica.sql`...` ``. What was just written may not be there yet.
-   * From the primary where there are no replicas, or all are away; a statement whose replica goes away meanwhile is sent elsewhere.
+   * The same database for reading, from the replica that is least busy: ``await db.replica.sql`...` ``. What was just written may not be there yet;
+   * `maxLag` bounds by how much. From the primary where there are no replicas, or all are away or too far behind; a statement whose replica goes
+   * away meanwhile, or cannot show any more what it reads, is sent elsewhere.
    * Its transactions are read-only. A statement that writes fails on a replica, and not on the primary: keep them apart.
    */
   get replica(): Database {
@@ -367,7 +368,9 @@ export class Database implements Queryable, Viewable {
       try {
         return await read(replica)
       } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError)) throw error
+        // The primary keeps what is being read; a replica gives it up after a while, because it has to follow.
+        if (error instanceof SerializationError) return read(this.#supply)
+        if (!(error instanceof DatabaseUnavailableError || error instanceof PostgresSettingsError)) throw error
         this.#replicas!.lost(replica, error)
       }
     }

@@ -125,6 +125,75 @@ describe('db.replica', () => {
     await eventually(async () => ((await isReplica(db.replica)) ? true : undefined))
   })
 
+  test('does not take a replica whose connections are all at work for one that is away', async () => {
+    const told: string[] = []
+    const small = await connect({
+      url: ways.primary.url,
+      replicas: [ways.standby.url],
+      maxConnections: 1,
+      slowQuery: 0,
+      log: { warn: (message: unknown) => void told.push(String(message)) },
+    })
+    // Longer than a look, and than what a look waits.
+    await small.replica.sql`select pg_sleep(4)`
+    assert.deepEqual(told, [])
+    assert.equal(await isReplica(small.replica), true)
+    await small.close(0)
+  })
+
+  test('reads elsewhere where a replica is set up wrongly', async () => {
+    const told: string[] = []
+    const url = ways.standby.url.replace('/app', '/no_such')
+    const wrong = await connect({
+      url: ways.primary.url,
+      replicas: [url],
+      log: { warn: (message: unknown) => void told.push(String(message)) },
+    })
+    assert.equal(await isReplica(wrong.replica), false)
+    assert.match(told.join(), /^[^,]*database "no_such" does not exist; its reads go elsewhere/)
+    await wrong.close(0)
+  })
+
+  test('sends a statement elsewhere that its replica cannot finish, because what it reads was vacuumed away', async () => {
+    const watcher = await connect({ url: standby.url, maxConnections: 1 })
+    await watcher.sql`alter system set max_standby_streaming_delay = 0`
+    await watcher.sql`select pg_reload_conf()`
+    await db.script('create table read_long as select n from generate_series(1, 1000) n')
+    await eventually(
+      async () => (await watcher.sql`select to_regclass('read_long') as found`.one())['found'] ?? undefined,
+    )
+    const reading = db.replica.sql<{ is: boolean }>`
+      select pg_is_in_recovery() as is, pg_sleep(2), (select count(*) from read_long)`.one()
+    await eventually(async () => ((await standbyBusy()) === 1 ? true : undefined))
+    await db.sql`delete from read_long`
+    await db.sql`vacuum read_long`
+    assert.equal((await reading).is, false)
+    await watcher.sql`alter system reset max_standby_streaming_delay`
+    await watcher.sql`select pg_reload_conf()`
+    await watcher.close()
+  })
+
+  test('leaves a replica alone that is further behind than maxLag, until it has caught up', async () => {
+    const told: string[] = []
+    const fresh = await connect({
+      url: ways.primary.url,
+      replicas: [ways.standby.url],
+      maxLag: '3s',
+      log: { warn: (message: unknown) => void told.push(String(message)) },
+    })
+    const watcher = await connect({ url: standby.url, maxConnections: 1 })
+    const reads = (from: boolean) =>
+      eventually(async () => ((await isReplica(fresh.replica)) === from ? true : undefined))
+    await reads(true)
+    await watcher.sql`select pg_wal_replay_pause()`
+    await db.sql`update stock set n = n`
+    await reads(false)
+    assert.match(told.join(), /^[^,]*this replica is more than 3 s behind; its reads go elsewhere/)
+    await watcher.sql`select pg_wal_replay_resume()`
+    await reads(true)
+    await Promise.all([watcher.close(), fresh.close(0)])
+  })
+
   test('without replicas reads from the primary', async () => {
     const alone = await connect({ url: ways.primary.url })
     assert.equal(await isReplica(alone.replica), false)
