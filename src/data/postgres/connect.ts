@@ -92,8 +92,13 @@ function parseUrl(url: string): ClientConfig {
   try {
     makeClient({ connectionString: url })
     return { connectionString: url }
-  } catch {
-    throw bad
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException
+    if (path === undefined) throw bad
+    throw new PostgresSettingsError(
+      'POSTGRES_BAD_URL',
+      `The database URL names a file that cannot be read (${code}): ${path}`,
+    )
   }
 }
 

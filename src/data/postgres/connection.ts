@@ -53,7 +53,8 @@ interface PgClient extends CancelTarget {
   readonly readyForQuery: boolean
   /** I: in none; T: in a transaction; E: in one that has failed. pg has it since 8.18. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null
-  on(event: 'error' | 'end', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
   on(event: 'notification', listener: (message: Omit<Notification, 'type'>) => void): unknown
   connect(): Promise<unknown>
   query(statement: object): unknown
@@ -72,6 +73,7 @@ export class Connection {
   /** Statements prepared here, least recently used first, with their columns once these are known. */
   readonly #prepared = new Map<string, Columns | undefined>()
   #broken = false
+  #lastWords = ''
   #running: Promise<unknown> | undefined
   #cancelling: Promise<void> | undefined
   /** A statement has failed, and the server has not yet said in which state that leaves the connection. */
@@ -92,8 +94,11 @@ export class Connection {
     client.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
       if (parameterName === 'in_hot_standby') this.#isStandby = parameterValue === 'on'
     })
-    // A socket error outside any statement would otherwise end the process.
-    client.on('error', () => this.#break())
+    // A socket error outside any statement would otherwise end the process. The server says so why it ends a session: it idled for too long.
+    client.on('error', error => {
+      this.#lastWords ||= error.message
+      this.#break()
+    })
     client.on('end', () => this.#break())
     client.on('notification', ({ channel, payload, processId }) =>
       this.onNotification({ type: 'notification', channel, payload, processId }),
@@ -313,7 +318,7 @@ export class Connection {
       ? new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: a standby, which takes no writes`, { cause: error })
       : mapError(error, this.#where, text)
     // The server's last word may be here before the end of its socket: nobody is to be lent the connection in between.
-    if (typed instanceof DatabaseUnavailableError) this.#break()
+    if (typed instanceof DatabaseUnavailableError || isFatal(error)) this.#break()
     return typed
   }
 
@@ -324,7 +329,8 @@ export class Connection {
   }
 
   #gone(): DatabaseUnavailableError {
-    return new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: the connection has ended`)
+    const why = this.#lastWords === '' ? '' : `: ${this.#lastWords}`
+    return new DatabaseUnavailableError(`PostgreSQL at ${this.#where}: the connection has ended${why}`)
   }
 
   #break(): void {
@@ -352,6 +358,12 @@ export type Ended<T> = (error: Error | null, value?: T) => void
 /** invalid_sql_statement_name, duplicate_prepared_statement */
 function isVanished(code: string | undefined): boolean {
   return code === '26000' || code === '42P05'
+}
+
+/** The server ends the session with it, and does not translate it. */
+function isFatal(error: unknown): boolean {
+  const { severity } = error as { severity?: string }
+  return severity === 'FATAL' || severity === 'PANIC'
 }
 
 /** The prepared statement no longer fits its table; the same statement succeeds when it is sent again. */

@@ -286,11 +286,15 @@ export class Database implements Queryable, Viewable {
     this.#replicas?.resize(size)
   }
 
-  /** Opens connections until `count` are open. */
+  /** Opens connections until `count` are open, or as many as the server has; one at least. */
   async warm(count: number): Promise<void> {
     const { pool } = this.#supply
-    const lent = await Promise.all(Array.from({ length: count }, async () => pool.acquire()))
-    for (const connection of lent) pool.release(connection)
+    // While the first opens the others wait in line, so each of them opens one more.
+    const asked = await Promise.allSettled(Array.from({ length: count }, async () => pool.acquire()))
+    const lent = asked.filter(each => each.status === 'fulfilled')
+    for (const { value } of lent) pool.release(value)
+    const failed = asked.find(each => each.status === 'rejected')
+    if (lent.length === 0 && failed) throw failed.reason
   }
 
   /** Lends no more connections and resolves when all are closed; statements still running after `withinMs` are cut off. */

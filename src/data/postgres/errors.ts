@@ -145,7 +145,7 @@ export class NotNullViolation extends ConstraintError {}
  */
 export class SerializationError extends QueryError {}
 
-/** The statement ran longer than `statementTimeout`; the server ended it. Status 504. */
+/** The statement ran longer than `statementTimeout`, or its transaction longer than the server allows; the server ended it. Status 504. */
 export class QueryTimeoutError extends QueryError {}
 
 type Kind = new (code: string, report: ServerReport, facts?: ErrorFacts) => QueryError
@@ -161,6 +161,9 @@ const KINDS: Readonly<Record<string, readonly [Kind, string, ErrorFacts?]>> = {
   '40001': [SerializationError, 'POSTGRES_SERIALIZATION', { status: 503, retryAfterMs: 1000 }],
   '40P01': [SerializationError, 'POSTGRES_SERIALIZATION', { status: 503, retryAfterMs: 1000 }],
 }
+
+// query_canceled, idle_in_transaction_session_timeout, transaction_timeout
+const TOO_LONG = new Set(['57014', '25P03', '25P04'])
 
 // Codes after which the server has closed the connection or never opened it, but may well do so a moment later:
 // class 08, too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout.
@@ -179,6 +182,12 @@ const AWAY: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'host name not resolved',
 }
 
+// Node's codes of certificates: https://nodejs.org/api/tls.html#x509-certificate-error-codes
+const UNTRUSTED = /CERT|SIGNATURE|^ERR_TLS_/
+
+// Of a connection that is refused: what the role may not (42), or what the URL asks for and the server does not know (22, 42, 55, 0A).
+const REFUSED = /^(0A|22|42|55)/
+
 /**
  * @param where  host, port and database, for messages
  * @param statement  the text that was sent, if any
@@ -195,6 +204,13 @@ export function mapError(error: unknown, where: string, statement?: string): unk
   // pg's own words for a socket that is gone carry no code.
   if (/terminated|timeout expired|not queryable|connection error|aborted/i.test(error.message))
     return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${error.message}`, { cause: error, mayHaveRun })
+  if (UNTRUSTED.test(code))
+    return new PostgresSettingsError(
+      'POSTGRES_REFUSED',
+      `PostgreSQL at ${where}: its certificate is not trusted: ${error.message}. Name the authority's in the URL, ?sslmode=verify-full&sslrootcert=ca.pem, ` +
+        'with the host that the certificate is for; ?sslmode=no-verify encrypts without looking at it',
+      { cause: error },
+    )
   // No TLS where it was asked for; a password that was asked for and not given.
   if (/\b(SSL|SASL|SCRAM|password)\b/.test(error.message))
     return new PostgresSettingsError('POSTGRES_REFUSED', `PostgreSQL at ${where}: ${error.message}`, { cause: error })
@@ -219,7 +235,7 @@ function mapReport(
     )
   if (UNAVAILABLE.test(code))
     return new DatabaseUnavailableError(`PostgreSQL at ${where}: ${raw.message}`, { cause: raw })
-  if (/^(28|3D)/.test(code))
+  if (/^(28|3D)/.test(code) || (statement === undefined && REFUSED.test(code)))
     return new PostgresSettingsError('POSTGRES_REFUSED', `PostgreSQL at ${where}: ${raw.message}`, { cause: raw })
   const report: ServerReport = {
     sqlState: code,
@@ -234,7 +250,8 @@ function mapReport(
     statement,
   }
   // No `cause`: everything that pg's error says is in the report.
-  if (code === '57014' && raw.message.includes('statement timeout'))
+  // Of a cancel of ours nobody reads the error; the server may say it in any language, and what is no admin's cancel in English is its time-out.
+  if (TOO_LONG.has(code) && !raw.message.includes('user request'))
     return new QueryTimeoutError('POSTGRES_QUERY_TIMEOUT', report, {
       status: 504,
       detail: 'The database took too long to answer.',

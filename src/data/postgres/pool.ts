@@ -23,6 +23,8 @@ export interface PoolOptions<T> {
   readonly maxLifetimeMs: number
   /** How long a failure to open is taken as the answer for newcomers. */
   readonly retryAfterMs: number
+  /** What things are of, for messages. */
+  readonly where: string
 }
 
 export interface PoolState {
@@ -145,7 +147,7 @@ export class Pool<T extends object> {
   }
 
   #wait(signal: AbortSignal | undefined): Promise<T> {
-    const { acquireTimeoutMs, max } = this.#options
+    const { acquireTimeoutMs } = this.#options
     const sinceMs = performance.now()
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
@@ -164,13 +166,21 @@ export class Pool<T extends object> {
       const onAbort = (): void => waiter.reject(signal!.reason)
       const timer = setTimeout(() => {
         this.refused++
-        const message = `no connection became free within ${acquireTimeoutMs} ms; all ${max} are lent`
-        waiter.reject(new PoolFullError('POSTGRES_POOL_WAIT', message))
+        waiter.reject(this.#tooLong())
       }, acquireTimeoutMs)
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiting.add(waiter)
       this.#grow()
     })
+  }
+
+  #tooLong(): Error {
+    const { acquireTimeoutMs, max, where } = this.#options
+    const open = this.#expiresAtMs.size
+    // A server that accepts and says nothing: nobody has what is waited for.
+    if (open === 0) return new DatabaseUnavailableError(`${where}: no connection opened within ${acquireTimeoutMs} ms`)
+    const lent = open < max ? `${open} of ${max} are open, and lent` : `all ${max} are lent`
+    return new PoolFullError('POSTGRES_POOL_WAIT', `no connection became free within ${acquireTimeoutMs} ms; ${lent}`)
   }
 
   #offer(item: T): void {

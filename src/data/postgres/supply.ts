@@ -53,6 +53,7 @@ export class Supply {
       idleTimeoutMs: options.idleTimeoutMs,
       maxLifetimeMs: options.maxLifetimeMs,
       retryAfterMs: RETRY_AFTER_MS,
+      where: `PostgreSQL at ${options.where}`,
     })
     this.listener = new Listener({ open: options.open, log: options.log, heartbeatMs: HEARTBEAT_MS })
     this.#endMetrics = provideMetrics(() => this.#metrics())

@@ -15,7 +15,7 @@ import {
   sql,
   UniqueViolation,
 } from '../../../src/data/postgres/index.ts'
-import { testServer } from '../support/server.ts'
+import { eventually, testServer } from '../support/server.ts'
 
 const { server, open } = await testServer()
 const db = await open()
@@ -212,6 +212,23 @@ describe('errors', () => {
     assert.deepEqual(await impatient.sql`select 1 as a`.one(), { a: 1 })
   })
 
+  test('so is a transaction that runs or idles for longer than the server allows, and its connection is not lent again', async () => {
+    const one = await open({ maxConnections: 1, idleInTransactionTimeout: 100 })
+    const lasting = one.transaction(async tx => {
+      await tx.script(`set local transaction_timeout = '100ms'`)
+      return tx.sql`select pg_sleep(10)`
+    })
+    await assert.rejects(lasting, { name: 'QueryTimeoutError', sqlState: '25P04', status: 504 })
+    const tx = await one.begin()
+    await eventually(() => (one.pool.open === 0 ? true : undefined))
+    await assert.rejects(tx.sql`select 1`.count(), {
+      code: 'POSTGRES_UNAVAILABLE',
+      message: /the connection has ended: terminating connection due to idle-in-transaction timeout$/,
+    })
+    await tx.close()
+    assert.deepEqual(await one.sql`select 1 as a`.one(), { a: 1 })
+  })
+
   test('a full line is a 503 with Retry-After, and nobody who stands in it suffers', async () => {
     const small = await open({ maxConnections: 1, maxWaiting: 2 })
     const results = await Promise.allSettled(
@@ -246,6 +263,27 @@ describe('start', () => {
         assert.doesNotMatch(error.message + JSON.stringify(error), new RegExp(password))
         return true
       })
+  })
+
+  test('nor what the server does not let the role do, or does not know', async () => {
+    await db.query('create database closed')
+    await db.script(`revoke connect on database closed from public; create role visitor login`)
+    const refused = (url: string, message: RegExp) =>
+      assert.rejects(connect({ url }), { name: 'PostgresSettingsError', code: 'POSTGRES_REFUSED', message })
+    const closed = server.url.replace('/app?', '/closed?').replace('user=postgres', 'user=visitor')
+    await refused(closed, /^PostgreSQL at .*\/closed: permission denied for database "closed"$/)
+    await refused(`${server.url}&options=-c%20no_such=1`, /unrecognized configuration parameter "no_such"/)
+    await assert.rejects(connect({ url: `${server.url}&sslrootcert=/nowhere/ca.pem` }), {
+      code: 'POSTGRES_BAD_URL',
+      message: 'The database URL names a file that cannot be read (ENOENT): /nowhere/ca.pem',
+    })
+  })
+
+  test('with fewer connections than are wanted at the start is one, where the server has no more', async () => {
+    await db.script('create role crowded login connection limit 2')
+    const url = server.url.replace('user=postgres', 'user=crowded')
+    const few = await open({ url, minConnections: 4, acquireTimeout: '300ms' })
+    assert.deepEqual(few.pool, { open: 2, idle: 2, waiting: 0, max: 10 })
   })
 
   test('without a URL and without an embedded server the message says what to set', async () => {

@@ -72,6 +72,23 @@ test('a server that accepts and never answers is given up after connectTimeout',
   await once(silent, 'close')
 })
 
+test('one that accepts and never answers is waited for like any other, also where a caller waits no longer than an attempt', async () => {
+  const mute = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(mute, 'listening')
+  const url = `postgresql://127.0.0.1:${(mute.address() as { port: number }).port}/shop`
+  const enough = new AbortController()
+  const told: string[] = []
+  const log = { warn: (message: unknown) => told.push(String(message)) === 2 && enough.abort(new Error('enough')) }
+  const options = { url, log, signal: enough.signal, acquireTimeout: 100, connectTimeout: 100 }
+  await assert.rejects(connect(options), /enough/)
+  for (const line of told)
+    assert.match(
+      line,
+      /^PostgreSQL at 127\.0\.0\.1:\d+\/shop: (no connection opened within 100 ms|timeout expired); retrying in /,
+    )
+  mute.close()
+})
+
 test('a database that is away at start is waited for, with a warning that names it and no password', async () => {
   await db.close()
   await server.stop()

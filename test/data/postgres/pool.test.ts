@@ -17,6 +17,7 @@ const DEFAULTS = {
   idleTimeoutMs: 10_000,
   maxLifetimeMs: 60_000,
   retryAfterMs: 1,
+  where: 'a pool',
 }
 
 function poolOf(options: Partial<PoolOptions<Thing>> = {}) {
@@ -268,6 +269,7 @@ test('never more than max are open, nobody is served twice, nobody is lost', asy
           max,
           maxWaiting: 12,
           retryAfterMs: 0,
+          where: 'a pool',
           open: async () => {
             open++
             assert.ok(open <= max, `${open} open, at most ${max} allowed`)
