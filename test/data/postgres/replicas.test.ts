@@ -18,6 +18,8 @@ let standby: EmbeddedPostgres
 /** The two, each behind a proxy. */
 let ways: { readonly primary: Proxied; readonly standby: Proxied }
 let db: Database
+/** Sees what the standby does. */
+let onStandby: Database
 const warnings: string[] = []
 
 before(async () => {
@@ -31,11 +33,12 @@ before(async () => {
     maxConnections: 4,
     log: { warn: (message: unknown) => void warnings.push(String(message)) },
   })
+  onStandby = await connect({ url: standby.url, maxConnections: 1 })
   await db.script('create table stock (id int primary key, n int); insert into stock values (1, 12)')
 })
 
 after(async () => {
-  await db.close(0)
+  await Promise.all([db.close(0), onStandby.close(0)])
   await Promise.all([ways.primary.proxy.close(), ways.standby.proxy.close()])
   await Promise.all([primary.stop(), standby.stop()])
 })
@@ -91,7 +94,7 @@ describe('db.replica', () => {
 
   test('falls back to the primary while the replica is away, without an error, and finds it again', async () => {
     // Under way when it goes.
-    const reads = Array.from({ length: 4 }, () => db.replica.sql`select pg_sleep(0.2), n from stock`.one())
+    const reads = Array.from({ length: 4 }, () => db.replica.sql`select pg_sleep(1), n from stock`.one())
     await eventually(async () => {
       const sleeping = await standbyBusy()
       return sleeping === 4 ? true : undefined
@@ -155,7 +158,7 @@ describe('db.replica', () => {
   })
 
   test('sends a statement elsewhere that its replica cannot finish, because what it reads was vacuumed away', async () => {
-    const watcher = await connect({ url: standby.url, maxConnections: 1 })
+    const watcher = onStandby
     await watcher.sql`alter system set max_standby_streaming_delay = 0`
     await watcher.sql`select pg_reload_conf()`
     await db.script('create table read_long as select n from generate_series(1, 1000) n')
@@ -163,14 +166,13 @@ describe('db.replica', () => {
       async () => (await watcher.sql`select to_regclass('read_long') as found`.one())['found'] ?? undefined,
     )
     const reading = db.replica.sql<{ is: boolean }>`
-      select pg_is_in_recovery() as is, pg_sleep(2), (select count(*) from read_long)`.one()
+      select pg_is_in_recovery() as is, pg_sleep(4), (select count(*) from read_long)`.one()
     await eventually(async () => ((await standbyBusy()) === 1 ? true : undefined))
     await db.sql`delete from read_long`
     await db.sql`vacuum read_long`
     assert.equal((await reading).is, false)
     await watcher.sql`alter system reset max_standby_streaming_delay`
     await watcher.sql`select pg_reload_conf()`
-    await watcher.close()
   })
 
   test('leaves a replica alone that is further behind than maxLag, until it has caught up', async () => {
@@ -181,17 +183,16 @@ describe('db.replica', () => {
       maxLag: '3s',
       log: { warn: (message: unknown) => void told.push(String(message)) },
     })
-    const watcher = await connect({ url: standby.url, maxConnections: 1 })
     const reads = (from: boolean) =>
       eventually(async () => ((await isReplica(fresh.replica)) === from ? true : undefined))
     await reads(true)
-    await watcher.sql`select pg_wal_replay_pause()`
+    await onStandby.sql`select pg_wal_replay_pause()`
     await db.sql`update stock set n = n`
     await reads(false)
     assert.match(told.join(), /^[^,]*this replica is more than 3 s behind; its reads go elsewhere/)
-    await watcher.sql`select pg_wal_replay_resume()`
+    await onStandby.sql`select pg_wal_replay_resume()`
     await reads(true)
-    await Promise.all([watcher.close(), fresh.close(0)])
+    await fresh.close(0)
   })
 
   test('without replicas reads from the primary', async () => {
@@ -201,12 +202,7 @@ describe('db.replica', () => {
   })
 
   async function standbyBusy(): Promise<number> {
-    const watcher = await connect({ url: standby.url, maxConnections: 1 })
-    try {
-      return await watcher.sql`select from pg_stat_activity where wait_event = 'PgSleep'`.count()
-    } finally {
-      await watcher.close()
-    }
+    return onStandby.sql`select from pg_stat_activity where wait_event = 'PgSleep'`.count()
   }
 })
 
