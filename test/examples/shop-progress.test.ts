@@ -43,6 +43,19 @@ describe('an order', () => {
     }
   })
 
+  test('goes on and never back', async () => {
+    const id = await placed()
+    const say = async (status: string) => {
+      const answer = await shop.send('PATCH', `/orders/${id}`, { status }, ADMIN)
+      return [answer.status, answer.body.status === status ? 'so it is' : answer.body.detail]
+    }
+    assert.deepEqual(await say('packed'), [200, 'so it is'])
+    assert.deepEqual(await say('placed'), [409, 'This order is packed already'])
+    assert.deepEqual(await say('shipped'), [200, 'so it is'])
+    assert.deepEqual(await say('shipped'), [200, 'so it is'])
+    assert.deepEqual(await say('packed'), [409, 'This order is shipped already'])
+  })
+
   test('is not told again to who knows where it stands, and who knows its end need not come back', async () => {
     const id = await placed()
     const watcher = await watch(id, 'placed')

@@ -1,7 +1,7 @@
 // How orders get on: the shopkeeper says so in one worker, and whoever watches, in any of them, is told.
 import { channel, event, type Channel, type EventToSend } from 'millrace'
 import type { Database, Queryable } from 'millrace/postgres'
-import type { OrderProgress, OrderStatus } from './schema.ts'
+import { type OrderProgress, OrderStatus } from './schema.ts'
 
 /** The last that happens to an order. */
 export const LAST: OrderStatus = 'shipped'
@@ -20,10 +20,11 @@ export async function findProgress(db: Queryable, id: string, { signal }: During
   return db.sql<OrderProgress>`select id, status from orders where id = ${id}`.signal(signal).maybe()
 }
 
-/** @returns null when there is no such order */
+/** Only onward: who has been told the last is told no more. @returns null when there is no such order, or it has come further already */
 export async function setProgress(db: Database, id: string, status: OrderStatus): Promise<OrderProgress | null> {
+  const before = OrderStatus.options.slice(0, OrderStatus.options.indexOf(status) + 1)
   const progress = await db.sql<OrderProgress>`
-    update orders set status = ${status} where id = ${id} returning id, status`.maybe()
+    update orders set status = ${status} where id = ${id} and status = any(${before}) returning id, status`.maybe()
   // Once it is committed: who is told and then looks must find it so.
   if (progress) progressOf(id).publish(progress)
   return progress

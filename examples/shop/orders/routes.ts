@@ -65,8 +65,13 @@ export const changeOrder = orders.patch(
     summary: 'Say how an order gets on',
     params: z.object({ id: OrderId }),
     body: z.object({ status: OrderStatus }).meta({ id: 'OrderChange' }),
-    returns: { 200: OrderProgress, 404: Problem },
+    returns: { 200: OrderProgress, 404: Problem, 409: Problem },
     uses: { db, shopkeeper },
   },
-  async ({ params, body, db }) => (await setProgress(db, params.id, body.status)) ?? fail(404, 'No such order'),
+  async ({ params, body, db }) => {
+    const changed = await setProgress(db, params.id, body.status)
+    if (changed) return changed
+    const { status } = (await findProgress(db, params.id)) ?? fail(404, 'No such order')
+    return fail(409, `This order is ${status} already`)
+  },
 )
