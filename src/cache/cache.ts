@@ -101,7 +101,7 @@ export class Cache implements Invalidatable {
    * @param of.waits  who starts a reload waits for it, because its load cannot go on behind an answer; the others get the older value meanwhile,
    *   and so does this one where it fails
    * @param of.onFresh  called at once where the value is within its ttl
-   * @param of.onStale  called at once where the value is past its ttl
+   * @param of.onStale  called before the value is given where that is past its ttl
    * @throws what `load` or `policy` threw (never remembered), the reason of `of.signal`, UsageError `CORE_BAD_DURATION`
    */
   get<T>(
@@ -147,7 +147,12 @@ export class Cache implements Invalidatable {
     if (flight) this.#coalesced++
     const older = entry !== undefined && isKept(entry, nowMs) ? entry : undefined
     flight ??= this.#load(key, load, policy, of?.waits === true ? { freshForMs: 1, isServed: !!older } : undefined)
-    const boarded = flight.board(of?.signal) as Promise<T>
+    const boarded = of?.onStale
+      ? flight.board(of.signal).then(value => {
+          if (flight.isStale) of.onStale!()
+          return value as T
+        })
+      : (flight.board(of?.signal) as Promise<T>)
     return older ? this.#rescue(older, boarded, of) : boarded
   }
 
@@ -356,6 +361,7 @@ export class Cache implements Invalidatable {
         const of = typeof policy === 'function' ? policy(value) : policy
         if (brought?.from === 'tier') {
           this.#shared++
+          flight.isStale = brought.found.freshForMs <= 0
           const isKept = this.#keepFound(flight, value, of, brought.found)
           if (brought.lease && isKept && !this.#flights.find(key))
             this.#load(key, load, policy, { freshForMs: 0, isServed: true }, brought.lease)

@@ -59,7 +59,7 @@ export async function sharedLoad<T>(of: SharedLoad<T>): Promise<Brought<T>> {
       case 'found':
       case 'stale': {
         const lease = claim.state === 'stale' ? claim.lease : undefined
-        if (lease && reload) return loadWith(of, lease)
+        if (lease && reload) return reload.isServed ? loadWith(of, lease) : loadBefore(of, lease, claim)
         const read = decoded<T>(codec, claim)
         if (read) return { from: 'tier', value: read.value, found: claim.value, lease }
         if (lease) return loadWith(of, lease)
@@ -68,6 +68,21 @@ export async function sharedLoad<T>(of: SharedLoad<T>): Promise<Brought<T>> {
     }
   }
   return { from: 'load', value: await of.load({ signal }), lease: undefined }
+}
+
+/** The older value is for who has waited for a load that failed: here there is no other. */
+async function loadBefore<T>(
+  of: SharedLoad<T>,
+  lease: Lease,
+  older: Claim & { state: 'found' | 'stale' },
+): Promise<Brought<T>> {
+  try {
+    return await loadWith(of, lease)
+  } catch (error) {
+    const read = of.signal.aborted || isDecided(error) ? undefined : decoded<T>(of.codec, older)
+    if (read === undefined) throw error
+    return { from: 'tier', value: read.value, found: older.value, lease: undefined }
+  }
 }
 
 async function loadWith<T>({ load, signal, reload }: SharedLoad<T>, lease: Lease): Promise<Brought<T>> {

@@ -32,6 +32,8 @@ export class Flight {
   readonly #close: (flight: Flight) => void
   /** Callers waiting for it. Those without a signal never go. */
   #aboard = 0
+  /** What it brought is past its ttl, as another process has it. Written by who lands it. */
+  isStale = false
   #grounded = false
   #deserted = false
   /** Tags invalidated while our own were unknown. */

@@ -93,6 +93,24 @@ describe('workers with a second tier', () => {
     assert.ok(tries >= 9 && tries <= 10, `${tries} tries in 10 s`)
   })
 
+  test('say of another’s value that it is stale, and give it to who has waited for a load that failed', async t => {
+    const { caches, clock, stop } = workers(3)
+    t.after(stop)
+    const policy = { ttl: '1s', staleFor: '1m' } as const
+    await caches[0]!.get('k', () => 'old', policy)
+    clock.nowMs = 1_000
+    let stale = 0
+    const onStale = () => stale++
+    const failing = () => Promise.reject(new Error('source is down'))
+    assert.equal(await caches[1]!.get('k', failing, policy, { waits: true, onStale }), 'old')
+    assert.equal(stale, 1)
+    assert.equal(await caches[2]!.get('k', failing, policy, { onStale }), 'old')
+    assert.equal(stale, 2)
+    const gone = () => Promise.reject(Object.assign(new Error('gone'), { status: 404 }))
+    clock.nowMs = 3_000
+    await assert.rejects(caches[1]!.get('k', gone, policy, { waits: true }), /gone/)
+  })
+
   test('serve nothing that one of them has found to be gone', async t => {
     const { caches, clock, stop } = workers(2)
     t.after(stop)
