@@ -23,7 +23,7 @@ export interface FindOptions<T> extends OperationOptions {
 }
 
 export interface UpdateOptions extends OperationOptions {
-  /** Makes the document where none matches. It is made of the filter's values and the update, and not validated as a whole. */
+  /** Makes the document where none matches, of the filter's values and the update, which have to name all that each document has. */
   readonly upsert?: boolean
 }
 
@@ -146,6 +146,7 @@ export class Collection<S extends Schema> {
     const sought = this.#filter(filter)
     const changes = compileUpdate(update as Update<unknown>, this.#form)
     const { upsert = false } = options
+    if (upsert) this.#form.fields.makeable(sought, changes)
     const found = await this.#run(options, given =>
       this.driver.findOneAndUpdate(sought, changes, { ...given, ...page(options), upsert, returnDocument: 'after' }),
     )
@@ -217,6 +218,7 @@ export class Collection<S extends Schema> {
     const sought = this.#filter(filter)
     const changes = compileUpdate(update as Update<unknown>, this.#form)
     const { upsert = false } = options
+    if (upsert) this.#form.fields.makeable(sought, changes)
     const result = await this.#run(options, given => this.driver[method](sought, changes, { ...given, upsert }))
     return this.#updated(result)
   }

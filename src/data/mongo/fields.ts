@@ -55,6 +55,26 @@ export class Fields {
       throw misuse('MONGO_UPDATE', `${this.#where}: no document is without ${JSON.stringify(name)}; make it optional`)
   }
 
+  /**
+   * @param filter  the driver's, and the update: what an upsert makes a document of
+   * @throws UsageError `MONGO_UPDATE` when that has not all that each document has
+   */
+  makeable(filter: Readonly<Record<string, unknown>>, update: Readonly<Record<string, object>>): void {
+    const named = Object.keys(filter)
+    // Of conditions on whole documents the server may take fields too.
+    if (named.some(name => name.startsWith('$'))) return
+    const given = new Set(named.filter(name => saysEqual(filter[name])).map(path => path.split('.')[0]!))
+    for (const [operator, values] of Object.entries(update))
+      if (operator !== '$unset' && operator !== '$pullAll') for (const name of Object.keys(values)) given.add(name)
+    const { schema, components } = describe(this.#schema, 'input', this.#where)
+    const missing = (resolve(schema, components).required ?? []).filter(name => name !== '_id' && !given.has(name))
+    if (missing.length > 0)
+      throw misuse(
+        'MONGO_UPDATE',
+        `${this.#where}: an upsert would make a document without ${missing.join(', ')}; name what it begins with in setOnInsert`,
+      )
+  }
+
   /** @param path  names with dots between them. @returns what turns a value into what it is looked for by */
   sought(path: string): Convert {
     if (!this.#hasCodecs) return unchanged
@@ -112,6 +132,12 @@ export class Fields {
     if (holds === undefined) this.#codecs.set(schema, (holds = holdsCodec(schema)))
     return holds
   }
+}
+
+/** Not an operator that is another one: its value is no value of a document. */
+function saysEqual(sought: unknown): boolean {
+  if (typeof sought !== 'object' || sought === null) return true
+  return '$eq' in sought || !Object.keys(sought).some(name => name.startsWith('$'))
 }
 
 function isWhole(node: Node, { components }: Described): boolean {

@@ -107,6 +107,30 @@ for (const server of await everyMongo()) {
       assert.deepEqual(await counts.findOne({ _id }), after)
     })
 
+    test('an upsert names all that each document has, or makes none', async () => {
+      const Seat = z.object({
+        row: z.int(),
+        by: z.string(),
+        since: z.date(),
+        note: z.string().optional(),
+        n: z.int().default(0),
+      })
+      const seats = db.collection('seats', Seat)
+      const upsert = { upsert: true }
+      const since = new Date(0)
+      for (const update of [{ set: { by: 'ada' } }, { set: { by: 'ada' }, increment: { n: 1 } }]) {
+        await assert.rejects(seats.updateOne({ row: 1 }, update, upsert), { code: 'MONGO_UPDATE' })
+        await assert.rejects(seats.findOneAndUpdate({ row: 1 }, update, upsert), { code: 'MONGO_UPDATE' })
+      }
+      const whole = { set: { by: 'ada' }, setOnInsert: { since } }
+      await assert.rejects(seats.updateOne({ row: is.gt(1) }, whole, upsert), { code: 'MONGO_UPDATE' })
+      assert.equal(await seats.count({}), 0)
+      const made = await seats.findOneAndUpdate({ row: 1 }, whole, upsert)
+      assert.deepEqual(made, { _id: made?._id, row: 1, by: 'ada', since, n: 0 })
+      await seats.updateOne({ row: is.eq(2) }, whole, upsert)
+      assert.equal((await seats.find({})).length, 2)
+    })
+
     test('that a schema leaves open are changed as it says', async () => {
       const loose = db.collection('loose', z.looseObject({ n: z.int() }))
       await loose.insert({ n: 1, other: 1 })
