@@ -93,8 +93,11 @@ describe('db.replica', () => {
   })
 
   test('falls back to the primary while the replica is away, without an error, and finds it again', async () => {
-    // Under way when it goes.
-    const reads = Array.from({ length: 4 }, () => db.replica.sql`select pg_sleep(1), n from stock`.one())
+    const four = (seconds: number) =>
+      Array.from({ length: 4 }, () => db.replica.sql`select pg_sleep(${seconds}), n from stock`.one())
+    // The connections are there: the next ones begin at the same time, and are under way when it goes.
+    await Promise.all(four(0.2))
+    const reads = four(1)
     await eventually(async () => {
       const sleeping = await standbyBusy()
       return sleeping === 4 ? true : undefined
