@@ -6,9 +6,9 @@
 // As root on Debian the missing parts (Chromium, nginx, HAProxy, Redis, pgbouncer) are installed first; elsewhere the tests that want them skip, by name. With CI set
 // nothing may be skipped for want of a part.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, globSync, statSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { availableParallelism } from 'node:os'
 
 const root = join(import.meta.dirname, '..')
 
@@ -95,8 +95,10 @@ if (files.some(file => file.includes('.pgbouncer.'))) install(['/usr/sbin/pgboun
 if (files.some(file => file.includes('.mongo.')) && !process.env['MILLRACE_MONGODB_URL']) buildFerretdb()
 if (files.some(file => file.includes('schemathesis'))) installSchemathesis()
 
-// Half of the work is waiting (processes, sockets), so a little more than the cores.
-const concurrency = Math.max(2, availableParallelism())
+// More than half of the time is waiting (processes, sockets, timers), so one more than the cores.
+const concurrency = availableParallelism() + 1
+// Hundreds of processes load the same sources: what Node makes of them is kept for this run, and not for the next.
+const compiled = mkdtempSync(join(tmpdir(), 'millrace-compiled-'))
 const args = [
   '--conditions=millrace-source',
   '--test',
@@ -105,7 +107,11 @@ const args = [
   '--test-reporter=spec',
   ...files,
 ]
-const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+const child = spawn(process.execPath, args, {
+  cwd: root,
+  env: { ...process.env, NODE_COMPILE_CACHE: compiled },
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
 let tail = ''
 let skipped = 0
 child.stdout.on('data', (text: Buffer) => {
@@ -115,6 +121,7 @@ child.stdout.on('data', (text: Buffer) => {
   tail = (tail + text.toString()).slice(-1_000_000)
 })
 child.on('close', (status, signal) => {
+  rmSync(compiled, { recursive: true, force: true, maxRetries: 20 })
   const count = (name: string) => Number([...tail.matchAll(new RegExp(`^. ${name} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0)
   const failed = count('fail') + count('cancelled')
   console.log(`${count('pass')} passed, ${failed} failed, ${skipped} skipped`)
