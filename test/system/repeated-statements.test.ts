@@ -28,6 +28,22 @@ app.get('/in-a-transaction', { query, uses: { db } }, ({ query, db }) =>
     return query.n
   }),
 )
+app.get('/of-a-replica', { query, uses: { db } }, async ({ query, db }) => {
+  for (let id = 0; id < query.n; id++) await db.replica.rowArrays('select $1::int as of_replica', [id])
+  return query.n
+})
+app.get('/written', { query, uses: { db } }, async ({ query, db }) => {
+  await db.script('create table if not exists written (id int)')
+  for (let id = 0; id < query.n; id++) await db.sql\`insert into written values (\${id})\`
+  return query.n
+})
+app.get('/watched', { query, uses: { db } }, async ({ query, db }) => {
+  for (let look = 0; look < query.n; look++) {
+    await db.sql\`select now()\`
+    await new Promise(resolve => setTimeout(resolve, look % 8 === 7 ? 1200 : 0))
+  }
+  return query.n
+})
 app.get('/together', { uses: { db } }, async ({ db }) => {
   const rows = await Promise.all(Array.from({ length: 9 }, (_, id) => nameOf(db, id)))
   return rows.length
@@ -69,6 +85,18 @@ describe('the same statement more than ten times in one request', limit, () => {
     assert.match(said, /store\.ts:4/)
     assert.match(said, /app\.ts:11/)
     assert.match(said, /app\.ts:16/)
+  })
+
+  test('is told of a replica and of query builders too, with the way out for what writes, and not of what looks now and then', async context => {
+    const server = await start(context, 'dev')
+    const ask = async (path: string) => assert.equal((await fetch(server.url + path, CLOSE)).status, 200)
+    await ask('/watched?n=20')
+    await Promise.all([ask('/of-a-replica?n=12'), ask('/written?n=13')])
+    await Promise.all([
+      server.says(/same statement 12 times; lookups by key become one statement by db\.loader/),
+      server.says(/same statement 13 times; one can insert many rows/),
+    ])
+    assert.doesNotMatch(server.output + server.errors, /select now\(\)/)
   })
 
   test('is not looked for in production', async context => {

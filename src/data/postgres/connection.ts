@@ -30,8 +30,6 @@ const CLOSE_WITHIN_MS = 1000
 // read_only_sql_transaction
 const READ_ONLY = '25006'
 
-const IN_TRANSACTION = /[TE]/
-
 const PEER_CHECK = 'client_connection_check_interval'
 const NO_PEER_CHECK = new RegExp(`${PEER_CHECK}|startup parameter: options`)
 
@@ -157,8 +155,8 @@ export class Connection {
 
   /** Somebody began a transaction and has not ended it; told once it has settled. */
   get isInTransaction(): boolean {
-    const { getTransactionStatus } = this.#client
-    return getTransactionStatus !== undefined && IN_TRANSACTION.test(getTransactionStatus.call(this.#client) ?? '')
+    const status = this.#client.getTransactionStatus?.()
+    return status === 'T' || status === 'E'
   }
 
   /**

@@ -7,6 +7,7 @@ import { ROUTE_VIEW } from '../../core/route-view.ts'
 import { isApplicationFrame } from '../../observe/stack.ts'
 import type { Database } from './database.ts'
 import type { StartLog } from './log.ts'
+import type { RowArraysOptions } from './row-arrays.ts'
 import { compileSql, type SqlValue } from './sql.ts'
 import type { Transaction, TransactionOptions } from './transaction.ts'
 
@@ -14,6 +15,14 @@ import type { Transaction, TransactionOptions } from './transaction.ts'
 const SENT_AT_MOST = 10
 
 const NO_MORE_FOR_MS = 200
+
+// What comes again after so long is not of one loop over rows: a stream of events that looks every second, say.
+const APART_MS = 1000
+
+interface Count {
+  count: number
+  lastMs: number
+}
 
 /** The line, and who called it: the line itself may be of a helper that everybody uses. */
 const FRAMES = 3
@@ -25,7 +34,7 @@ export function watchRepeats(database: Database, log: StartLog): Database {
 
 class RepeatedStatements {
   readonly #log: StartLog
-  readonly #counts = new WeakMap<object, Map<string, number>>()
+  readonly #counts = new WeakMap<object, Map<string, Count>>()
   readonly #told = new Set<string>()
 
   constructor(log: StartLog) {
@@ -35,6 +44,12 @@ class RepeatedStatements {
   watch(database: Database): Database {
     const { begin } = database
     const view = database[ROUTE_VIEW]
+    // Made when it is asked for, and kept, as the database itself does.
+    const replicaOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(database), 'replica')!.get!
+    let replica: Database | undefined
+    Object.defineProperty(database, 'replica', {
+      get: () => (replica ??= this.watch(replicaOf.call(database) as Database)),
+    })
     return Object.assign(this.#counting(database), {
       begin: async (options: TransactionOptions = {}) => this.#watchTransaction(await begin.call(database, options)),
       [ROUTE_VIEW]: (route: string) => this.watch(view.call(database, route)),
@@ -52,6 +67,7 @@ class RepeatedStatements {
   #counting<T extends Database | Transaction>(of: T): T {
     const sql = of.sql.bind(of)
     const query = of.query.bind(of) as (text: string, ...rest: unknown[]) => unknown
+    const rowArrays = of.rowArrays.bind(of)
     return Object.assign(of, {
       sql: (strings: TemplateStringsArray, ...values: SqlValue[]) => {
         this.#note(compileSql(strings, values).text)
@@ -61,6 +77,10 @@ class RepeatedStatements {
         this.#note(text)
         return query(text, ...rest)
       },
+      rowArrays: (text: string, ...rest: [values?: readonly unknown[], options?: RowArraysOptions]) => {
+        this.#note(text)
+        return rowArrays(text, ...rest)
+      },
     })
   }
 
@@ -69,22 +89,25 @@ class RepeatedStatements {
     if (request === undefined) return
     let counts = this.#counts.get(request)
     if (counts === undefined) this.#counts.set(request, (counts = new Map()))
-    const count = (counts.get(text) ?? 0) + 1
-    counts.set(text, count)
+    const nowMs = performance.now()
+    let one = counts.get(text)
+    if (one === undefined || nowMs - one.lastMs > APART_MS) counts.set(text, (one = { count: 0, lastMs: nowMs }))
+    one.lastMs = nowMs
+    const count = ++one.count
     const { route } = request.record
     const id = `${route} ${text}`
     if (count <= SENT_AT_MOST || this.#told.has(id)) return
     this.#told.add(id)
     const { stack = '' } = new Error()
-    this.#whenDone(counts, text, count => this.#tell(route, text, count, stack))
+    this.#whenDone(one, count => this.#tell(route, text, count, stack))
   }
 
   /** How often is known when no more of them come. */
-  #whenDone(counts: ReadonlyMap<string, number>, text: string, tell: (count: number) => void): void {
-    const count = counts.get(text)!
+  #whenDone(one: Count, tell: (count: number) => void): void {
+    const { count } = one
     setTimeout(() => {
-      if (counts.get(text) === count) tell(count)
-      else this.#whenDone(counts, text, tell)
+      if (one.count === count) tell(count)
+      else this.#whenDone(one, tell)
     }, NO_MORE_FOR_MS).unref()
   }
 
@@ -102,7 +125,20 @@ class RepeatedStatements {
       .join(' < ')
     this.#log.warn(
       { route, count, statement: text.replace(/\s+/g, ' ').trim(), at },
-      `one request sent the same statement ${count} times; lookups by key become one statement by db.loader`,
+      `one request sent the same statement ${count} times; ${wayOutOf(text)}`,
     )
+  }
+}
+
+function wayOutOf(text: string): string {
+  const [word = ''] = /^\s*\w+/.exec(text) ?? []
+  switch (word.trim().toLowerCase()) {
+    case 'insert':
+      return 'one can insert many rows: select ... from unnest($1::int[], ...), or db.copyFrom'
+    case 'update':
+    case 'delete':
+      return 'one can change many rows: where id = any($1)'
+    default:
+      return 'lookups by key become one statement by db.loader'
   }
 }
