@@ -5,11 +5,11 @@ import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import { drizzle } from 'drizzle-orm/pg-proxy'
 import * as z from 'zod'
 
-/** Drizzle on Millrace's pool, or on one transaction of it. */
-function drizzleOn(db: Queryable) {
+/** Drizzle on Millrace's pool, or on one transaction of it, for one request: its statements end with the signal. */
+function drizzleOn(db: Queryable, signal?: AbortSignal) {
   return drizzle(async (text, values: unknown[], method) => ({
     // Columns of a join may have one name, so rows are arrays; `db.execute` gives rows by name.
-    rows: method === 'all' ? await db.rowArrays(text, values) : await db.query(text, values),
+    rows: method === 'all' ? await db.rowArrays(text, values, { signal }) : await db.query(text, values).signal(signal),
   }))
 }
 
@@ -21,7 +21,7 @@ const products = pgTable('products', {
 })
 
 const db = postgres()
-const tables = dependency({ scope: 'worker', uses: { db } }, ({ db }) => drizzleOn(db))
+const tables = dependency({ uses: { db } }, ({ db, signal }) => drizzleOn(db, signal))
 
 const app = new App({ title: 'Stock', version: '1.0.0' })
 const Product = z.object({ id: z.int(), name: z.string(), stock: z.int() })
@@ -33,16 +33,19 @@ app.get('/products', { returns: z.array(Product), uses: { tables } }, ({ tables 
 app.post(
   '/products/{id}/sales',
   { params: z.object({ id: z.int() }), returns: { 201: Product, 404: null }, uses: { db } },
-  ({ params, db, reply }) =>
-    // The transaction is Millrace's; Drizzle writes its statements.
-    db.transaction(async tx => {
-      const [sold] = await drizzleOn(tx)
-        .update(products)
-        .set({ stock: sql`${products.stock} - 1` })
-        .where(eq(products.id, params.id))
-        .returning()
-      return sold ?? reply(404, null)
-    }),
+  ({ params, db, signal, reply }) =>
+    // The transaction is Millrace's, and ends with the signal; Drizzle writes its statements.
+    db.transaction(
+      async tx => {
+        const [sold] = await drizzleOn(tx)
+          .update(products)
+          .set({ stock: sql`${products.stock} - 1` })
+          .where(eq(products.id, params.id))
+          .returning()
+        return sold ?? reply(404, null)
+      },
+      { signal },
+    ),
 )
 
 export { drizzleOn }

@@ -31,12 +31,14 @@ class MillraceConnection implements DatabaseConnection {
   constructor(db: Database) {
     this.db = db
   }
-  async executeQuery<R>({ sql, parameters }: CompiledQuery) {
-    const query = (this.tx ?? this.db).query<R>(sql, parameters)
+  // `.execute({ signal })` ends the statement on the server.
+  async executeQuery<R>({ sql, parameters }: CompiledQuery, { signal }: { signal?: AbortSignal } = {}) {
+    const query = (this.tx ?? this.db).query<R>(sql, parameters).signal(signal)
     return { rows: await query, numAffectedRows: BigInt(await query.count()) }
   }
-  async *streamQuery<R>({ sql, parameters }: CompiledQuery, chunkSize: number) {
-    for await (const rows of (this.tx ?? this.db).cursor<R>(sql, parameters).batch(chunkSize).batches()) yield { rows }
+  async *streamQuery<R>({ sql, parameters }: CompiledQuery, size: number, { signal }: { signal?: AbortSignal } = {}) {
+    const cursor = (this.tx ?? this.db).cursor<R>(sql, parameters).batch(size).signal(signal)
+    for await (const rows of cursor.batches()) yield { rows }
   }
 }
 
@@ -70,8 +72,8 @@ const tables = dependency(
 const app = new App({ title: 'Stock', version: '1.0.0' })
 const Product = z.object({ id: z.int(), name: z.string(), stock: z.int() })
 
-app.get('/products', { returns: z.array(Product), uses: { tables } }, ({ tables }) =>
-  tables.selectFrom('products').select(['id', 'name', 'stock']).orderBy('id').limit(20).execute(),
+app.get('/products', { returns: z.array(Product), uses: { tables } }, ({ tables, signal }) =>
+  tables.selectFrom('products').select(['id', 'name', 'stock']).orderBy('id').limit(20).execute({ signal }),
 )
 
 app.post(

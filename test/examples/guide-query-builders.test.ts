@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { testClient } from 'millrace/testing'
-import { eq } from 'drizzle-orm'
+import { eq, sql as sqlOfDrizzle } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
-import { Kysely } from 'kysely'
-import { testServer } from '../data/support/server.ts'
+import { Kysely, sql as sqlOfKysely } from 'kysely'
+import { eventually, testServer } from '../data/support/server.ts'
 
 const { server, open } = await testServer()
 process.env['DATABASE_URL'] = server.url
@@ -39,6 +39,13 @@ for (const [name, app] of [
     assert.deepEqual(await stocks(), [11, 1])
   })
 
+/** Resolves when such a statement runs, or none does. */
+const sleeping = (isSo: boolean) =>
+  eventually(async () => {
+    const [row] = await db.sql`select from pg_stat_activity where wait_event = 'PgSleep'`
+    return (row !== undefined) === isSo ? true : undefined
+  })
+
 describe('Kysely', () => {
   const kysely = new Kysely<{ products: { id: number; name: string; price_cents: number; stock: number } }>({
     dialect: new MillraceDialect(db),
@@ -66,6 +73,17 @@ describe('Kysely', () => {
     assertNothingLent()
   })
 
+  test('ends its statement on the server when the signal aborts', async () => {
+    const gone = new AbortController()
+    const slow = sqlOfKysely`select pg_sleep(60)`.execute(kysely, { signal: gone.signal })
+    const failed = assert.rejects(slow, { name: 'AbortError' })
+    await sleeping(true)
+    gone.abort()
+    await failed
+    await sleeping(false)
+    await eventually(() => db.pool.idle === db.pool.open || undefined)
+  })
+
   test('describes its tables', async () => {
     const tables = await kysely.introspection.getTables()
     assert.deepEqual(tables.map(({ name }) => name), ['products']) // prettier-ignore
@@ -77,6 +95,17 @@ describe('Drizzle', () => {
     id: integer().primaryKey(),
     name: text().notNull(),
     stock: integer().notNull(),
+  })
+
+  test('ends its statement on the server when the signal aborts', async () => {
+    const gone = new AbortController()
+    const slow = drizzleOn(db, gone.signal).execute(sqlOfDrizzle`select pg_sleep(60)`)
+    const failed = assert.rejects(Promise.resolve(slow))
+    await sleeping(true)
+    gone.abort()
+    await failed
+    await sleeping(false)
+    await eventually(() => db.pool.idle === db.pool.open || undefined)
   })
 
   test('joins tables whose columns have one name', async () => {

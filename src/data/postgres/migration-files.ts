@@ -82,12 +82,11 @@ function pathOf(folder: URL | string): string {
 
 async function namesIn(path: string): Promise<readonly string[]> {
   const found = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-    throw new MigrationError(
-      'POSTGRES_MIGRATION_FOLDER',
-      `the folder of migrations ${path} cannot be read: ${error.code === 'ENOENT' ? 'there is none' : error.message}`,
-      {},
-      { cause: error },
-    )
+    const message =
+      error.code === 'ENOENT'
+        ? `no migrations: there is no folder ${path}; "millrace migrate new" makes it with the first, --dir names another`
+        : `the folder of migrations ${path} cannot be read: ${error.message}`
+    throw new MigrationError('POSTGRES_MIGRATION_FOLDER', message, {}, { cause: error })
   })
   const names = found.filter(name => name.endsWith('.sql'))
   const strange = names.find(name => !NAME.test(name))

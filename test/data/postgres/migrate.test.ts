@@ -302,7 +302,7 @@ describe('a folder of migrations', () => {
   test('has to be there', async () => {
     await assert.rejects(
       migrate(root, join(scratch, 'nowhere')),
-      refusal('POSTGRES_MIGRATION_FOLDER', /nowhere cannot be read: there is none/),
+      refusal('POSTGRES_MIGRATION_FOLDER', /there is no folder .*nowhere; "millrace migrate new" makes it/),
     )
   })
   test('holds no file without a number', refused({ 'init.sql': 'create table a ()' }, /init\.sql has no number/))
