@@ -32,7 +32,8 @@ export class MongoDatabase implements Collections {
   readonly client: MongoClient
   readonly driver: Db
   readonly #operations: Operations
-  readonly #forms = new Map<string, Map<Schema, DocumentForm>>()
+  /** Weak: a handler may make its schema anew for each request. */
+  readonly #forms = new WeakMap<Schema, Map<string, DocumentForm>>()
   #hasTransactions: boolean | undefined
 
   /** Use `connect()` or `mongo()`. */
@@ -113,10 +114,10 @@ export class MongoDatabase implements Collections {
   }
 
   #collection<S extends Schema>(name: string, schema: S, within: Within): Collection<S> {
-    let forms = this.#forms.get(name)
-    if (!forms) this.#forms.set(name, (forms = new Map()))
-    let form = forms.get(schema)
-    if (!form) forms.set(schema, (form = new DocumentForm(schema, `collection ${name}`)))
+    let forms = this.#forms.get(schema)
+    if (!forms) this.#forms.set(schema, (forms = new Map()))
+    let form = forms.get(name)
+    if (!form) forms.set(name, (form = new DocumentForm(schema, `collection ${name}`)))
     return new Collection<S>(this.driver.collection(name), form, this.#operations, within)
   }
 

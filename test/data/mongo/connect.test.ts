@@ -1,6 +1,10 @@
 // What the URL says and what the options say: the options first, then the URL, then our defaults.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import * as z from 'zod'
 import { connect, type MongoConnectOptions } from '../../../src/data/mongo/index.ts'
 import { MongoDouble } from '../support/mongo-double.ts'
 
@@ -52,5 +56,25 @@ test('as many operations as the URL has connections run, and ten times as many w
     asked.map(({ status }) => status),
     [...Array<string>(11).fill('fulfilled'), 'rejected'],
   )
+  await db.close()
+})
+
+test('a schema that is made anew for each request is not kept', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const db = await connect({ url })
+  const made: WeakRef<object>[] = []
+  const insert = async () => {
+    const Note = z.object({ text: z.string() })
+    made.push(new WeakRef(Note))
+    await db.collection('notes', Note).insert({ text: 'hello' })
+  }
+  for (let n = 0; n < 20; n++) await insert()
+  for (let rounds = 0; rounds < 5; rounds++) {
+    await turn()
+    collectGarbage()
+  }
+  // The last one or two may still stand in a frame.
+  assert.ok(made.filter(schema => schema.deref() !== undefined).length <= 3)
   await db.close()
 })
