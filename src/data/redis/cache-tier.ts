@@ -7,15 +7,14 @@ import { randomBytes } from 'node:crypto'
 import type { Claim, Invalidation, Lease, SecondTier, TierListener, TierStats } from '../../cache/second-tier.ts'
 import { noCounts } from '../../cache/tier-counts.ts'
 import { CacheChannel } from './cache-channel.ts'
-import { LONGEST_LIFE_MS, seal, unseal, MAGIC, type FencePoint } from './cache-envelope.ts'
-import { LEASE_MS, RedisLease } from './cache-lease.ts'
+import { CacheCommands, type LeaseEnd } from './cache-commands.ts'
+import { seal, unseal, type FencePoint } from './cache-envelope.ts'
+import { RedisLease } from './cache-lease.ts'
 import { CacheKeys, packBuckets, tagBuckets, type Place } from './cache-keys.ts'
-import { CLAIM, END, FORGET, INVALIDATE, PULSE, RENEW } from './cache-scripts.ts'
 import { LeaseWaiting, type Waiter } from './lease-waiting.ts'
 import { Link, type LinkLog } from './link.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Remembered } from './remembered.ts'
-import { RunningScript, type Script } from './script.ts'
 
 export interface TierLimits {
   readonly prefix: string
@@ -35,16 +34,14 @@ const LONGEST_MESSAGE = 500
 const MAX_LOOSE_ENDS = 1_000
 /** A loss that is no longer ago may be one late answer; after that nobody waits for the end of it. */
 const BLIP_MS = 1_000
-const NOTHING = Buffer.alloc(0)
-const NOWHERE: FencePoint = { epoch: NOTHING, sequence: 0 }
+const NOWHERE: FencePoint = { epoch: Buffer.alloc(0), sequence: 0 }
 
 export class RedisTier implements SecondTier {
-  readonly #id = randomBytes(8).toString('hex')
   readonly #maxValueBytes: number
   readonly #keys: CacheKeys
   readonly #link: Link
   readonly #channel: CacheChannel
-  readonly #publish: string
+  readonly #commands: CacheCommands
   readonly #listeners = new Set<TierListener>()
   readonly #waiting = new LeaseWaiting()
   readonly #leases = new Set<RedisLease>()
@@ -64,20 +61,21 @@ export class RedisTier implements SecondTier {
   #isArriving = false
   #isPulsing = false
   #pulse: NodeJS.Timeout | undefined
-  #tokens = 0
 
   /** @param options  with the bound of each command as `commandTimeoutMs` */
   constructor(options: ResolvedOptions, limits: TierLimits, log: LinkLog) {
     const isCluster = options.target.kind === 'cluster'
+    const id = randomBytes(8).toString('hex')
     this.#commandTimeoutMs = options.commandTimeoutMs
     this.#maxValueBytes = limits.maxValueBytes
     this.#keys = new CacheKeys(limits.prefix, isCluster)
-    this.#publish = isCluster ? 'SPUBLISH' : 'PUBLISH'
     this.#link = new Link(options, log, {
       lost: () => this.#away(),
       ready: () => void this.#beat(),
     })
-    this.#channel = new CacheChannel(this.#id, this.#keys, options, {
+    // What fails puts the tier out of reach until a pulse comes back.
+    this.#commands = new CacheCommands(this.#link, this.#keys, { id, isCluster, failed: () => this.#away() })
+    this.#channel = new CacheChannel(id, this.#keys, options, {
       invalidated: what => this.#tell(what),
       missed: () => this.#lost(),
       deaf: () => {
@@ -87,9 +85,7 @@ export class RedisTier implements SecondTier {
       },
       heard: () => void this.#arrive(),
       ended: key => this.#waiting.ended(key),
-      acknowledge: (channel, number) => {
-        this.#link.run('PUBLISH', driver => driver.send(channel, ['PUBLISH', channel, number])).catch(noop)
-      },
+      acknowledge: (channel, number) => this.#commands.acknowledge(channel, number),
     })
   }
 
@@ -149,9 +145,8 @@ export class RedisTier implements SecondTier {
         signal?.throwIfAborted()
         if (!this.isReachable) break
         waiter?.forget()
-        const token = this.#token()
-        const args = [token, String(LEASE_MS), this.#nonce(), String(freshForMs), MAGIC]
-        const reply = (await this.#run(CLAIM, place.keys, args).catch(noop)) as readonly unknown[] | undefined
+        const token = this.#commands.nextToken()
+        const reply = await this.#commands.claim(place, token, freshForMs).catch(noop)
         if (reply === undefined) {
           this.#loosen(token, place)
           break
@@ -205,8 +200,7 @@ export class RedisTier implements SecondTier {
 
   async discard(name: string, key: string): Promise<void> {
     this.#counts.poisoned++
-    const value = this.#keys.place(name, key).keys[1]
-    await this.#link.run('DEL', driver => driver.send(value, ['DEL', value])).catch(() => this.#away())
+    await this.#commands.discard(this.#keys.place(name, key))
   }
 
   listen(listener: TierListener): () => void {
@@ -253,7 +247,7 @@ export class RedisTier implements SecondTier {
 
   #lease(place: Place, token: string, since: FencePoint): Lease {
     const lease = new RedisLease({
-      renew: async () => (await this.#run(RENEW, [place.keys[2]], [token, String(LEASE_MS)])) === 1,
+      renew: () => this.#commands.renew(place, token),
       ended: () => this.#leases.delete(lease),
       fulfil: async value => {
         const { bytes, freshForMs, staleForMs } = value
@@ -283,38 +277,12 @@ export class RedisTier implements SecondTier {
     return lease
   }
 
-  async #end(
-    place: Place,
-    token: string,
-    since: FencePoint,
-    with_: {
-      sealed?: Buffer
-      keepMs?: number
-      packed?: Buffer
-      paused?: string
-      pauseMs?: number
-      forgets?: boolean
-    },
-  ): Promise<string | undefined> {
-    const { sealed = NOTHING, keepMs = 0, packed = NOTHING, paused = '', pauseMs = 0, forgets = false } = with_
-    try {
-      const result = await this.#run(END, place.keys, [
-        token,
-        since.epoch,
-        String(since.sequence),
-        sealed,
-        wholeMs(keepMs),
-        packed,
-        paused,
-        wholeMs(pauseMs),
-        forgets ? '1' : '',
-        this.#keys.channel('ended'),
-      ])
-      return String(result)
-    } catch {
+  /** @returns undefined where Redis may not have heard it */
+  #end(place: Place, token: string, since: FencePoint, how: LeaseEnd): Promise<string | undefined> {
+    return this.#commands.end(place, token, since, how).catch(() => {
       this.#loosen(token, place)
       return undefined
-    }
+    })
   }
 
   #loosen(token: string, place: Place): void {
@@ -330,41 +298,15 @@ export class RedisTier implements SecondTier {
   }
 
   async #invalidate(what: Invalidation): Promise<void> {
-    const isKey = 'key' in what
-    const place = isKey ? this.#keys.place(what.name, what.key) : undefined
-    const packed = packBuckets(place ? [place.bucket] : tagBuckets((what as { tags: readonly string[] }).tags))
-    const move = (partition: number, channel: string, message: string): Promise<unknown> =>
-      this.#run(
-        INVALIDATE,
-        [this.#keys.fence(partition)],
-        [
-          partition === (place?.partition ?? partition) ? packed : NOTHING,
-          this.#nonce(),
-          this.#publish,
-          channel,
-          message,
-        ],
-      )
+    const place = 'key' in what ? this.#keys.place(what.name, what.key) : undefined
+    const packed = packBuckets('key' in what ? [place!.bucket] : tagBuckets(what.tags))
     // The fence of every value is past it before anybody is told to look again. The first partition is the one that tells.
     const others = place ? [place.partition] : Array.from({ length: this.#keys.partitions }, (_, n) => n)
-    await Promise.all(others.filter(n => n !== 0).map(n => move(n, '', '')))
+    await Promise.all(others.filter(n => n !== 0).map(n => this.#commands.move(n, packed)))
     const channel = this.#keys.channel('invalidate')
-    const isDone = await this.#channel.announce(what, async message => Number(await move(0, channel, message)))
+    const ofFirst = place && place.partition !== 0 ? undefined : packed
+    const isDone = await this.#channel.announce(what, message => this.#commands.move(0, ofFirst, { channel, message }))
     if (!isDone) this.#tell(what)
-  }
-
-  /** A script within the bound. What fails puts the tier out of reach until a pulse comes back. */
-  async #run(
-    script: Script<any, any, unknown>,
-    keys: readonly string[],
-    args: readonly (string | Buffer)[],
-  ): Promise<unknown> {
-    try {
-      return await RunningScript.of(script).send(this.#link, keys, args, {})
-    } catch (error) {
-      this.#away()
-      throw error
-    }
   }
 
   /** One pulse at a time: to ourselves through Redis, once its fences are known to be of its run. */
@@ -374,22 +316,18 @@ export class RedisTier implements SecondTier {
     try {
       if (!this.#isAdopted) {
         const made: Promise<unknown>[] = []
-        for (let n = 1; n < this.#keys.partitions; n++) made.push(this.#pulsed(n, '', ''))
+        for (let n = 1; n < this.#keys.partitions; n++) made.push(this.#commands.pulse(n))
         await Promise.all(made)
         // Lost meanwhile, it may be another server's turn by now.
         this.#isAdopted = true
       }
-      await this.#pulsed(0, this.#channel.pulseChannel, this.#channel.nextMark(performance.now()))
+      const mark = this.#channel.nextMark(performance.now())
+      await this.#commands.pulse(0, { channel: this.#channel.pulseChannel, mark })
     } catch {
       this.#isAdopted = false
     } finally {
       this.#isPulsing = false
     }
-  }
-
-  async #pulsed(partition: number, channel: string, mark: string): Promise<void> {
-    const made = await this.#run(PULSE, [this.#keys.fence(partition)], [this.#nonce(), this.#publish, channel, mark])
-    if (made !== 1) throw new Error('there is no room for the fence')
   }
 
   /** A pulse came back. */
@@ -417,7 +355,7 @@ export class RedisTier implements SecondTier {
     return this.#remembered.do({
       invalidate: what => this.#invalidate(what),
       forgetAll: async () => {
-        for (let n = 0; n < this.#keys.partitions; n++) await this.#run(FORGET, [this.#keys.fence(n)], [this.#nonce()])
+        for (let n = 0; n < this.#keys.partitions; n++) await this.#commands.forget(n)
       },
     })
   }
@@ -440,23 +378,6 @@ export class RedisTier implements SecondTier {
   #lost(): void {
     for (const listener of this.#listeners) listener.lost()
   }
-
-  #token(): string {
-    return `${this.#id}.${++this.#tokens}`
-  }
-
-  /** 16 bytes that no process has said before: the epoch of a fence that has to be made. */
-  #nonce(): Buffer {
-    const nonce = Buffer.allocUnsafe(16)
-    nonce.write(this.#id, 'hex')
-    nonce.writeBigUInt64BE(BigInt(++this.#tokens), 8)
-    return nonce
-  }
 }
 
-/** Redis takes whole milliseconds, none is no time to live, and more than it can count is an error. */
-function wholeMs(ms: number): string {
-  return String(Math.min(Math.max(1, Math.ceil(ms)), LONGEST_LIFE_MS))
-}
-
-function noop(): void {}
+function noop(): undefined {}
