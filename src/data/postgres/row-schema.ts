@@ -45,11 +45,14 @@ function isNumber(node: Node): boolean {
   return types.some(type => type === 'number' || type === 'integer') && !types.includes('string')
 }
 
+const DECIMAL = /^-?\d+(?:\.\d+)?$/
+
 /** `bigint` and `numeric` columns, where they are numbers that a double holds as they are. */
 function asNumbers(row: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
   for (const name of names) {
     const value = row[name]
-    if (typeof value !== 'string') continue
+    // A text column that is empty, or holds 0x10, is none.
+    if (typeof value !== 'string' || !DECIMAL.test(value)) continue
     const number = Number(value)
     if (Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number))) row[name] = number
   }

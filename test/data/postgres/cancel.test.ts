@@ -125,6 +125,25 @@ test('a late cancel never hits the next statement on the same connection', async
   assert.equal(one.pool.open, 1)
 })
 
+test('nor the next statement of its transaction, whether it finds its own still running or just ended', async () => {
+  let aborted = 0
+  for (let run = 0; run < 200; run++)
+    await db.transaction(async tx => {
+      const late = new AbortController()
+      const own = new Error('its own signal')
+      // About when the statement ends by itself.
+      const timer = setTimeout(() => late.abort(own), 3 + (run % 10) / 5)
+      const inner = tx.transaction(inner => inner.sql`select pg_sleep(0.003)`.signal(late.signal))
+      await inner.catch((error: unknown) => {
+        assert.equal(error, own)
+        aborted++
+      })
+      clearTimeout(timer)
+      await tx.sql`select count(*) from generate_series(1, 3000)`
+    })
+  assert.ok(aborted > 0)
+})
+
 test('after any mix of ends no connection is missing, and the server knows of no more than max', async () => {
   const mixed = await open({ maxConnections: 4, applicationName: 'mixed' })
   await Promise.allSettled(

@@ -49,6 +49,14 @@ describe('rows by a schema', () => {
     await assert.rejects(db.sql`select 9007199254740993 as id`.as(z.object({ id: z.int() })).one(), RowShapeError)
   })
 
+  test('nor is text that is no number taken for one', async () => {
+    for (const text of ['', ' 7', '0x10', 'NaN'])
+      await assert.rejects(
+        db.query('select $1::text as n', [text], { schema: z.object({ n: z.number() }) }).one(),
+        RowShapeError,
+      )
+  })
+
   test('a row that does not fit is an error that names row and column, and no value', async () => {
     const query = db.sql`select id, note as price, added from item order by id`.as(Item)
     await assert.rejects(query.one(), (error: RowShapeError) => {
