@@ -160,7 +160,7 @@ export class Cache implements Invalidatable {
   peek(key: string): unknown {
     const nowMs = this.#now()
     const entry = this.#fresh(key, nowMs)
-    if (entry === undefined) return undefined
+    if (entry?.value === undefined) return undefined
     this.#hits++
     return entry.value
   }

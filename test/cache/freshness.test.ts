@@ -55,6 +55,15 @@ describe('what is not there', () => {
       assert.equal(cache.stats.entries, 0)
     })
 
+  test('is no hit to a peek, which cannot tell it from a miss: the look-up that follows counts it once', async () => {
+    const { cache } = setUp()
+    const policy = { ttl: '1m' } as const
+    await cache.get<unknown>('k', () => undefined, policy)
+    assert.equal(cache.peek('k'), undefined)
+    await cache.get('k', () => assert.fail('loaded again'), policy)
+    assert.deepEqual([cache.stats.hits, cache.stats.misses], [1, 1])
+  })
+
   test('is never served stale, where negativeTtl says how long it is kept', async () => {
     const { cache, clock } = setUp()
     const policy = { ttl: '1m', negativeTtl: '1s', staleFor: '1h', staleIfError: '1h' } as const
