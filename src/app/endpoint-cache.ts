@@ -23,7 +23,12 @@ const LONGEST_KNOWN_TEXT = 512
 export class EndpointCache {
   readonly #cache: Cache
   readonly #name: string
-  readonly #policy: { readonly ttl: number; readonly staleFor: number; readonly staleIfError: number }
+  readonly #policy: {
+    readonly ttl: number
+    readonly staleFor: number
+    readonly staleIfError: number
+    readonly earlyRefresh: boolean
+  }
   /** Of what is not there: 404 and 410. 0: they are not kept. */
   readonly #negativeTtlMs: number
   readonly #saysHow: boolean
@@ -63,11 +68,12 @@ export class EndpointCache {
       )
     this.#cache = cache
     this.#name = route.name
-    const { staleFor = 0, staleIfError = staleFor, negativeTtl = 0, xCache = false } = policy
+    const { staleFor = 0, staleIfError = staleFor, negativeTtl = 0, earlyRefresh = true, xCache = false } = policy
     this.#policy = {
       ttl: milliseconds(policy.ttl, `${route.name} cache ttl`),
       staleFor: milliseconds(staleFor, `${route.name} cache staleFor`),
       staleIfError: milliseconds(staleIfError, `${route.name} cache staleIfError`),
+      earlyRefresh,
     }
     this.#negativeTtlMs = milliseconds(negativeTtl, `${route.name} cache negativeTtl`)
     this.#saysHow = xCache
@@ -177,7 +183,8 @@ export class EndpointCache {
 
   #policyOf({ head }: FinishedAnswer, inputs: Inputs): CachePolicy {
     if (isPersonal(head, this.#headerNames)) return UNCACHED
-    if (isAbsent(head.status)) return { ttl: this.#negativeTtlMs, tags: this.#tags(inputs) }
+    if (isAbsent(head.status))
+      return { ttl: this.#negativeTtlMs, earlyRefresh: this.#policy.earlyRefresh, tags: this.#tags(inputs) }
     // 206 is a part, by a header that the key may not hold.
     const isWhole = head.status >= 200 && head.status <= 299 && head.status !== 206
     return isWhole ? { ...this.#policy, tags: this.#tags(inputs) } : UNCACHED

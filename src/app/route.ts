@@ -60,6 +60,8 @@ export interface EndpointCache<C> {
   staleIfError?: Duration
   /** How long it is kept that there is nothing: 404 and 410. Default 0: not at all. */
   negativeTtl?: Duration
+  /** Whether an answer that is asked for near the end of its ttl is made anew before that, behind one that is sent from the cache. Default true. */
+  earlyRefresh?: boolean
   /** Answers say in `X-Cache` whether they are kept ones: HIT, STALE or MISS. Default false. */
   xCache?: boolean
   /** For `cache.invalidate(...tags)`. */

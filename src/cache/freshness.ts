@@ -19,6 +19,11 @@ export interface CachePolicy {
    * more, whatever `staleFor` says. 0 keeps none.
    */
   readonly negativeTtl?: Duration
+  /**
+   * Whether a value that is read near the end of its ttl is loaded anew before that, in the background, once. Default true. False for a source
+   * that must not be asked more often than once a ttl.
+   */
+  readonly earlyRefresh?: boolean
   /** What the value was made of, e.g. `product:7`; `invalidate` with one of them drops it in every worker. */
   readonly tags?: readonly string[]
 }
@@ -41,7 +46,8 @@ export function expiry(policy: CachePolicy, value: unknown, loadMs: number, nowM
   const staleUntilMs = freshUntilMs + milliseconds(staleFor)
   const keptUntilMs = Math.max(staleUntilMs, freshUntilMs + milliseconds(staleIfError))
   // Never in the first half of its life: a load that takes as long as the ttl would follow itself without a pause.
-  const refreshFromMs = freshUntilMs - Math.min(loadMs * LONGEST_LEAD, lifeMs / 2)
+  const leadMs = policy.earlyRefresh === false ? 0 : Math.min(loadMs * LONGEST_LEAD, lifeMs / 2)
+  const refreshFromMs = freshUntilMs - leadMs
   return { refreshFromMs, freshUntilMs, staleUntilMs, keptUntilMs }
 }
 

@@ -110,6 +110,17 @@ describe('a value that is read near its end', () => {
     assert.deepEqual([cache.stats.hits, cache.stats.misses, cache.stats.stale], [5, 1, 0])
   })
 
+  test('is not, where the policy says so', async () => {
+    const { cache, clock } = setUp({ random: () => 1 - Number.EPSILON / 2 })
+    const policy = { ttl: '10s', earlyRefresh: false } as const
+    const first = cache.get('k', () => Promise.resolve('first'), policy)
+    clock.nowMs = 1_000
+    await first
+    clock.nowMs = 10_000 // its end is up to 5 % early
+    assert.equal(await cache.get('k', () => assert.fail('loaded'), policy), 'first')
+    assert.equal(cache.recall('k'), 'first')
+  })
+
   test('is not, by who rolls low, and never in the first half of its life', async () => {
     let roll = 0
     const { cache, clock, policy } = await loaded(() => roll)
