@@ -10,7 +10,7 @@ import { App, event, events, text } from 'millrace'
 import type * as millraceClient from 'millrace/client'
 import { cors } from 'millrace/middleware'
 import { serve, type Server } from 'millrace/server'
-import { chromiumIsMissing, launchChromium } from '../app/support/chromium.ts'
+import { chromiumIsMissing, launchChromium, openPage } from '../app/support/chromium.ts'
 import { silent } from '../app/support/seams.ts'
 
 const SRC = join(import.meta.dirname, '../../src')
@@ -61,7 +61,7 @@ const missing = app.get('/missing', { returns: { 404: z.object({ title: z.string
 )
 export const routes = { seen, upload, ticks, missing }
 
-describe('the typed client in Chromium', { skip: chromiumIsMissing }, () => {
+describe('the typed client in Chromium', { skip: chromiumIsMissing, timeout: 600_000 }, () => {
   let server: Server
   let other: Server
   let browser: Browser
@@ -74,7 +74,7 @@ describe('the typed client in Chromium', { skip: chromiumIsMissing }, () => {
     open.include(seen)
     other = await serve(open, local)
     browser = await launchChromium()
-    page = await browser.newPage()
+    page = await openPage(browser)
     await page.goto(server.url)
   })
   after(async () => {

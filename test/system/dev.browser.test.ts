@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
-import { chromiumIsMissing, launchChromium } from '../app/support/chromium.ts'
+import { chromiumIsMissing, launchChromium, openPage } from '../app/support/chromium.ts'
 import { APPS, freePort, RunningCommand, temporaryFolder } from './running-server.ts'
 
 const page = (title: string) => `import { App, html } from 'millrace'
@@ -39,7 +39,7 @@ describe('dev in a browser', { skip: chromiumIsMissing, timeout: 240_000 }, () =
 
     // Nothing has ever run: the address says why, to people and to programs.
     await command.says(new RegExp(`error: app\\.ts:5: [^]*waiting for a change; ${url} shows this too`))
-    const visitor = await browser.newPage()
+    const visitor = await openPage(browser)
     assert.equal((await visitor.goto(url))?.status(), 503)
     assert.match((await visitor.locator('#error').textContent())!, /^app\.ts:5: /)
     const answer = await fetch(`${url}/price`)

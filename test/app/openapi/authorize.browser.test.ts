@@ -12,13 +12,13 @@ import type { Browser, Page } from 'playwright-core'
 import * as z from 'zod'
 import shopApp from '../../../examples/shop/app.ts'
 import { openShop } from '../../examples/support/shop.ts'
-import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
+import { chromiumIsMissing, launchChromium, openPage } from '../support/chromium.ts'
 
 const shop = chromiumIsMissing ? undefined : await openShop(0)
 const SERVE = { host: '127.0.0.1', port: 0, signals: false, logLevel: 'error' } as const
 const password = 'correct horse battery'
 
-describe("Swagger UI's Authorize in Chromium", { skip: chromiumIsMissing }, () => {
+describe("Swagger UI's Authorize in Chromium", { skip: chromiumIsMissing, timeout: 600_000 }, () => {
   let browser: Browser
   let server: Server
   before(async () => {
@@ -31,7 +31,7 @@ describe("Swagger UI's Authorize in Chromium", { skip: chromiumIsMissing }, () =
   })
 
   async function open(url: string): Promise<{ readonly page: Page; readonly complaints: readonly string[] }> {
-    const page = await browser.newPage({ viewport: { width: 1200, height: 1000 } })
+    const page = await openPage(browser, { viewport: { width: 1200, height: 1000 } })
     const complaints: string[] = []
     page.on('console', message => {
       // The browser itself notes every 401; nothing else may be said.

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { serve, type Server } from 'millrace/server'
-import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
+import { chromiumIsMissing, launchChromium, openPage } from '../support/chromium.ts'
 import { representativeApp } from './representative-app.ts'
 
 /** Everything a page did that it should not have. */
@@ -15,7 +15,7 @@ interface Visit {
   readonly complaints: string[]
 }
 
-describe('the docs pages in Chromium', { skip: chromiumIsMissing }, () => {
+describe('the docs pages in Chromium', { skip: chromiumIsMissing, timeout: 600_000 }, () => {
   let server: Server
   let browser: Browser
   let proxy: HttpServer
@@ -40,7 +40,7 @@ describe('the docs pages in Chromium', { skip: chromiumIsMissing }, () => {
   })
 
   async function visit(url: string, options: BrowserContextOptions = {}): Promise<Visit> {
-    const page = await browser.newPage(options)
+    const page = await openPage(browser, options)
     const outside: string[] = []
     const complaints: string[] = []
     const { origin } = new URL(url)

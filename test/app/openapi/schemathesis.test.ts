@@ -94,7 +94,7 @@ async function ask(step: string): Promise<string> {
 }
 
 // Two at a time: most of a run is Python's, and half a minute is saved.
-describe('schemathesis, with all its checks', { concurrency: 2, skip }, () => {
+describe('schemathesis, with all its checks', { concurrency: 2, skip, timeout: 1_200_000 }, () => {
   for (const step of steps) {
     const number = step.slice(0, 2)
     if (number === WITHOUT_OPERATIONS)

@@ -5,9 +5,9 @@ import { after, before, describe, test } from 'node:test'
 import { serve, type Server } from 'millrace/server'
 import type { Browser, Locator, Page } from 'playwright-core'
 import app from '../../../examples/tour/24-forms-and-files.ts'
-import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
+import { chromiumIsMissing, launchChromium, openPage } from '../support/chromium.ts'
 
-describe('"Try it out" with forms and files, in Chromium', { skip: chromiumIsMissing }, () => {
+describe('"Try it out" with forms and files, in Chromium', { skip: chromiumIsMissing, timeout: 600_000 }, () => {
   let server: Server
   let browser: Browser
   before(async () => {
@@ -76,7 +76,7 @@ describe('"Try it out" with forms and files, in Chromium', { skip: chromiumIsMis
   }
 
   async function open(width: number): Promise<{ page: Page; operation: Locator; complaints: readonly string[] }> {
-    const page = await browser.newPage({ viewport: { width, height: 844 } })
+    const page = await openPage(browser, { viewport: { width, height: 844 } })
     const complaints: string[] = []
     page.on('console', message => {
       if (message.type() === 'error') complaints.push(message.text())

@@ -1,7 +1,7 @@
 // The browser of the tests: one that is installed, started without anything that calls out.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const executablePath = [
   process.env['MILLRACE_CHROMIUM'],
@@ -31,4 +31,11 @@ export function launchChromium(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+}
+
+/** A page of its own, whose steps may take as long as a machine that runs other tests needs: Playwright's 30 s are soon over there. */
+export async function openPage(browser: Browser, options?: BrowserContextOptions): Promise<Page> {
+  const page = await browser.newPage(options)
+  page.context().setDefaultTimeout(120_000)
+  return page
 }

@@ -4,10 +4,10 @@ import { after, before, describe, test } from 'node:test'
 import { App } from 'millrace'
 import { serve, type Server } from 'millrace/server'
 import type { Browser } from 'playwright-core'
-import { chromiumIsMissing, launchChromium } from '../support/chromium.ts'
+import { chromiumIsMissing, launchChromium, openPage } from '../support/chromium.ts'
 import { silent } from '../support/seams.ts'
 
-describe('a WebSocket from Chromium', { skip: chromiumIsMissing }, () => {
+describe('a WebSocket from Chromium', { skip: chromiumIsMissing, timeout: 600_000 }, () => {
   let server: Server
   let other: Server
   let browser: Browser
@@ -36,7 +36,7 @@ describe('a WebSocket from Chromium', { skip: chromiumIsMissing }, () => {
 
   for (const path of ['/plain', '/packed'])
     test(`${path}: what is sent comes back as it was, and the end is told`, async () => {
-      const page = await browser.newPage()
+      const page = await openPage(browser)
       await page.goto(server.url)
       const seen = await page.evaluate(async path => {
         const socket = new WebSocket(location.origin.replace('http', 'ws') + path, ['v1', 'v3'])
@@ -78,7 +78,7 @@ describe('a WebSocket from Chromium', { skip: chromiumIsMissing }, () => {
     })
 
   test('a page of another site does not get in', async () => {
-    const page = await browser.newPage()
+    const page = await openPage(browser)
     await page.goto(other.url)
     const code = await page.evaluate(
       url =>
