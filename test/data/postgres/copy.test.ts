@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import net from 'node:net'
 import { before, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { CheckViolation, copyCsv, copyText, QueryError, sql, type Fragment } from '../../../src/data/postgres/index.ts'
+import { App, content, dependency } from '../../../src/index.ts'
+import { serve } from '../../../src/server/index.ts'
 import { eventually, testServer } from '../support/server.ts'
 
 const { open } = await testServer()
@@ -194,6 +197,22 @@ describe('db.copyTo', () => {
     assert.deepEqual(await first, { done: true, value: undefined })
     await eventually(async () => ((await sleeping()) === 0 ? true : undefined), 5000)
     await assertUsable()
+  })
+
+  test('that nobody waits for any more ends with its client, also where the route forgot the signal', async () => {
+    const database = dependency({ scope: 'worker' }, () => db)
+    const app = new App()
+    app.get('/slow.csv', { returns: content('text/csv'), uses: { database } }, ({ database }) =>
+      database.copyTo('copy (select pg_sleep(60)) to stdout'),
+    )
+    const { port, close } = await serve(app, { host: '127.0.0.1', port: 0, signals: false, logLevel: 'error' })
+    const client = net.connect(port, '127.0.0.1')
+    client.write('GET /slow.csv HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(async () => ((await sleeping()) === 1 ? true : undefined))
+    client.destroy()
+    await eventually(async () => ((await sleeping()) === 0 ? true : undefined))
+    await assertUsable()
+    await close()
   })
 
   test('of which a transaction reads a part, and neither the rest nor the end, fails it', async () => {
