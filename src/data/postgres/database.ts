@@ -169,9 +169,16 @@ export class Database implements Queryable, Viewable {
    *
    * Listens from the call on, whoever reads; `ready` resolves when it does.
    *
-   * @throws UsageError `POSTGRES_BAD_IDENTIFIER`
+   * @throws UsageError `POSTGRES_BAD_IDENTIFIER`, `POSTGRES_LISTEN_POOLER`
    */
   listen(channel: string, options: ListenOptions = {}): Subscription {
+    // It would stand on a session that the next transaction lends to somebody else, and nothing would ever be heard.
+    if (this.#supply.options.isPooled)
+      throw misuse(
+        'POSTGRES_LISTEN_POOLER',
+        "to listen needs a session of its own, and postgres({ pooler: 'transaction' }) has none; listen on another one, with the address of the " +
+          'database itself: postgres({ url, maxConnections: 1 })',
+      )
     return this.#supply.listener.listen(channel, options)
   }
 

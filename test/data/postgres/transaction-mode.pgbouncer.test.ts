@@ -47,6 +47,18 @@ describe('in transaction mode', { skip: withoutPgBouncer }, async () => {
     assert.ok(used <= 2, `${used} connections`)
   })
 
+  test('to listen is refused, where nothing would ever be heard', async () => {
+    const refused = { name: 'UsageError', code: 'POSTGRES_LISTEN_POOLER' }
+    assert.throws(() => db.listen('stock'), refused)
+    const alone = await open({ maxConnections: 1 })
+    const notes = alone.listen('stock')
+    await notes.ready
+    await db.notify('stock', '7')
+    const { value } = await notes.next()
+    assert.equal(value?.type === 'notification' && value.payload, '7')
+    await notes.return()
+  })
+
   test('transactions commit, roll back, and have savepoints and cursors', async () => {
     await db.transaction(async tx => {
       await tx.sql`update stock set n = 13`
