@@ -115,7 +115,7 @@ async function reaped(pid: number): Promise<void> {
   }
 }
 
-describe('USR2', { timeout: 300_000 }, () => {
+describe('USR2', { timeout: 600_000 }, () => {
   test('twice in a row under load: a new process each time, the old one ends with 0, and no request fails', async context => {
     const { server, pidFile, ended, upgraded, ctl } = await upgradable(context, ['--workers', '2'])
     assert.equal(await namedIn(pidFile), server.pid)

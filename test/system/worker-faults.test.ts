@@ -75,21 +75,6 @@ describe('a worker under load', limits, () => {
     assert.match(server.errors, /\(pid \d+\) was silent for 3 s and is killed: it is stopped by a signal/)
   })
 
-  test('in an endless loop: the code that holds it is told in the log, and the whole report is a file', async context => {
-    const { server, load } = await underLoad(context, ['--worker-timeout', '3s'])
-    const victim = await strike(server, '/spin', /\(pid (\d+)\) was silent for 3 s and is killed/)
-    await isWhole(server, victim)
-    await count(context, load, victim)
-    const [, held, file] = /its event loop is held by (.+); report: (\S+)/.exec(server.errors)!
-    assert.match(held!, /^spin \(faulty\.ts:\d+\) < [^<]*\(faulty\.ts:\d+\) in GET \/spin$/)
-    const report = JSON.parse(await readFile(file!, 'utf8')) as Record<string, unknown>
-    assert.ok('javascriptStack' in report && 'libuv' in report)
-    // Variables hold passwords, and the folder of temporary files is everybody's.
-    assert.ok(!('environmentVariables' in report))
-    assert.equal((await stat(join(file!, '..'))).mode & 0o777, 0o700)
-    await rm(join(file!, '..'), { recursive: true })
-  })
-
   test('waiting in a call of the system: killed, and told as that', async context => {
     const { server, load } = await underLoad(context, ['--worker-timeout', '3s'])
     const victim = await strike(server, '/wait', /\(pid (\d+)\) was silent for 3 s and is killed/)
@@ -143,8 +128,23 @@ describe('a worker under load', limits, () => {
     })
 })
 
-// Alone: between its report and its end there are three seconds, in which it has to be given the processor.
+// Alone: between its report and its end there are seconds, in which it has to be given the processor.
 describe('a worker whose event loop is', { timeout: 240_000 }, () => {
+  test('in an endless loop: the code that holds it is told in the log, and the whole report is a file', async context => {
+    const { server, load } = await underLoad(context, ['--worker-timeout', '3s'])
+    const victim = await strike(server, '/spin', /\(pid (\d+)\) was silent for 3 s and is killed/)
+    await isWhole(server, victim)
+    await count(context, load, victim)
+    const [, held, file] = /its event loop is held by (.+); report: (\S+)/.exec(server.errors)!
+    assert.match(held!, /^spin \(faulty\.ts:\d+\) < [^<]*\(faulty\.ts:\d+\) in GET \/spin$/)
+    const report = JSON.parse(await readFile(file!, 'utf8')) as Record<string, unknown>
+    assert.ok('javascriptStack' in report && 'libuv' in report)
+    // Variables hold passwords, and the folder of temporary files is everybody's.
+    assert.ok(!('environmentVariables' in report))
+    assert.equal((await stat(join(file!, '..'))).mode & 0o777, 0o700)
+    await rm(join(file!, '..'), { recursive: true })
+  })
+
   test('blocked, but going on before it is killed: that and what held it is told, and nothing is lost', async context => {
     const environment = { MILLRACE_REPORT_DIR: join(await temporaryFolder(context), 'reports') }
     const { server, load, before } = await underLoad(context, ['--worker-timeout', '3s'], { environment })
