@@ -49,7 +49,7 @@ interface PgClient extends CancelTarget {
   }
   /** The server waits for a statement. */
   readonly readyForQuery: boolean
-  /** I: in none; T: in a transaction; E: in one that has failed. pg has it since 8.18. */
+  /** I: in none; T: in a transaction; E: in one that has failed. Not all versions of pg that we take have it. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown

@@ -37,6 +37,9 @@ export interface PoolState {
 // Seconds: from a handful of queries in front to the default `acquireTimeout`.
 const WAIT_BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+// A timer of more than 24 days fires at once.
+const LONGEST_SWEEP_MS = 3_600_000
+
 interface Waiter<T> {
   readonly resolve: (item: T) => void
   readonly reject: (error: unknown) => void
@@ -237,7 +240,7 @@ export class Pool<T extends object> {
   #sweepLater(): void {
     const { idleTimeoutMs, maxLifetimeMs, min } = this.#options
     if (this.#sweep || this.#closed) return
-    const pauseMs = Math.max(10, Math.min(idleTimeoutMs, maxLifetimeMs) / 2)
+    const pauseMs = Math.max(10, Math.min(idleTimeoutMs, maxLifetimeMs, LONGEST_SWEEP_MS) / 2)
     this.#sweep = setTimeout(() => {
       this.#sweep = undefined
       const nowMs = performance.now()

@@ -174,6 +174,19 @@ describe('ageing', () => {
     await pool.close(0)
   })
 
+  test('a time-out of months is waited for, and not looked at without end', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error) => void warnings.push(warning)
+    process.on('warning', onWarning)
+    const { pool } = poolOf({ idleTimeoutMs: 1e10, maxLifetimeMs: 1e10 })
+    pool.release(await pool.acquire())
+    // Warnings come in a later turn.
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('warning', onWarning)
+    assert.deepEqual(warnings, [])
+    assert.equal(pool.state.idle, 1)
+  })
+
   test('a thing that is too old is closed when it comes back', async () => {
     const { pool } = poolOf({ maxLifetimeMs: 1 })
     const thing = await pool.acquire()
