@@ -103,7 +103,7 @@ const args = [
   '--conditions=millrace-source',
   '--test',
   `--test-concurrency=${concurrency}`,
-  '--test-timeout=180000',
+  '--test-timeout=400000',
   '--test-reporter=spec',
   ...files,
 ]
