@@ -4,8 +4,9 @@
 // One look-up: fresh -> the value, and rarely, near its end, a reload in the background. Stale -> the value, and one reload in the
 // background. Otherwise -> board the load that is under way, or start it. A load that fails is told to those who waited for it, unless there
 // is an older value that may be served instead, and never remembered.
-import { type Duration, milliseconds } from '../core/duration.ts'
-import { badLimit, LoadFailedError } from './errors.ts'
+import { milliseconds } from '../core/duration.ts'
+import { type CacheOptions, loadTimeoutOf, roomOf } from './cache-options.ts'
+import { LoadFailedError } from './errors.ts'
 import type { CacheStats } from './cache-stats.ts'
 import { type CacheEvent, tell } from './events.ts'
 import { expiry, isDueEarly, isFresh, isKept, isServable, policyFor, type CachePolicy } from './freshness.ts'
@@ -18,35 +19,12 @@ import { approximateBytes } from './sizes.ts'
 import type { CacheEntry, CacheStore, Hold } from './store.ts'
 import { type ValueCodec, valueCodec } from './value-codec.ts'
 
-export type { CachePolicy, CacheStats }
-
-export interface CacheOptions {
-  /** Keys are unique within a name: `delete` reaches the caches of this name in all workers. Default 'default'. */
-  readonly name?: string
-  /** Default 10,000, per worker. */
-  readonly maxEntries?: number
-  /** Estimated, per worker. Default 64 MiB. */
-  readonly maxBytes?: number
-  /** What a load takes at most: then its signal aborts, and those who wait get a DeadlineError. Default 30 s; null for no bound. */
-  readonly loadTimeout?: Duration | null
-  /** How values travel between workers and hosts. Default: plain data, dates, maps, sets and bytes; others stay in their worker. */
-  readonly codec?: ValueCodec
-  /** Bytes that a value takes in memory. Default: an estimate by looking at it. */
-  readonly sizeOf?: (value: unknown) => number
-  /** Milliseconds, never backwards. Default performance.now(). */
-  readonly now?: () => number
-  /** In [0, 1); spreads expiry. */
-  readonly random?: () => number
-}
+export type { CacheOptions, CachePolicy, CacheStats }
 
 /** Another worker loads the value that is served stale here: time to look whether it has. */
 const LOOK_AGAIN_MS = 100
 /** A use that is told so late makes no difference to what is evicted: that was not used for far longer. */
 const TELL_MS = 1_000
-/** As long as a request may take by default. */
-const LOAD_TIMEOUT_MS = 30_000
-/** setTimeout takes no longer delay: 24 days. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export class Cache implements Invalidatable {
   readonly name: string
@@ -73,16 +51,11 @@ export class Cache implements Invalidatable {
    * @throws UsageError `CACHE_BAD_LIMIT`, `CORE_BAD_DURATION`
    */
   constructor(options: CacheOptions = {}, bus: InvalidationBus = invalidations) {
-    const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024 } = options
-    for (const [name, limit] of Object.entries({ maxEntries, maxBytes }))
-      if (limit !== Infinity && !(Number.isSafeInteger(limit) && limit >= 1)) throw badLimit(name, limit)
     this.name = options.name ?? 'default'
-    this.#store = new MemoryStore({ maxEntries, maxBytes })
+    this.#store = new MemoryStore(roomOf(options))
     this.#now = options.now ?? (() => performance.now())
     this.#random = options.random ?? Math.random
-    const { loadTimeout = LOAD_TIMEOUT_MS } = options
-    const loadTimeoutMs = loadTimeout === null ? Infinity : milliseconds(loadTimeout, `cache ${this.name} loadTimeout`)
-    this.#loadTimeoutMs = loadTimeoutMs > LONGEST_TIMER_MS ? Infinity : loadTimeoutMs
+    this.#loadTimeoutMs = loadTimeoutOf(options, this.name)
     this.#codec = options.codec ?? valueCodec
     this.#sizeOf = options.sizeOf ?? approximateBytes
     this.#bus = bus

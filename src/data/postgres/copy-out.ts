@@ -2,9 +2,11 @@
 //
 // The server sends a message for each row. They are gathered into pieces of 64 KiB, or fewer when the reader waits; while READ_AHEAD_BYTES
 // lie here unread the socket is not read, and PostgreSQL waits.
+import { anyOf } from '../../core/any-signal.ts'
 import type { Connection, Ended } from './connection.ts'
 import { copyRowsOf } from './copy-text.ts'
 import { misuse } from './errors.ts'
+import { LeavableIterator } from './leavable-iterator.ts'
 import type { Wire } from './statement.ts'
 
 /** Lends a connection to `use`, and takes it back when that has settled. */
@@ -49,59 +51,27 @@ interface CopyReadingOptions {
   readonly begun?: Set<CopyReading>
 }
 
-type End = { readonly done: true; readonly value: undefined }
-const END: End = { done: true, value: undefined }
-
-/** No generator: `return` of one would wait for the piece that is asked for, however long the server takes to make it. */
-export class CopyReading implements AsyncIterableIterator<Buffer, undefined> {
+export class CopyReading extends LeavableIterator<Buffer> {
   readonly #of: CopyReadingOptions
   readonly #pieces = new Pieces()
   readonly #abandon = new AbortController()
   #copying: Promise<unknown> | undefined
-  /** The last piece asked for: callers that do not wait are served in turn. */
-  #turn: Promise<unknown> = Promise.resolve()
-  #isEnded = false
 
   constructor(of: CopyReadingOptions) {
+    super()
     this.#of = of
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  next(): Promise<IteratorResult<Buffer, undefined>> {
-    const step = this.#turn.then(() => this.#step())
-    this.#turn = step.catch(() => {})
-    return step
-  }
-
-  async return(): Promise<End> {
-    this.#isEnded = true
-    await this.#leave()
-    return END
-  }
-
-  async #step(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#isEnded) return END
-    try {
-      if (!this.#copying) this.#begin()
-      const piece = await this.#pieces.next()
-      if (piece) return { done: false, value: piece }
-    } catch (error) {
-      // What was cancelled because nobody wants it any more has not failed.
-      if (this.#isEnded) return END
-      this.#isEnded = true
-      await this.#leave()
-      throw error
-    }
-    return this.return()
+  protected override async step(): Promise<IteratorResult<Buffer, undefined>> {
+    if (!this.#copying) this.#begin()
+    const piece = await this.#pieces.next()
+    return piece ? { done: false, value: piece } : this.return()
   }
 
   #begin(): void {
     const { lend, text, signal, check, begun } = this.#of
     signal?.throwIfAborted()
-    const either = signal ? AbortSignal.any([signal, this.#abandon.signal]) : this.#abandon.signal
+    const either = anyOf(signal, this.#abandon.signal)
     const make = (ended: Ended<undefined>) => new CopyOutQuery(text, this.#pieces, ended)
     const copying = lend(either, connection => connection.perform<undefined>(text, make, either, check))
     begun?.add(this)
@@ -112,7 +82,7 @@ export class CopyReading implements AsyncIterableIterator<Buffer, undefined> {
   }
 
   /** The connection is back, or on its way, before the loop is left. */
-  async #leave(): Promise<void> {
+  protected override async leave(): Promise<void> {
     this.#abandon.abort()
     this.#pieces.drop()
     await this.#copying

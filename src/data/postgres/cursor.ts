@@ -4,6 +4,7 @@
 // batch -> given back as soon as the last batch is there, or when the loop is left (break, return, throw), or when the signal aborts, even
 // if nobody asks for a row any more. In a transaction it reads on the transaction's connection and what is given back is the portal alone.
 import { anyOf } from '../../core/any-signal.ts'
+import { END, type End, LeavableIterator } from './leavable-iterator.ts'
 import type { Portal } from './portal.ts'
 import { compileSql, type CompiledSql } from './sql.ts'
 
@@ -69,9 +70,6 @@ export function cursorStatement(
   return { sql: { text: first, values }, options }
 }
 
-type End = { readonly done: true; readonly value: undefined }
-const END: End = { done: true, value: undefined }
-
 class RowIterator<Row> implements AsyncIterableIterator<Row, undefined> {
   readonly #batches: AsyncIterableIterator<Row[], undefined>
   readonly #signal: AbortSignal | undefined
@@ -115,14 +113,11 @@ class RowIterator<Row> implements AsyncIterableIterator<Row, undefined> {
   }
 }
 
-class BatchIterator<Row> implements AsyncIterableIterator<Row[], undefined> {
+class BatchIterator<Row> extends LeavableIterator<Row[]> {
   readonly #open: (signal: AbortSignal | undefined) => Promise<Reading<Row>>
   readonly #size: number
   readonly #signal: AbortSignal | undefined
   #reading: Promise<Reading<Row>> | undefined
-  #isEnded = false
-  /** The last step asked for: callers that do not wait are served in turn. */
-  #turn: Promise<unknown> = Promise.resolve()
   #leaving: Promise<void> | undefined
 
   constructor(
@@ -130,44 +125,18 @@ class BatchIterator<Row> implements AsyncIterableIterator<Row[], undefined> {
     size: number,
     signal: AbortSignal | undefined,
   ) {
+    super()
     this.#open = open
     this.#size = size
     this.#signal = signal
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  next(): Promise<IteratorResult<Row[], undefined>> {
-    const step = this.#turn.then(() => this.#step())
-    this.#turn = step.catch(() => {})
-    return step
-  }
-
-  /** Does not wait for its turn: what is asked for is what it ends. */
-  async return(): Promise<End> {
-    this.#isEnded = true
-    await this.#leave()
-    return END
-  }
-
-  async #step(): Promise<IteratorResult<Row[], undefined>> {
-    if (this.#isEnded) return END
-    try {
-      this.#signal?.throwIfAborted()
-      const { portal } = await (this.#reading ??= this.#begin())
-      const { rows, isLast } = await portal.fetch(this.#size, this.#signal)
-      if (isLast) await this.#finish()
-      return rows.length > 0 ? { done: false, value: rows } : END
-    } catch (error) {
-      // What was cancelled because nobody wants it any more has not failed.
-      const isUnwanted = this.#isEnded
-      this.#isEnded = true
-      await this.#leave()
-      if (isUnwanted) return END
-      throw error
-    }
+  protected override async step(): Promise<IteratorResult<Row[], undefined>> {
+    this.#signal?.throwIfAborted()
+    const { portal } = await (this.#reading ??= this.#begin())
+    const { rows, isLast } = await portal.fetch(this.#size, this.#signal)
+    if (isLast) await this.#finish()
+    return rows.length > 0 ? { done: false, value: rows } : END
   }
 
   async #begin(): Promise<Reading<Row>> {
@@ -180,10 +149,10 @@ class BatchIterator<Row> implements AsyncIterableIterator<Row[], undefined> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     const reading = await this.#reading!
     await (this.#leaving ??= reading.finish())
-    this.#isEnded = true
+    this.isEnded = true
   }
 
-  #leave(): Promise<void> {
+  protected override leave(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     return (this.#leaving ??= this.#end())
   }
@@ -194,5 +163,5 @@ class BatchIterator<Row> implements AsyncIterableIterator<Row[], undefined> {
     await reading?.leave()
   }
 
-  readonly #onAbort = (): void => void this.#leave()
+  readonly #onAbort = (): void => void this.leave()
 }

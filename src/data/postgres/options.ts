@@ -11,7 +11,10 @@ export interface PostgresOptions {
   readonly url?: string | undefined
   /** URLs of servers that follow this one, for `db.replica`. Each gets a pool of the same size. */
   readonly replicas?: readonly string[]
-  /** A replica that is further behind is not read from until it has caught up; looked at every two seconds. Default: however far. */
+  /**
+   * A replica that is further behind is not read from until it has caught up; looked at every two seconds. Below three seconds it is read from
+   * only while it has all that the primary had at the last look. Default: however far.
+   */
   readonly maxLag?: Duration
   /** Where the embedded server keeps its data; `false` demands a URL. Ignored when there is a URL. */
   readonly embedded?: EmbeddedOptions | false
